@@ -1,0 +1,283 @@
+"""Records → Analysis: everything that the records of a sweep say, and nothing trained again.
+
+The order is: what each batch size shows by itself, what the sizes show together (the trade-off),
+what to take, and what the reader must know to read it rightly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bsx import arithmetic
+from bsx.recommend import Candidate, recommend
+from bsx.schema import (
+    Analysis,
+    Caution,
+    Facts,
+    Metric,
+    Recipe,
+    Recommendation,
+    RunRecord,
+    RunStatus,
+    SpeedRecord,
+    SweepConfig,
+    TargetSpec,
+    TargetSummary,
+)
+from bsx.stats.critical_batch import TradeOff, fit_tradeoff
+from bsx.stats.curves import LOSS, SizeRuns
+from bsx.stats.layout import StepsTable
+from bsx.stats.selection import LEAVE_OUT_FROM
+from bsx.stats.sizes import SizeEvidence, row_of, status_of
+from bsx.stats.summaries import (
+    TargetEvidence,
+    final_evidence,
+    give_back_optimism,
+    measured_speed,
+    speed_summary,
+    spread,
+    target_evidence,
+)
+from bsx.stats.targets import automatic_target
+
+NOISY_SPEED = 0.1  # interquartile range as a share of the median
+
+
+@dataclass(frozen=True)
+class _Target:
+    metric: Metric
+    threshold: float
+    source: str
+
+
+def analyze(
+    config: SweepConfig,
+    facts: Facts,
+    plan_rows: Sequence[Recipe],
+    runs: Sequence[RunRecord],
+    speeds: Sequence[SpeedRecord],
+    targets: Sequence[TargetSpec] | None = None,
+) -> Analysis:
+    """Say everything that the records of a sweep say.
+
+    Args:
+        config: what was asked.
+        facts: what was known of data and model.
+        plan_rows: one recipe a batch size of the sweep, whether it was run or not.
+        runs: the run records, in the order in which they were stored.
+        speeds: the speed records, likewise.
+        targets: targets to use instead of the configured ones; without any, one is chosen.
+
+    Raises:
+        ValueError: for a target whose metric the task does not have.
+    """
+    rows = sorted(plan_rows, key=lambda recipe: recipe.batch_size)
+    by_size = [_runs_of(recipe, runs) for recipe in rows]
+    asked = config.targets if targets is None else tuple(targets)
+    chosen, cautions = _targets(asked, facts, by_size)
+    evidence = [_reach(by_size, target) for target in chosen]
+    sizes = [
+        _size(recipe, config, facts, by_size[i], runs, speeds, tuple(e[i] for e in evidence))
+        for i, recipe in enumerate(rows)
+    ]
+    tradeoffs = [_tradeoff(sizes, index) for index in range(len(chosen))]
+    recommendation, said = _recommend(config, facts, sizes, tradeoffs)
+    cautions += said
+    for size in sizes:
+        cautions += _size_cautions(size, chosen)
+    for target, tradeoff in zip(chosen, tradeoffs, strict=True):
+        cautions += _tradeoff_cautions(target, tradeoff, rows)
+    seeds = max((len(size.runs.seeds) for size in sizes), default=0)
+    if 0 < seeds < LEAVE_OUT_FROM:
+        cautions.append(Caution("few_seeds", {"seeds": seeds}))
+    return Analysis(
+        facts.metric.name,
+        tuple(_target_summary(t, f) for t, f in zip(chosen, tradeoffs, strict=True)),
+        tuple(row_of(size) for size in sizes),
+        recommendation,
+        tuple(cautions),
+    )
+
+
+def _runs_of(recipe: Recipe, runs: Sequence[RunRecord]) -> SizeRuns:
+    b = recipe.batch_size
+    return SizeRuns.of(b, (r for r in runs if r.run.recipe.batch_size == b))
+
+
+def _reach(sizes: Sequence[SizeRuns], target: _Target) -> list[TargetEvidence]:
+    """Return how every size reaches a target, the optimism of the choices given back."""
+    found = [target_evidence(runs, target.metric, target.threshold) for runs in sizes]
+    return give_back_optimism(found)
+
+
+def _recommend(
+    config: SweepConfig,
+    facts: Facts,
+    sizes: Sequence[SizeEvidence],
+    tradeoffs: Sequence[TradeOff],
+) -> tuple[Recommendation | None, tuple[Caution, ...]]:
+    """Recommend by the first target, among the sizes that were run."""
+    if not tradeoffs:
+        return None, (Caution("no_recommendation", {"reason": "no_target"}),)
+    candidates = [_candidate(size) for size in sizes if size.runs.seeds]
+    return recommend(candidates, tradeoffs[0], facts.metric, config.tolerance)
+
+
+def _targets(
+    asked: Sequence[TargetSpec], facts: Facts, sizes: Sequence[SizeRuns]
+) -> tuple[list[_Target], list[Caution]]:
+    """Return the targets, asked for or chosen, and what must be said of a chosen one."""
+    if asked:
+        found = [(_metric(facts, spec.metric), spec.threshold) for spec in asked]
+        return [_Target(m, threshold, "user") for m, threshold in found], []
+    metric = facts.metric
+    auto = automatic_target([size for size in sizes if size.seeds], metric)
+    if auto is None:
+        return [], [Caution("no_target", {"metric": metric.name})]
+    values = {"metric": metric.name, "threshold": auto.threshold}
+    cautions = [Caution("target_auto", values)]
+    if auto.beyond:
+        cautions.append(Caution("target_not_common", {**values, "sizes": auto.beyond}))
+    return [_Target(metric, auto.threshold, "auto")], cautions
+
+
+def _metric(facts: Facts, name: str) -> Metric:
+    metric = facts.metric_named(name)
+    if metric is not None:
+        return metric
+    if name == LOSS:  # every task has one
+        return Metric(LOSS, higher_is_better=False)
+    known = ", ".join(sorted({m.name for m in facts.metrics} | {LOSS}))
+    raise ValueError(f"target {name}: the task reports {known}")
+
+
+def _size(
+    recipe: Recipe,
+    config: SweepConfig,
+    facts: Facts,
+    runs: SizeRuns,
+    records: Sequence[RunRecord],
+    speeds: Sequence[SpeedRecord],
+    targets: tuple[TargetEvidence, ...],
+) -> SizeEvidence:
+    b, tail = recipe.batch_size, recipe.tail
+    per_epoch = arithmetic.steps_per_epoch(facts.train_samples, b, tail)
+    metrics = {m.name: m for m in facts.metrics} | {LOSS: _metric(facts, LOSS)}
+    record = measured_speed(speeds, b, config.speed_loop)
+    return SizeEvidence(
+        recipe,
+        per_epoch,
+        arithmetic.last_batch(facts.train_samples, b, tail),
+        tuple(r for r in records if r.run.recipe.batch_size == b),
+        tuple(s for s in speeds if s.batch_size == b),
+        runs,
+        targets,
+        final_evidence(runs, facts.metric, metrics),
+        speed_summary(speeds, b, config.speed_loop, per_epoch),
+        record.step_seconds if record else (),
+    )
+
+
+def _tradeoff(sizes: Sequence[SizeEvidence], index: int) -> TradeOff:
+    """Fit the trade-off to every seed's steps to one target."""
+    tried = [size for size in sizes if size.targets[index].crossings]
+    evidence = [size.targets[index] for size in tried]
+    seeds = sorted({seed for e in evidence for seed in e.crossings})
+    if not tried:
+        return TradeOff(None, None, None, None, None, "too_few_sizes")
+    table = StepsTable.of_logs(
+        [size.batch_size for size in tried],
+        [[e.log_steps.get(seed) for e in evidence] for seed in seeds],
+        [[e.crossings[s].last if s in e.crossings else None for e in evidence] for s in seeds],
+        [e.resolution for e in evidence],
+    )
+    return fit_tradeoff(table)
+
+
+def _candidate(size: SizeEvidence) -> Candidate:
+    target, final = size.targets[0], size.final
+    rate = target.choice.rate if target.choice else None
+    return Candidate(
+        size.batch_size,
+        rate if rate is not None else final.choice.rate if final else None,
+        target.steps,
+        target.log_steps,
+        size.step_seconds,
+        final.quality if final else {},
+    )
+
+
+def _size_cautions(size: SizeEvidence, targets: Sequence[_Target]) -> list[Caution]:
+    b, status = size.batch_size, status_of(size)
+    said: list[Caution] = []
+    if size.recipe.tail == "merge":
+        said.append(Caution("tail_merged", {"last_batch": size.last_batch}, b))
+    failed = [r for r in size.records if r.status in (RunStatus.FAILED, RunStatus.TIMED_OUT)]
+    if failed:
+        last = failed[-1].error or failed[-1].status.value
+        said.append(Caution("failed", {"error": last, "runs": len(failed)}, b))
+    statuses = [r.status for r in size.records] + [s.status for s in size.speeds]
+    if RunStatus.OUT_OF_MEMORY in statuses:
+        said.append(Caution("out_of_memory", {}, b))
+    if status in ("diverged", "not_run"):
+        said.append(Caution(status, {}, b))
+    if status != "diverged":
+        said += _reach_cautions(size, targets)
+    if size.final and size.final.choice.edge:
+        said.append(_edge(b, size.final.choice.rate, size.final.choice.edge, "final"))
+    wide = spread(size.step_seconds)
+    if wide > NOISY_SPEED:
+        said.append(Caution("speed_noisy", {"spread": wide}, b))
+    return said
+
+
+def _reach_cautions(size: SizeEvidence, targets: Sequence[_Target]) -> list[Caution]:
+    said: list[Caution] = []
+    for target, evidence in zip(targets, size.targets, strict=True):
+        share = evidence.reached_fraction
+        if share is not None and share < 1:
+            values = {"metric": target.metric.name, "threshold": target.threshold}
+            said.append(Caution("censored", {"reached_fraction": share, **values}, size.batch_size))
+        choice = evidence.choice
+        if choice and choice.edge:
+            caution = _edge(size.batch_size, choice.rate, choice.edge, "target")
+            if caution not in said:
+                said.append(caution)
+    return said
+
+
+def _edge(batch_size: int, rate: float, side: str, goal: str) -> Caution:
+    values = {"learning_rate": rate, "side": side, "goal": goal}
+    return Caution("learning_rate_at_edge", values, batch_size)
+
+
+def _tradeoff_cautions(
+    target: _Target, tradeoff: TradeOff, rows: Sequence[Recipe]
+) -> list[Caution]:
+    where = {"metric": target.metric.name, "threshold": target.threshold}
+    largest = max(recipe.batch_size for recipe in rows)
+    critical = tradeoff.critical_batch_size
+    if critical is None or critical.value is None:
+        return [Caution("no_critical_batch_size", {"reason": tradeoff.verdict, **where})]
+    said: list[Caution] = []
+    if tradeoff.verdict == "poor_fit":
+        said.append(Caution("poor_fit", where))
+    if critical.value > largest:
+        beyond = {"value": critical.value, "largest": largest}
+        said.append(Caution("critical_batch_size_beyond", {**beyond, **where}))
+    return said
+
+
+def _target_summary(target: _Target, tradeoff: TradeOff) -> TargetSummary:
+    return TargetSummary(
+        target.metric.name,
+        target.threshold,
+        target.source,
+        tradeoff.critical_batch_size,
+        tradeoff.critical_batch_size_20,
+        tradeoff.min_steps,
+        tradeoff.min_samples,
+        tradeoff.reference_batch_size,
+        tradeoff.verdict,
+    )

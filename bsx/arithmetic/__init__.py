@@ -1,0 +1,27 @@
+"""The arithmetic of batches: steps, epochs, tails, windows, accumulation, devices, classes.
+
+All that ``bsx calc`` answers, in exact integers and with the standard library only. Nothing here
+prints, and nothing here measures.
+
+- ``numbers``: what a person typed → integers
+- ``epochs``: one epoch, walked the way a sampler, a loader and an accumulation loop walk it
+- ``windows``: how many samples a time series gives
+- ``coverage``: the chance that a batch holds every class
+- ``solve``: the quantity that was left out
+"""
+
+from __future__ import annotations
+
+from bsx.arithmetic.epochs import Epoch, Layout, last_batch, steps_per_epoch, walk_epoch
+from bsx.arithmetic.numbers import parse_batch_sizes, parse_count, powers_of_two
+
+__all__ = [
+    "Epoch",
+    "Layout",
+    "last_batch",
+    "parse_batch_sizes",
+    "parse_count",
+    "powers_of_two",
+    "steps_per_epoch",
+    "walk_epoch",
+]

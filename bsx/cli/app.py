@@ -1,0 +1,176 @@
+"""The program: finds the command, runs it, and turns what goes wrong into one line.
+
+A command's module is imported when that command is invoked and not before, so that
+``bsx --help`` and ``bsx calc`` start without the libraries that training needs.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from bsx import __version__
+from bsx.errors import (
+    EXIT_DONE,
+    EXIT_INTERNAL,
+    EXIT_INTERRUPTED_TWICE,
+    EXIT_USAGE,
+    BsxError,
+)
+
+# name → where it is, and what `bsx --help` says of it. What is there is a function or a Typer app.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "calc": ("bsx.cli.calc:calc", "Work out iterations, epochs and tails; trains nothing."),
+    "sweep": ("bsx.cli.sweep:sweep", "Train at every batch size and say which one to take."),
+    "show": ("bsx.cli.show:show", "Show a stored sweep again, also with another target."),
+    "list": ("bsx.cli.list:app", "List sweeps, models, datasets or optimizers."),
+}
+
+CONTEXT = {"help_option_names": ["--help", "-h"]}
+
+# click comes with Typer, inside it or beside it: found through what Typer exports either way.
+ClickException: type[Any] = next(
+    kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
+)
+
+
+class LazyGroup(TyperGroup):
+    """A group whose commands are names until one of them is invoked."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names, in the order of ``COMMANDS``."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a stand-in with name and one-line help, for listings."""
+        if cmd_name not in COMMANDS:
+            return None
+        return TyperCommand(name=cmd_name, help=COMMANDS[cmd_name][1])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the real command, imported now that it is invoked (or completed)."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, load_command(name) if command is not None and name else command, rest
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; a reader that went away, as ``| head``, is no error."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            _silence_stdout()
+            raise typer.Exit(EXIT_DONE) from None
+
+
+def load_command(name: str) -> Any:
+    """Import the command ``name`` and return it as click knows it."""
+    module, _, attribute = COMMANDS[name][0].partition(":")
+    found = getattr(importlib.import_module(module), attribute)
+    if isinstance(found, typer.Typer):
+        command = typer.main.get_command(found)
+    else:
+        single = typer.Typer(add_completion=False)
+        single.command(name=name, context_settings=CONTEXT)(found)
+        command = typer.main.get_command(single)
+    command.name = name
+    return command
+
+
+app = typer.Typer(
+    name="bsx",
+    cls=LazyGroup,
+    context_settings=CONTEXT,
+    invoke_without_command=True,
+    pretty_exceptions_enable=False,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"bsx {__version__}")  # noqa: T201
+        raise typer.Exit
+
+
+@app.callback()
+def bsx(
+    ctx: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """The batch-size explorer: which batch size should you use, and what does another one cost?
+
+    Start with  bsx calc --samples 1024 --batch-size 8 --epochs 10
+    """
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help())
+
+
+def main() -> None:
+    """Run the program and exit: the entry point of ``bsx`` and ``python -m bsx``."""
+    code = run()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _silence_stdout()
+    sys.exit(code)
+
+
+def run(args: Sequence[str] | None = None) -> int:
+    """Run the program and return its exit code; whatever went wrong has been said in one line."""
+    try:
+        code = typer.main.get_command(app)(args, prog_name="bsx", standalone_mode=False)
+    except BsxError as error:
+        _say(str(error))
+        return error.exit_code
+    except ClickException as error:
+        _say(_usage_line(error))
+        return EXIT_USAGE
+    except (typer.Abort, KeyboardInterrupt):
+        return EXIT_INTERRUPTED_TWICE
+    except OSError as error:
+        if error.errno != errno.EPIPE:
+            return _unexpected(error)
+        _silence_stdout()
+        return EXIT_DONE
+    except Exception as error:
+        return _unexpected(error)
+    return code if isinstance(code, int) else EXIT_DONE
+
+
+def _unexpected(error: Exception) -> int:
+    if os.environ.get("BSX_TRACEBACK"):
+        import traceback
+
+        traceback.print_exception(error)
+    else:
+        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        _say(f"internal error: {what} (set BSX_TRACEBACK=1 to see where)")
+    return EXIT_INTERNAL
+
+
+def _usage_line(error: Any) -> str:
+    """Turn a complaint of the command-line parser into one line with a remedy."""
+    message = " ".join(error.format_message().split()).rstrip(".")
+    message = message[:1].lower() + message[1:]
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "bsx"
+    return f"{message}; see `{command} --help`"
+
+
+def _say(message: str) -> None:
+    print("bsx: error:", " ".join(message.split()), file=sys.stderr)  # noqa: T201
+
+
+def _silence_stdout() -> None:
+    """Point stdout at nothing, so that Python's own flush at exit does not complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

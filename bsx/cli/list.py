@@ -1,0 +1,103 @@
+"""``bsx list``: what is stored, and what can be named."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    help="List stored sweeps, or the models, datasets and optimizers that have a name.\n\n"
+    "Example:\n\n  bsx list models",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+_Form = Annotated[
+    str, typer.Option("--format", help="table, json, jsonl, csv or markdown.", metavar="FORMAT")
+]
+
+
+@app.command()
+def sweeps(
+    form: _Form = "table",
+    store: Annotated[
+        str | None, typer.Option("--store", help="Folder of the stored sweeps.", metavar="DIR")
+    ] = None,
+) -> None:
+    """List the stored sweeps, the newest last.
+
+    Example:  bsx list sweeps
+    """
+    from bsx.config import default_store
+    from bsx.store import Store
+
+    with Store(store or default_store(os.environ)) as opened:
+        rows = [
+            {
+                "sweep_id": sweep.sweep_id,
+                "name": sweep.config.name,
+                "status": sweep.status,
+                "created": sweep.created[:19].replace("T", " "),
+                "dataset": sweep.config.dataset.name,
+                "model": sweep.config.model.name,
+                "runs": opened.count_runs(sweep.sweep_id),
+            }
+            for sweep in opened.sweeps()
+        ]
+    _print("Stored sweeps", rows, form)
+
+
+@app.command()
+def models(form: _Form = "table") -> None:
+    """List the models that have a name.
+
+    Example:  bsx list models
+    """
+    _print("Models", _named("model"), form)
+
+
+@app.command()
+def datasets(form: _Form = "table") -> None:
+    """List the data sets that have a name.
+
+    Example:  bsx list datasets
+    """
+    _print("Data sets", _named("dataset"), form)
+
+
+@app.command()
+def optimizers(form: _Form = "table") -> None:
+    """List the optimizers that have a name.
+
+    Example:  bsx list optimizers
+    """
+    _print("Optimizers", _named("optimizer"), form)
+
+
+def _named(kind: str) -> list[dict[str, Any]]:
+    from bsx import registry
+
+    return [
+        {"name": name, "what": registry.summary(kind, name), "from": target}
+        for name, target in registry.targets(kind).items()
+    ]
+
+
+def _print(title: str, rows: Sequence[dict[str, Any]], form: str) -> None:
+    from bsx import parse
+    from bsx.render.formats import Format, machine_text
+
+    wanted = Format(parse.one_of(*Format)(form, "--format"))
+    if wanted is not Format.TABLE:
+        sys.stdout.write(machine_text(rows, rows, wanted))
+        return
+    from rich.console import Console
+
+    from bsx.render.listing import listing
+
+    Console().print(listing(title, rows))

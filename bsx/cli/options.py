@@ -1,0 +1,57 @@
+"""Options of commands, made from the settings: the command line cannot drift from the config."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any
+
+import typer
+
+from bsx.config import SETTINGS, Setting
+
+
+def with_settings(
+    keys: Iterable[str] | None = None,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command an option for each setting (those of ``keys``, else all), as ``**flags``.
+
+    Values arrive as typed; :mod:`bsx.config` reads them.
+    """
+    wanted = None if keys is None else set(keys)
+    settings = [s for s in SETTINGS if wanted is None or s.key in wanted]
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        signature = inspect.signature(command)
+        own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        options = [_parameter(setting) for setting in settings]
+        hints = {p.name: p.annotation for p in (*own, *options)}
+        command.__signature__ = signature.replace(parameters=[*own, *options])  # type: ignore[attr-defined]
+        command.__annotations__ = hints | {"return": None}
+        return command
+
+    return decorate
+
+
+def _parameter(setting: Setting) -> inspect.Parameter:
+    flags = setting.flags or (setting.flag,)
+    kind: Any = bool if setting.switch else list[str] | None if setting.repeatable else str | None
+    default = setting.default
+    shown = not setting.switch and default is not None
+    option = typer.Option(
+        *flags,
+        help=setting.help + (f"  [default: {_shown(default)}]" if shown else ""),
+        metavar=None if setting.switch else setting.metavar,
+        rich_help_panel=setting.panel,
+        show_default=False,
+    )
+    return inspect.Parameter(
+        setting.key,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=False if setting.switch else None,
+        annotation=Annotated[kind, option],
+    )
+
+
+def _shown(default: Any) -> str:
+    return f"{default:g}" if isinstance(default, float) else str(default)

@@ -1,0 +1,249 @@
+"""Round by round: pending → execute → store → notify. Only here is the store written."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from bsx import plan
+from bsx.errors import Stopped
+from bsx.execute.base import Executor, UnitError
+from bsx.schema import (
+    SETTLED,
+    CostModel,
+    Facts,
+    Group,
+    Recipe,
+    Record,
+    Report,
+    RunRecord,
+    RunStatus,
+    SpeedRecord,
+    SpeedUnit,
+    SweepConfig,
+    Unit,
+)
+from bsx.store import Store
+
+MOST_ATTEMPTS = 2  # of a unit whose process was ended from outside
+_LATE = 1.05  # a unit is begun only where this much of its predicted time is left
+
+
+class Watcher(Protocol):
+    """Who is told how the sweep goes."""
+
+    def started(self, units: int, predicted_seconds: float) -> None:
+        """The units of a round are about to run."""
+
+    def unit_started(self, description: str) -> None:
+        """A unit begins."""
+
+    def unit_progress(self, fraction: float, best: float | None) -> None:
+        """A unit has come so far; ``best`` is its best validation metric."""
+
+    def unit_done(self, seconds: float) -> None:
+        """A unit has ended."""
+
+    def announce(self, line: str) -> None:
+        """Something worth a line."""
+
+
+class OutOfTime(Stopped):
+    """The time given with ``--within`` is over."""
+
+
+@dataclass
+class Conductor:
+    """One sweep on its way."""
+
+    sweep_id: str
+    config: SweepConfig
+    facts: Facts
+    recipes: tuple[Recipe, ...]
+    machine: Mapping[str, Any]
+    store: Store
+    executor: Executor
+    watcher: Watcher
+    fresh: bool = False
+
+    def __post_init__(self) -> None:
+        self._began = time.monotonic()
+        self._cost = CostModel(1e-3, 1e-6)
+        self._settled: dict[str, RunRecord] = {}
+        self._given_up: dict[str, RunRecord] = {}
+        self._pace = 1.0  # measured over predicted seconds, of the units so far
+
+    def prepare(self) -> tuple[tuple[Group, ...], float]:
+        """Take up what is stored, and foretell the rest.
+
+        Returns:
+            the groups of the coming round with their predicted times, and the predicted seconds of
+            the speed measurements.
+
+        Raises:
+            Stopped: see :meth:`run`.
+        """
+        self.store.begin_sweep(self.sweep_id, self.config, self.facts, self.machine)
+        self._take_up()
+        if self._coming() is not None:
+            self._cost = calibrated(self.config, self.facts, self.recipes, self.executor)
+        coming = self._coming()
+        speeds = sum(unit.predicted_seconds for unit in self._missing_speeds())
+        return (coming.groups if coming else ()), speeds
+
+    def run(self) -> str:
+        """Run what is missing of the sweep, after :meth:`prepare`.
+
+        Returns:
+            its status: complete, out_of_time or failed.
+
+        Raises:
+            Stopped: as the watcher or a signal raised it; everything measured is stored.
+        """
+        status = "stopped"
+        try:
+            status = self._rounds()
+        finally:
+            self.store.end_sweep(self.sweep_id, status)
+        return status
+
+    def _rounds(self) -> str:
+        speeds = self._missing_speeds()
+        while True:
+            coming = self._coming()
+            units: list[Unit] = [*speeds, *(coming.groups if coming else ())]
+            if not units:
+                return "failed" if self._given_up else "complete"
+            self.watcher.started(len(units), sum(u.predicted_seconds for u in units))
+            skipped = [unit for unit in units if not self._take(unit)]
+            if skipped:
+                return "out_of_time"
+            speeds = ()
+
+    def _coming(self) -> plan.Round | None:
+        known = self._settled | self._given_up
+        return plan.next_round(self.config, self.facts, self.recipes, known, self._cost)
+
+    def _take_up(self) -> None:
+        """Count what is stored already as done, whichever sweep it was measured for."""
+        if self.fresh:
+            return
+        while True:
+            ids = plan.members(self.config, self.facts, self.recipes, self._settled)
+            found = self.store.runs_by_id(ids - self._settled.keys())
+            new = {r.run_id: r for r in found if r.status in SETTLED}
+            if not new:
+                break
+            self._settled |= new
+        self.store.adopt(self.sweep_id, self._settled, [])
+
+    def _missing_speeds(self) -> tuple[SpeedUnit, ...]:
+        units = plan.speed_units(self.config, self.facts, self.recipes, self.machine, self._cost)
+        stored = [] if self.fresh else self.store.speeds_by_id(u.unit_id for u in units)
+        done = {record.unit_id for record in stored if record.status in SETTLED}
+        self.store.adopt(self.sweep_id, [], done)
+        return tuple(unit for unit in units if unit.unit_id not in done)
+
+    def _take(self, unit: Unit) -> bool:
+        """Run a unit and store what comes of it; False where there is no time for it."""
+        if self._left() < unit.predicted_seconds * self._pace * _LATE:
+            return False
+        self.watcher.unit_started(_description(unit))
+        start = time.monotonic()
+        try:
+            self._attempts(unit)
+        except OutOfTime:
+            return False
+        seconds = time.monotonic() - start
+        self.watcher.unit_done(seconds)
+        if isinstance(unit, Group) and unit.predicted_seconds > 0:
+            self._pace += 0.3 * (seconds / unit.predicted_seconds - self._pace)
+        return True
+
+    def _attempts(self, unit: Unit) -> None:
+        for attempt in range(1, MOST_ATTEMPTS + 1):
+            number = self.store.begin_attempt(unit.unit_id, unit.kind)
+            try:
+                for records in self.executor.run(unit, self._report()):
+                    self._keep(unit, records)
+                self.store.end_attempt(number, "done")
+                return
+            except UnitError as error:
+                outcome = "out_of_memory" if error.out_of_memory else "failed"
+                self.store.end_attempt(number, outcome, error.detail or error.reason)
+                again = error.worth_retrying and attempt < MOST_ATTEMPTS
+                self.watcher.announce(
+                    f"{_description(unit)}: {error.reason}" + ("; trying again" if again else "")
+                )
+                if not again:
+                    self._record_failure(unit, error)
+                    return
+            except Stopped:
+                self.store.end_attempt(number, "stopped")
+                raise
+
+    def _keep(self, unit: Unit, records: Sequence[Record]) -> None:
+        runs = [record for record in records if isinstance(record, RunRecord)]
+        self.store.append(self.sweep_id, unit.unit_id, runs, replace=self.fresh)
+        self._settled |= {run.run_id: run for run in runs}
+        for record in records:
+            if isinstance(record, SpeedRecord):
+                self.store.append_speed(self.sweep_id, record, replace=self.fresh)
+
+    def _record_failure(self, unit: Unit, error: UnitError) -> None:
+        """Put down for each run that is missing what became of its unit."""
+        status = RunStatus.OUT_OF_MEMORY if error.out_of_memory else RunStatus.FAILED
+        if isinstance(unit, SpeedUnit):
+            failed = SpeedRecord(
+                unit.unit_id, unit.recipe.batch_size, unit.loop, status, error=error.reason
+            )
+            self.store.append_speed(self.sweep_id, failed, replace=True)
+        if not isinstance(unit, Group):
+            return
+        records = [
+            RunRecord(run=run, status=status, error=error.reason)
+            for run in unit.runs
+            if run.run_id not in self._settled
+        ]
+        self.store.append(self.sweep_id, unit.unit_id, records, replace=self.fresh)
+        known = self._settled if status in SETTLED else self._given_up
+        known.update({record.run_id: record for record in records})
+
+    def _report(self) -> Report:
+        def report(fraction: float, best: float | None) -> None:
+            self.watcher.unit_progress(fraction, best)
+            if self._left() <= 0:
+                raise OutOfTime("the time given with --within is over")
+
+        return report
+
+    def _left(self) -> float:
+        """The seconds left of the time for the whole sweep."""
+        within = self.config.within_seconds
+        return float("inf") if within is None else within - (time.monotonic() - self._began)
+
+
+def calibrated(
+    config: SweepConfig, facts: Facts, recipes: tuple[Recipe, ...], executor: Executor
+) -> CostModel:
+    """Time a few steps, so that the duration of the sweep can be foretold."""
+    unit = plan.calibration(config, facts, recipes)
+    try:
+        for records in executor.run(unit, lambda _fraction, _best: None):
+            for record in records:
+                if isinstance(record, CostModel):
+                    return record
+    except UnitError:
+        pass  # what is wrong will be said of the unit that meets it; only the forecast is lost
+    return CostModel(1e-3, 1e-6)
+
+
+def _description(unit: Unit) -> str:
+    if isinstance(unit, Group):
+        return f"batch size {unit.recipe.batch_size}"
+    if isinstance(unit, SpeedUnit):
+        return f"speed at batch size {unit.recipe.batch_size}"
+    return "calibration"
+

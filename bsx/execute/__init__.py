@@ -1,0 +1,1 @@
+"""Where units are run: in this process, or in worker processes. No executor knows a trainer."""

@@ -1,0 +1,18 @@
+"""Imported once by the server that worker processes are forked from.
+
+Every worker function's module is imported, and torch with them; no thread may run and no device
+may be touched before the fork.
+"""
+
+import contextlib
+import importlib
+import signal
+
+from bsx import registry
+
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # the coordinator decides what Ctrl-C means
+
+for _kind in ("trainer", "measure"):
+    for _target in registry.targets(_kind).values():
+        with contextlib.suppress(ImportError):
+            importlib.import_module(_target.partition(":")[0])

@@ -1,0 +1,145 @@
+"""SweepConfig → Facts: the data and the model looked at once, before compute is spent."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from bsx import __version__
+from bsx.data import Splits, open_dataset
+from bsx.errors import ConfigError
+from bsx.models import build_model, can_stack, has_batchnorm
+from bsx.optim import check_optimizer
+from bsx.schema import Facts, Metric, SweepConfig
+from bsx.tasks import build_task
+
+
+def look(config: SweepConfig) -> Facts:
+    """Return what planning must know.
+
+    Raises:
+        ConfigError: for a model, optimizer or device that does not fit, with the remedy.
+        DataError: for data that cannot be used.
+    """
+    device = resolve_device(config.device)
+    splits = open_dataset(
+        config.dataset.name,
+        config.dataset.args,
+        validation=config.split.validation,
+        test=config.split.test,
+        seed=config.split.seed,
+    )
+    model = build_model(
+        config.model.name,
+        config.model.args,
+        input_shape=splits.input_shape,
+        output_size=splits.output_size,
+        seed=0,
+    )
+    check_optimizer(config.optimizer.name, config.optimizer.args)
+    floats = _try_forward(model, splits, config.model.name)
+    return Facts(
+        dataset_name=config.dataset.name,
+        fingerprint=splits.fingerprint,
+        train_samples=len(splits.train),
+        validation_samples=len(splits.validation),
+        test_samples=len(splits.test),
+        input_shape=splits.input_shape,
+        classes=splits.classes,
+        task=splits.task,
+        metrics=tuple(Metric(*metric) for metric in build_task(splits.task).metrics),
+        parameters=sum(p.numel() for p in model.parameters()),
+        has_batchnorm=has_batchnorm(model),
+        sample_floats=floats,
+        trainer="lanes" if can_stack(model, splits.input_shape) else "loop",
+        device=device,
+        threads=config.threads or available_threads(),
+    )
+
+
+def resolve_device(asked: str) -> str:
+    """Return the torch device that ``asked`` means here.
+
+    Raises:
+        ConfigError: where that device is not present.
+    """
+    present = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if asked == "auto":
+        return "cuda" if present["cuda"] else "mps" if present["mps"] else "cpu"
+    if not present[asked]:
+        usable = ", ".join(name for name, here in present.items() if here)
+        raise ConfigError(f"--device {asked}: torch finds none on this machine; it finds {usable}")
+    return asked
+
+
+def available_threads() -> int:
+    """Return how many threads this process may use at once."""
+    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min(here or 1, torch.get_num_threads()))
+
+
+def _try_forward(model: nn.Module, splits: Splits, name: str) -> int:
+    """Run two samples through the model; return the numbers kept for one sample on the way."""
+    kept = [math.prod(splits.input_shape)]
+    hooks = [
+        layer.register_forward_hook(
+            lambda _m, _i, out: kept.append(out.numel() // 2) if hasattr(out, "numel") else None
+        )
+        for layer in model.modules()
+        if not list(layer.children())
+    ]
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            outputs = model.eval()(splits.train.inputs[:2])
+    except Exception as error:
+        raise ConfigError(
+            f"--model {name} does not take inputs of shape (batch, "
+            f"{', '.join(map(str, splits.input_shape))}): {type(error).__name__}: {error}"
+        ) from error
+    finally:
+        for hook in hooks:
+            hook.remove()
+    expected = (2, splits.output_size)
+    shape = tuple(getattr(outputs, "shape", ()))
+    if shape != expected:
+        raise ConfigError(
+            f"--model {name} gives outputs of shape {shape or type(outputs).__name__} for a batch "
+            f"of 2; {splits.classes} classes need {expected}; build it with output_size"
+        )
+    return sum(kept)
+
+
+def describe_machine(device: str) -> dict[str, Any]:
+    """Say what the speed measurements are true of: hardware and versions."""
+    return {
+        "bsx": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "accelerator": torch.cuda.get_device_name() if device == "cuda" else None,
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

@@ -1,0 +1,1 @@
+"""Measurements of the machine and of gradients; statistics are made of them elsewhere."""

@@ -1,0 +1,109 @@
+"""How long one step takes, alone: the loop that the user will run, warmed up, with pinned threads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, TensorDataset
+
+from bsx.measure.memory import PeakMemory
+from bsx.optim import build_optimizer
+from bsx.schema import Report, RunStatus, SpeedRecord, SpeedUnit
+from bsx.train.batches import SampleOrder
+from bsx.train.session import Session, environment, synchronize
+
+DRAWS = 9
+DRAW_SECONDS = 0.04  # long against the clock's resolution and a scheduler's time slice
+WARM_UP_SECONDS = 0.1
+WARM_UP_STEPS = 3
+
+
+def measure(unit: SpeedUnit, report: Report) -> Iterator[tuple[SpeedRecord]]:
+    """Time full train steps of one model at one batch size, nothing else running."""
+    torch.set_num_threads(unit.threads)
+    session = Session(unit)
+    peak = PeakMemory(session.device)
+    step = _stepper(session, unit)
+    per_step = _warmed_up(step, session.device)
+    steps = max(1, round(DRAW_SECONDS / per_step))
+    draws = []
+    for number in range(DRAWS):
+        draws.append(_timed(step, steps, session.device) / steps)
+        report((number + 1) / DRAWS, None)
+    record = SpeedRecord(
+        unit_id=unit.unit_id,
+        batch_size=unit.recipe.batch_size,
+        loop=unit.loop,
+        status=RunStatus.COMPLETED,
+        step_seconds=tuple(draws),
+        peak_memory_bytes=peak.read(),
+        environment=environment(unit),
+    )
+    yield (record,)
+
+
+def _stepper(session: Session, unit: SpeedUnit) -> Callable[[], None]:
+    """Return a function that takes one training step on the next full batch."""
+    task = session.task
+    model = session.model(seed=0).train()
+    optimizer = build_optimizer(
+        unit.recipe.optimizer.name,
+        unit.recipe.optimizer.args,
+        model.parameters(),
+        lr=unit.learning_rate,
+    )
+    batches = (_indexed if unit.loop == "device" else _loaded)(session)
+
+    def step() -> None:
+        inputs, targets = next(batches)
+        optimizer.zero_grad()
+        loss = task.loss(model(inputs), targets)
+        loss.backward()
+        optimizer.step()
+
+    return step
+
+
+def _indexed(session: Session) -> Iterator[tuple[Tensor, Tensor]]:
+    """Full batches indexed on the device, epoch after epoch."""
+    train, size = session.train, session.recipe.batch_size
+    order = SampleOrder(len(train), size, "drop", [0], session.device)
+    step = 0
+    while True:
+        rows = order.rows(step)[0]
+        yield train.inputs[rows], train.targets[rows]
+        step += 1
+
+
+def _loaded(session: Session) -> Iterator[tuple[Tensor, Tensor]]:
+    """Full batches from a DataLoader, as most training scripts write it."""
+    dataset = TensorDataset(session.train.inputs.cpu(), session.train.targets.cpu())
+    loader = DataLoader(
+        dataset, batch_size=session.recipe.batch_size, shuffle=True, drop_last=True
+    )
+    while True:
+        for inputs, targets in loader:
+            yield inputs.to(session.device), targets.to(session.device)
+
+
+def _warmed_up(step: Callable[[], None], device: torch.device) -> float:
+    """Take steps until caches and allocator have settled; return the seconds of the last ones."""
+    deadline = time.perf_counter() + WARM_UP_SECONDS
+    taken = 0
+    while True:
+        seconds = _timed(step, 1, device)
+        taken += 1
+        if taken >= WARM_UP_STEPS and time.perf_counter() >= deadline:
+            return seconds
+
+
+def _timed(step: Callable[[], None], steps: int, device: torch.device) -> float:
+    synchronize(device)
+    start = time.perf_counter()
+    for _ in range(steps):
+        step()
+    synchronize(device)
+    return time.perf_counter() - start

@@ -1,0 +1,5 @@
+"""Optimizers by name, for one model or for lanes."""
+
+from bsx.optim.build import build_optimizer, check_optimizer, is_elementwise
+
+__all__ = ["build_optimizer", "check_optimizer", "is_elementwise"]

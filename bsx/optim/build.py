@@ -1,0 +1,96 @@
+"""From an optimizer's name to an instance over parameters."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+
+from bsx import registry
+from bsx.errors import ConfigError
+
+# Each number is updated from its own gradient and history alone, so that slices of stacked
+# parameters may share one optimizer.
+_ELEMENTWISE = frozenset(
+    {
+        torch.optim.SGD,
+        torch.optim.Adam,
+        torch.optim.AdamW,
+        torch.optim.Adamax,
+        torch.optim.NAdam,
+        torch.optim.RAdam,
+        torch.optim.RMSprop,
+        torch.optim.Rprop,
+        torch.optim.Adagrad,
+        torch.optim.Adadelta,
+        torch.optim.ASGD,
+    }
+)
+# Where torch offers one kernel for the whole update, lanes take it.
+_FUSED = frozenset(
+    {torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW, torch.optim.Adagrad}
+)
+
+
+def build_optimizer(
+    name: str,
+    args: Mapping[str, Any],
+    params: Iterable[Any],
+    *,
+    lr: float,
+    for_lanes: bool = False,
+) -> torch.optim.Optimizer:
+    """Return the optimizer called ``name`` over ``params`` (tensors or parameter groups).
+
+    Raises:
+        ConfigError: for an unknown name or argument, or arguments that the optimizer refuses.
+    """
+    factory = registry.load("optimizer", name)
+    keywords: dict[str, Any] = dict(args)
+    _check_args(factory, name, keywords)
+    if for_lanes and factory in _FUSED:
+        keywords.setdefault("fused", True)
+    try:
+        made = factory(params, lr=lr, **keywords)
+    except Exception as error:
+        raise ConfigError(f"--optimizer {name} refuses {dict(args)} at rate {lr}: {error}") from error
+    if not isinstance(made, torch.optim.Optimizer):
+        raise ConfigError(f"--optimizer {name} gave {type(made).__name__}, no torch Optimizer")
+    return made
+
+
+def check_optimizer(name: str, args: Mapping[str, Any]) -> None:
+    """Refuse, before any compute is spent, an optimizer that cannot be built.
+
+    Raises:
+        ConfigError: see :func:`build_optimizer`.
+    """
+    optimizer = build_optimizer(name, args, [torch.nn.Parameter(torch.zeros(2, 2))], lr=0.1)
+    if isinstance(optimizer, torch.optim.LBFGS):
+        raise ConfigError(
+            f"--optimizer {name}: L-BFGS evaluates a batch several times a step, so that its "
+            "iterations cannot be compared; take sgd or adam"
+        )
+
+
+def is_elementwise(name: str) -> bool:
+    """Say whether one optimizer may serve many lanes without mixing them."""
+    return registry.load("optimizer", name) in _ELEMENTWISE
+
+
+def _check_args(factory: Any, name: str, args: Mapping[str, Any]) -> None:
+    try:
+        parameters = inspect.signature(factory).parameters
+    except (TypeError, ValueError):
+        return
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return
+    for key, value in args.items():
+        if key not in parameters:
+            flag = f"--{key.replace('_', '-')}" if key in ("momentum", "weight_decay") else (
+                f"--optimizer-arg {key}"
+            )
+            takes = ", ".join(p for p in list(parameters)[1:] if p not in ("lr", "foreach", "fused"))
+            raise ConfigError(f"{flag}={value}: {name} does not take it; it takes {takes}")

@@ -1,0 +1,193 @@
+"""Readers of single settings: text or TOML values → values, refused with flag, value and remedy."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from bsx import arithmetic
+from bsx.errors import ConfigError
+from bsx.schema import TargetSpec
+
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
+
+
+def text(value: Any, flag: str) -> str:
+    """Read a text that is not empty."""
+    if not isinstance(value, str) or not value.strip():
+        raise ConfigError(f"{flag} {value!r}: give a text")
+    return value
+
+
+def switch(value: Any, flag: str) -> bool:
+    """Read a yes or no."""
+    if isinstance(value, bool):
+        return value
+    known = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}
+    if isinstance(value, str) and value.lower() in known:
+        return known[value.lower()]
+    raise ConfigError(f"{flag} {value!r}: give true or false")
+
+
+def one_of(*choices: str) -> Callable[[Any, str], str]:
+    """Return a reader that takes these words alone."""
+
+    def read(value: Any, flag: str) -> str:
+        if value not in choices:
+            raise ConfigError(f"{flag} {value}: give one of {', '.join(choices)}")
+        return str(value)
+
+    return read
+
+
+def count(value: Any, flag: str) -> int:
+    """Read a whole number of at least 1."""
+    number = _whole(value)
+    if number is None or number < 1:
+        raise ConfigError(f"{flag} {value}: give a whole number of at least 1")
+    return number
+
+
+def index(value: Any, flag: str) -> int:
+    """Read a whole number of at least 0."""
+    number = _whole(value)
+    if number is None or number < 0 or number >= 2**31:
+        raise ConfigError(f"{flag} {value}: give a whole number from 0 to 2147483647")
+    return number
+
+
+def positive(value: Any, flag: str) -> float:
+    """Read a finite number above 0."""
+    number = _real(value)
+    if number is None or number <= 0:
+        raise ConfigError(f"{flag} {value}: give a number above 0")
+    return number
+
+
+def not_negative(value: Any, flag: str) -> float:
+    """Read a finite number of at least 0."""
+    number = _real(value)
+    if number is None or number < 0:
+        raise ConfigError(f"{flag} {value}: give a number of at least 0")
+    return number
+
+
+def fraction(value: Any, flag: str) -> float:
+    """Read a number from 0 up to below 1."""
+    number = _real(value)
+    if number is None or not 0 <= number < 1:
+        raise ConfigError(f"{flag} {value}: give a number from 0 up to below 1")
+    return number
+
+
+def proper_fraction(value: Any, flag: str) -> float:
+    """Read a number between 0 and 1, both excluded."""
+    number = _real(value)
+    if number is None or not 0 < number < 1:
+        raise ConfigError(f"{flag} {value}: give a fraction between 0 and 1, such as 0.1")
+    return number
+
+
+def duration(value: Any, flag: str) -> float:
+    """Read a time such as 90s, 10m or 1h30m; a bare number is seconds.
+
+    Returns:
+        seconds.
+    """
+    number = _real(value)
+    if number is None and isinstance(value, str):
+        match = _DURATION.fullmatch(value.strip().lower())
+        if match and any(match.groups()):
+            hours, minutes, seconds = (float(part or 0) for part in match.groups())
+            number = hours * 3600 + minutes * 60 + seconds
+    if number is None or number <= 0:
+        raise ConfigError(f"{flag} {value}: give a time such as 90s, 10m or 1h30m")
+    return number
+
+
+def batch_sizes(value: Any, flag: str) -> tuple[int, ...]:
+    """Read batch sizes as :func:`bsx.arithmetic.parse_batch_sizes` does, or a list of numbers."""
+    parts = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+    return arithmetic.parse_batch_sizes(",".join(str(part) for part in parts), flag)
+
+
+def learning_rate(value: Any, flag: str) -> tuple[float, ...]:
+    """Read ``tuned`` as (), one rate as (rate,), a grid as its rates from small to large."""
+    if value == "tuned":
+        return ()
+    parts = value.split(",") if isinstance(value, str) else value
+    parts = parts if isinstance(parts, Sequence) else [parts]
+    rates = [_real(part) for part in parts]
+    good = [rate for rate in rates if rate is not None and rate > 0]
+    if not good or len(good) < len(rates):
+        raise ConfigError(f"{flag} {value}: give tuned, a rate above 0, or a grid 0.01,0.03,0.1")
+    return tuple(sorted(set(good)))
+
+
+def arguments(value: Any, flag: str) -> dict[str, Any]:
+    """Read key=value pairs, or a TOML table; values become numbers, booleans or lists."""
+    if isinstance(value, Mapping):
+        return {str(key): _listed(item) for key, item in value.items()}
+    pairs = value.split() if isinstance(value, str) else value
+    found = {}
+    for pair in pairs:
+        key, equals, given = str(pair).partition("=")
+        if not equals or not key.isidentifier():
+            raise ConfigError(f"{flag} {pair}: give key=value, such as hidden=128")
+        found[key] = literal(given)
+    return found
+
+
+def targets(value: Any, flag: str) -> tuple[TargetSpec, ...]:
+    """Read metric=threshold, one or several."""
+    pairs = value.split() if isinstance(value, str) else value
+    found = []
+    for pair in pairs:
+        metric, equals, threshold = str(pair).partition("=")
+        number = _real(threshold)
+        if not equals or not metric or number is None:
+            raise ConfigError(f"{flag} {pair}: give metric=value, such as accuracy=0.97")
+        found.append(TargetSpec(metric.strip(), number))
+    return tuple(found)
+
+
+def literal(given: str) -> Any:
+    """Read a number, true, false, none, a comma-separated list of such, or else the text."""
+    if "," in given:
+        return tuple(literal(part) for part in given.split(",") if part)
+    words = {"true": True, "false": False, "none": "none", "null": None}
+    if given.lower() in words:
+        return words[given.lower()]
+    whole = _whole(given)
+    if whole is not None:
+        return whole
+    number = _real(given)
+    return given if number is None else number
+
+
+def _listed(item: Any) -> Any:
+    return tuple(item) if isinstance(item, list) else item
+
+
+def _whole(value: Any) -> int | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None
+    if isinstance(value, str) and re.fullmatch(r"[+-]?\d+(_\d+)*", value.strip()):
+        return int(value)
+    return None
+
+
+def _real(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None

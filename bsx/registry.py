@@ -1,0 +1,174 @@
+"""Names → things, found when they are asked for and not before.
+
+Datasets, models and optimizers come from the entry-point groups ``bsx.datasets``, ``bsx.models``
+and ``bsx.optimizers``; ``package.module:attribute`` and ``path/to/file.py:attribute`` work
+everywhere a name does. Listing names imports nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from bsx.errors import ConfigError
+
+# What a person chooses by name, through entry points.
+ENTRY_POINT_GROUPS = {
+    "dataset": "bsx.datasets",
+    "model": "bsx.models",
+    "optimizer": "bsx.optimizers",
+}
+
+# What bsx chooses for itself; the same lookup, so that executors and trainers know no one.
+INTERNAL: dict[str, dict[str, str]] = {
+    "task": {"classification": "bsx.tasks.classification:Classification"},
+    "trainer": {"lanes": "bsx.train.lanes:train", "loop": "bsx.train.loop:train"},
+    "measure": {
+        "speed": "bsx.measure.speed:measure",
+        "calibration": "bsx.measure.calibration:measure",
+    },
+    "executor": {
+        "inline": "bsx.execute.inline:InlineExecutor",
+        "workers": "bsx.execute.workers:WorkersExecutor",
+    },
+}
+
+
+@cache
+def targets(kind: str) -> dict[str, str]:
+    """Return name → ``module:attribute`` of everything of ``kind``, sorted by name."""
+    if kind in INTERNAL:
+        return dict(INTERNAL[kind])
+    found = importlib.metadata.entry_points(group=ENTRY_POINT_GROUPS[kind])
+    return {point.name: point.value for point in sorted(found, key=lambda p: p.name)}
+
+
+def load(kind: str, name: str) -> Any:
+    """Return what ``name`` stands for.
+
+    Raises:
+        ConfigError: for an unknown name (with the nearest ones) or one that cannot be imported.
+    """
+    target = locate(kind, name)
+    module_name, _, attribute = target.rpartition(":")
+    module = _module(kind, module_name, name)
+    found: Any = module
+    for part in attribute.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            near = _near(part, [n for n in dir(found) if not n.startswith("_")])
+            raise ConfigError(f"{_flag(kind)} {name}: {module_name} has no {part!r}{near}") from None
+    return found
+
+
+def locate(kind: str, name: str) -> str:
+    """Return the ``module:attribute`` or ``file.py:attribute`` that ``name`` stands for.
+
+    Raises:
+        ConfigError: for an unknown name, with the nearest known ones.
+    """
+    known = targets(kind)
+    if name in known:
+        return known[name]
+    module, _, attribute = name.rpartition(":")
+    if module and attribute:
+        return name
+    near = _near(name, list(known))
+    raise ConfigError(
+        f"{_flag(kind)} {name}: no such {kind}{near}; "
+        f"see `bsx list {kind}s`, or give module:attribute or file.py:attribute"
+    )
+
+
+def source_hash(kind: str, name: str) -> str | None:
+    """Hash the file that ``file.py:attribute`` names; None for any other name.
+
+    Raises:
+        ConfigError: where the file cannot be read.
+    """
+    path = _file_of(locate(kind, name).rpartition(":")[0])
+    if path is None:
+        return None
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:20]
+    except OSError as error:
+        raise ConfigError(f"{_flag(kind)} {name}: cannot read {path}: {error.strerror}") from None
+
+
+def summary(kind: str, name: str) -> str:
+    """Return the first line of the docstring of ``name`` without importing it; '' if unknown."""
+    module_name, _, attribute = targets(kind)[name].rpartition(":")
+    root = module_name.partition(".")[0]
+    if root != "bsx":  # finding a module imports its parents: only ours are known to be light
+        return ""
+    spec = importlib.util.find_spec(module_name)
+    if spec is None or spec.origin is None:
+        return ""
+    for node in ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == attribute:
+            return (ast.get_docstring(node) or "").partition("\n")[0]
+    return ""
+
+
+def worker(kind: str, name: str) -> Callable[..., Any]:
+    """Return the function that a unit names as its worker."""
+    function: Callable[..., Any] = load(kind, name)
+    return function
+
+
+def _module(kind: str, module_name: str, name: str) -> Any:
+    path = _file_of(module_name)
+    try:
+        if path is None:
+            if "" not in sys.path and str(Path.cwd()) not in sys.path:
+                sys.path.insert(0, str(Path.cwd()))  # a console script leaves it out
+            return importlib.import_module(module_name)
+        return _module_from_file(path.resolve())
+    except FileNotFoundError:
+        raise ConfigError(f"{_flag(kind)} {name}: there is no file {path}") from None
+    except ImportError as error:
+        raise ConfigError(f"{_flag(kind)} {name}: cannot import {module_name}: {error}") from error
+    except Exception as error:
+        raise ConfigError(
+            f"{_flag(kind)} {name}: {module_name} fails when imported: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
+@cache
+def _module_from_file(path: Path) -> Any:
+    if not path.is_file():
+        raise FileNotFoundError(path)
+    name = f"bsx_user_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # so that its classes pickle
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))  # it may import its neighbours
+    spec.loader.exec_module(module)
+    return module
+
+
+def _file_of(module_name: str) -> Path | None:
+    return Path(module_name) if module_name.endswith(".py") else None
+
+
+def _near(name: str, known: list[str]) -> str:
+    matches = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    return f" (did you mean {' or '.join(matches)}?)" if matches else ""
+
+
+def _flag(kind: str) -> str:
+    return f"--{kind}"

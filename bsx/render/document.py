@@ -1,0 +1,249 @@
+"""The one document that machines read: ``bsx sweep --format json`` and ``bsx show --format json``.
+
+Every key is there whether or not its value is known; unknown is null. Keys are added, never
+renamed, while the schema version stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bsx.render import wording
+from bsx.schema import (
+    SCHEMA_VERSION,
+    Analysis,
+    BatchSizeSummary,
+    Caution,
+    Estimate,
+    Facts,
+    Final,
+    Metric,
+    Recommendation,
+    Speed,
+    Sweep,
+    TargetSummary,
+    ToTarget,
+    plain,
+)
+
+_TO_TARGET = ("steps", "epochs", "samples", "seconds")
+_SPEED = ("step_seconds", "samples_per_second", "epoch_seconds", "peak_memory_bytes")
+
+
+def document(sweep: Sweep, analysis: Analysis) -> dict[str, Any]:
+    """Return the document of a sweep, ready for ``json``."""
+    metric = sweep.facts.metric_named(analysis.metric)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "sweep_id": sweep.sweep_id,
+        "name": sweep.config.name,
+        "status": sweep.status,
+        "metric": analysis.metric,
+        "config": plain(sweep.config),
+        "environment": plain(sweep.environment),
+        "data": _data(sweep.facts),
+        "targets": [_target(target) for target in analysis.targets],
+        "batch_sizes": [_batch_size(summary) for summary in analysis.batch_sizes],
+        "recommendation": _recommendation(analysis.recommendation, metric),
+        "cautions": [_caution(caution, metric) for caution in analysis.cautions],
+    }
+
+
+def _data(facts: Facts) -> dict[str, Any]:
+    return {
+        "name": facts.dataset_name,
+        "train_samples": facts.train_samples,
+        "validation_samples": facts.validation_samples,
+        "test_samples": facts.test_samples,
+        "input_shape": list(facts.input_shape),
+        "classes": facts.classes,
+    }
+
+
+def _target(target: TargetSummary) -> dict[str, Any]:
+    return {
+        "metric": target.metric,
+        "split": target.split,
+        "threshold": target.threshold,
+        "source": target.source,
+        "critical_batch_size": plain(target.critical_batch_size),
+        "critical_batch_size_20": plain(target.critical_batch_size_20),
+        "min_steps": plain(target.min_steps),
+        "min_samples": plain(target.min_samples),
+        "reference_batch_size": target.reference_batch_size,
+        "verdict": target.verdict,
+    }
+
+
+def _batch_size(summary: BatchSizeSummary) -> dict[str, Any]:
+    return {
+        "batch_size": summary.batch_size,
+        "status": summary.status,
+        "runs": summary.runs,
+        "seeds": summary.seeds,
+        "diverged_fraction": summary.diverged_fraction,
+        "steps_per_epoch": summary.steps_per_epoch,
+        "last_batch": summary.last_batch,
+        "steps": summary.steps,
+        "epochs": summary.epochs,
+        "to_target": [_to_target(entry) for entry in summary.to_target],
+        "final": _final(summary.final),
+        "speed": _speed(summary.speed),
+        "noise_scale": plain(summary.noise_scale),
+        "sharpness": plain(summary.sharpness),
+    }
+
+
+def _to_target(entry: ToTarget) -> dict[str, Any]:
+    return {
+        "learning_rate": entry.learning_rate,
+        "learning_rate_at_edge": entry.learning_rate_at_edge,
+        "learning_rate_basin": plain(entry.learning_rate_basin),
+        "steps": plain(entry.steps),
+        "epochs": plain(entry.epochs),
+        "samples": plain(entry.samples),
+        "seconds": plain(entry.seconds),
+        "reached_fraction": entry.reached_fraction,
+    }
+
+
+def _final(final: Final | None) -> dict[str, Any] | None:
+    if final is None:
+        return None
+    return {
+        "learning_rate": final.learning_rate,
+        "train": plain(final.train),
+        "validation": plain(final.validation),
+        "test": plain(final.test),
+        "generalization_gap": plain(final.generalization_gap),
+        "best_epoch": plain(final.best_epoch),
+    }
+
+
+def _speed(speed: Speed | None) -> dict[str, Any] | None:
+    if speed is None:
+        return None
+    peak = speed.peak_memory_bytes
+    return {
+        "loop": speed.loop,
+        "step_seconds": plain(speed.step_seconds),
+        "samples_per_second": plain(speed.samples_per_second),
+        "epoch_seconds": plain(speed.epoch_seconds),
+        # a peak is read off once: an estimate like all measured quantities, without an interval
+        "peak_memory_bytes": None if peak is None else plain(Estimate(peak, n=1, method="peak")),
+    }
+
+
+def _recommendation(
+    recommendation: Recommendation | None, metric: Metric | None
+) -> dict[str, Any] | None:
+    if recommendation is None:
+        return None
+    return {
+        "batch_size": recommendation.batch_size,
+        "learning_rate": recommendation.learning_rate,
+        "objective": recommendation.objective,
+        "indifferent": list(recommendation.indifferent),
+        "reason": wording.reason(recommendation, metric),
+    }
+
+
+def _caution(caution: Caution, metric: Metric | None) -> dict[str, Any]:
+    return {
+        "code": caution.code,
+        "message": wording.message(caution, metric),
+        "batch_size": caution.batch_size,
+    }
+
+
+# --- flat rows, one a batch size --------------------------------------------------------------
+
+
+def rows(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Flatten a document into one row a batch size, all with the same keys in the same order.
+
+    An estimate ``x`` gives ``x``, ``x_low``, ``x_high`` and, where it counts towards a target,
+    ``x_censored_at``. What belongs to the second target and those after it carries its number:
+    ``to_target_2_steps``.
+    """
+    sizes = document["batch_sizes"]
+    metrics = _metric_names(sizes)
+    recommended = (document["recommendation"] or {}).get("batch_size")
+    return [
+        _row(size, document["targets"], metrics, size["batch_size"] == recommended)
+        for size in sizes
+    ]
+
+
+def _row(
+    size: Mapping[str, Any],
+    targets: list[Mapping[str, Any]],
+    metrics: Mapping[str, list[str]],
+    recommended: bool,
+) -> dict[str, Any]:
+    row = {key: value for key, value in size.items() if not isinstance(value, dict | list)}
+    for key in ("noise_scale", "sharpness", "final", "speed"):  # null where nothing is known
+        row.pop(key, None)
+    row["recommended"] = recommended
+    for number, target in enumerate(targets, start=1):
+        prefix = "to_target" if number == 1 else f"to_target_{number}"
+        entries = size["to_target"]
+        entry = entries[number - 1] if number <= len(entries) else {}
+        row |= _to_target_cells(prefix, target, entry)
+    row |= _final_cells(size["final"] or {}, metrics)
+    speed = size["speed"] or {}
+    row["speed_loop"] = speed.get("loop")
+    for key in _SPEED:
+        row |= _cells(f"speed_{key}", speed.get(key))
+    for key in ("noise_scale", "sharpness"):
+        row |= _cells(key, size[key])
+    return row
+
+
+def _to_target_cells(
+    prefix: str, target: Mapping[str, Any], entry: Mapping[str, Any]
+) -> dict[str, Any]:
+    low, high = entry.get("learning_rate_basin") or (None, None)
+    cells = {
+        f"{prefix}_metric": target["metric"],
+        f"{prefix}_threshold": target["threshold"],
+        f"{prefix}_learning_rate": entry.get("learning_rate"),
+        f"{prefix}_learning_rate_at_edge": entry.get("learning_rate_at_edge"),
+        f"{prefix}_learning_rate_basin_low": low,
+        f"{prefix}_learning_rate_basin_high": high,
+    }
+    for key in _TO_TARGET:
+        cells |= _cells(f"{prefix}_{key}", entry.get(key), censored=True)
+    cells[f"{prefix}_reached_fraction"] = entry.get("reached_fraction")
+    return cells
+
+
+def _final_cells(final: Mapping[str, Any], metrics: Mapping[str, list[str]]) -> dict[str, Any]:
+    cells: dict[str, Any] = {"final_learning_rate": final.get("learning_rate")}
+    for split, names in metrics.items():
+        for name in names:
+            cells |= _cells(f"final_{split}_{name}", final.get(split, {}).get(name))
+    for key in ("generalization_gap", "best_epoch"):
+        cells |= _cells(f"final_{key}", final.get(key))
+    return cells
+
+
+def _cells(
+    name: str, estimate: Mapping[str, Any] | None, *, censored: bool = False
+) -> dict[str, Any]:
+    known = estimate or {}
+    cells = {name: known.get("value"), f"{name}_low": known.get("low")}
+    cells[f"{name}_high"] = known.get("high")
+    if censored:
+        cells[f"{name}_censored_at"] = known.get("censored_at")
+    return cells
+
+
+def _metric_names(sizes: list[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Return the metrics that any batch size has, by split: one that failed has none."""
+    names: dict[str, list[str]] = {"train": [], "validation": [], "test": []}
+    for size in sizes:
+        for split, found in names.items():
+            found += [name for name in (size["final"] or {}).get(split, {}) if name not in found]
+    return names

@@ -1,0 +1,94 @@
+"""What a sweep is going to do and how long that will take, said before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bsx.render import numbers
+from bsx.schema import Group, Sweep
+
+LONG_SECONDS = 1800.0  # from here on the options that make it shorter are named
+_WIDER_ROUNDS = 1.2  # the first round is foreseen; wider grids after it add about a fifth
+
+_SHORTER = (
+    "shorter: --within 20m takes the most valuable parts first; or fewer --batch-sizes, fewer "
+    "--seeds, fewer --epochs, or a --learning-rate grid"
+)
+
+
+def expected_seconds(groups: Sequence[Group], speed_seconds: float) -> float:
+    """Return about how long a sweep will take that begins with ``groups``."""
+    first = sum(group.predicted_seconds for group in groups)
+    return first * _WIDER_ROUNDS + speed_seconds
+
+
+def lines(sweep: Sweep, runs: int, seconds: float) -> list[str]:
+    """Return the sentences to say before a sweep starts."""
+    if not runs:
+        return ["Everything asked for is stored already; nothing is left to train."]
+    within = sweep.config.within_seconds
+    about = numbers.duration(round_duration(seconds))
+    first = f"{numbers.count(runs)} runs to train, about {about} on {place(sweep)}."
+    if within is not None and seconds > within:
+        return [
+            first
+            + f" With --within {numbers.duration(within)} the most valuable ones come first."
+        ]
+    return [first, _SHORTER] if seconds > LONG_SECONDS else [first]
+
+
+def place(sweep: Sweep) -> str:
+    """Say where the sweep runs."""
+    facts = sweep.facts
+    if facts.device != "cpu":
+        return facts.device
+    return f"{facts.threads} CPU thread{'s' if facts.threads > 1 else ''}"
+
+
+def round_duration(seconds: float) -> float:
+    """Round a forecast to what it is worth: 5 s, above two minutes whole minutes."""
+    step = 5 if seconds < 120 else 60
+    return max(step, round(seconds / step) * step)
+
+
+def plan_document(
+    sweep: Sweep, groups: Sequence[Group], seconds: float
+) -> dict[str, Any]:
+    """Return what ``--dry-run`` prints for machines."""
+    rows: dict[int, dict[str, Any]] = {}
+    for group in groups:
+        recipe = group.recipe
+        row = rows.setdefault(
+            recipe.batch_size,
+            {
+                "batch_size": recipe.batch_size,
+                "steps": recipe.steps,
+                "epochs": recipe.steps * recipe.batch_size / sweep.facts.train_samples,
+                "runs": 0,
+                "seconds": 0.0,
+            },
+        )
+        row["runs"] += len(group.members)
+        row["seconds"] = round(row["seconds"] + group.predicted_seconds, 3)
+    return {
+        "sweep_id": sweep.sweep_id,
+        "trainer": sweep.facts.trainer,
+        "runs": sum(len(group.members) for group in groups),
+        "seconds": round(seconds, 1),
+        "batch_sizes": [rows[size] for size in sorted(rows)],
+    }
+
+
+def plan_rows(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of ``--dry-run`` for people."""
+    return [
+        {
+            "batch_size": numbers.count(row["batch_size"]),
+            "iterations": numbers.count(row["steps"]),
+            "epochs": f"{row['epochs']:.1f}",
+            "runs": numbers.count(row["runs"]),
+            "about": numbers.duration(max(1.0, row["seconds"])),
+        }
+        for row in document["batch_sizes"]
+    ]

@@ -1,0 +1,80 @@
+"""A table before it is drawn: headers, cells, and how it may get narrower.
+
+How wide it may be, and how it looks, is for whoever draws it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column; ``brief_header`` and ``brief`` are what stands there where space is short."""
+
+    key: str
+    header: str
+    cells: tuple[str, ...]
+    brief_header: str | None = None
+    brief: tuple[str, ...] | None = None
+    right: bool = True
+
+    @property
+    def width(self) -> int:
+        """The widest line of header and cells."""
+        lines = [*self.header.split("\n"), *self.cells]
+        return max(map(len, lines), default=0)
+
+    def shortened(self) -> Column:
+        """Return the column without what can be spared."""
+        return dataclasses.replace(
+            self,
+            header=self.brief_header if self.brief_header is not None else self.header,
+            cells=self.brief if self.brief is not None else self.cells,
+        )
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table: rows are batch sizes.
+
+    ``concessions`` are made in order until the grid is narrow enough: ``(key, "shorten")`` or
+    ``(key, "drop")``.
+    """
+
+    title: str
+    columns: tuple[Column, ...]
+    concessions: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+    marked: int | None = None  # the row of the recommended batch size
+
+    def width(self, gap: int = 2) -> int:
+        """Return how wide the grid is with ``gap`` spaces between columns."""
+        return sum(column.width for column in self.columns) + gap * (len(self.columns) - 1)
+
+    def fitted(self, width: int) -> Grid:
+        """Return the grid with as few concessions as make it at most ``width`` wide, or all."""
+        grid = self
+        for key, concession in self.concessions:
+            if grid.width() <= width:
+                break
+            grid = grid._conceding(key, concession)
+        return grid
+
+    def _conceding(self, key: str, concession: str) -> Grid:
+        if concession == "drop":
+            kept = tuple(column for column in self.columns if column.key != key)
+        else:
+            kept = tuple(c.shortened() if c.key == key else c for c in self.columns)
+        return dataclasses.replace(self, columns=kept)
+
+
+def shorten(*keys: str) -> tuple[tuple[str, str], ...]:
+    """Return the concessions that shorten columns, in order."""
+    return tuple((key, "shorten") for key in keys)
+
+
+def drop(*keys: str) -> tuple[tuple[str, str], ...]:
+    """Return the concessions that leave columns out, in order."""
+    return tuple((key, "drop") for key in keys)

@@ -1,0 +1,56 @@
+"""A sweep as Markdown: the same grids as on the terminal, all columns, never wrapped."""
+
+from __future__ import annotations
+
+import re
+
+from bsx.render import advice, phrases
+from bsx.render.grid import Grid
+from bsx.render.grids import grids
+from bsx.schema import Analysis, Sweep
+
+# What Markdown, or the HTML in it, would take for its own.
+_SPECIAL = re.compile(r"([\\`*_\[\]<>|#])")
+
+
+def sweep_markdown(sweep: Sweep, analysis: Analysis) -> str:
+    """Write everything that a sweep says, cautions excepted, ending with a newline."""
+    blocks = [f"# Sweep {_escaped(sweep.config.name or sweep.sweep_id)}"]
+    blocks.append("\n".join(f"- {name}: {_escaped(text)}" for name, text in advice.trained(sweep)))
+    blocks += [table(grid) for grid in grids(sweep, analysis)]
+    for target in analysis.targets:
+        goal = phrases.goal({"metric": target.metric, "threshold": target.threshold})
+        known = [f"- {_escaped(n)}: {_escaped(v)}" for n, v in advice.trade_off(target)]
+        blocks.append(f"## Trade-off: iterations against samples, to {_escaped(goal)}")
+        blocks += ["\n".join(known)] if known else []
+        blocks.append(_escaped(advice.trade_off_sentence(target)))
+    blocks += _recommendation(sweep, analysis)
+    return "\n\n".join(blocks) + "\n"
+
+
+def table(grid: Grid) -> str:
+    """Write one grid as a heading, a table and its notes."""
+    headers = [" ".join(column.header.split()) for column in grid.columns]
+    rules = ["--:" if column.right else ":--" for column in grid.columns]
+    rows = zip(*(column.cells for column in grid.columns), strict=True)
+    lines = [_row(headers), f"| {' | '.join(rules)} |", *(_row(list(cells)) for cells in rows)]
+    notes = f"\n\n{_escaped('; '.join(grid.notes))}" if grid.notes else ""
+    return f"## {_escaped(grid.title)}\n\n" + "\n".join(lines) + notes
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(_escaped(' '.join(cell.split())) for cell in cells)} |"
+
+
+def _recommendation(sweep: Sweep, analysis: Analysis) -> list[str]:
+    recommendation = analysis.recommendation
+    if recommendation is None:
+        return ["## No recommendation", _escaped(advice.no_recommendation(sweep, analysis))]
+    blocks = ["## Recommendation", f"**{_escaped(advice.headline(recommendation))}**"]
+    blocks += [_escaped(line) for line in advice.explanation(sweep, recommendation)]
+    costs = advice.costs(sweep, analysis)
+    return [*blocks, table(costs).replace("## ", "### ", 1)] if costs else blocks
+
+
+def _escaped(text: str) -> str:
+    return _SPECIAL.sub(r"\\\1", phrases.clean(text))

@@ -1,0 +1,93 @@
+"""The phrases that sentences and tables are made of: names, lists, statuses, goals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from bsx.render import numbers
+
+Values = Mapping[str, Any]
+
+STATUS = {
+    "ok": "",
+    "censored": "target not reached",
+    "diverged": "diverged",
+    "out_of_memory": "out of memory",
+    "failed": "failed",
+    "not_run": "not run",
+}
+
+SWEEP_STATUS = {
+    "running": "running",
+    "complete": "complete",
+    "stopped": "stopped; the same command goes on from here",
+    "out_of_time": "out of time; what is missing is shown as not run",
+    "failed": "finished, with units that failed",
+}
+
+
+def clean(text: object) -> str:
+    """Return ``text`` without control characters, which could otherwise steer a terminal."""
+    return "".join(c if c.isprintable() else " " for c in str(text)).strip()
+
+
+def status(code: str) -> str:
+    """Say the status of a batch size in words; ``ok`` needs none."""
+    return STATUS.get(code, spelled(code))
+
+
+def sweep_status(code: str) -> str:
+    """Say the status of a sweep in words."""
+    return SWEEP_STATUS.get(code, spelled(code))
+
+
+def listed(items: Sequence[object], last: str = "and") -> str:
+    """Join items as in a sentence: ``2, 4 and 8``."""
+    texts = [str(item) for item in items]
+    return (
+        f" {last} ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else "".join(texts)
+    )
+
+
+def batch_sizes(sizes: Iterable[int]) -> str:
+    """Name batch sizes as the subject of a sentence: ``batch sizes 2, 4 and 8``."""
+    ordered = sorted(set(sizes))
+    noun = "batch size" if len(ordered) == 1 else "batch sizes"
+    return f"{noun} {listed([numbers.count(size) for size in ordered])}"
+
+
+def spelled(code: object) -> str:
+    return clean(code).replace("_", " ")
+
+
+def shown(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float | list | tuple):
+        return spelled(value)
+    if isinstance(value, list | tuple):
+        return listed([shown(v) for v in value])
+    return numbers.count(value) if isinstance(value, int) else numbers.significant(value)
+
+
+def goal(values: Values) -> str:
+    """Name a target as in ``--target accuracy=0.97``: ``accuracy 0.97``."""
+    return f"{clean(values['metric'])} {numbers.significant(values['threshold'], 4)}"
+
+
+def tolerance(values: Values) -> str:
+    """Name a tolerance: in points for a metric between 0 and 1, else as it is."""
+    width = float(values["tolerance"])
+    if values.get("bounded", True):
+        return f"{numbers.significant(100 * width)} points"
+    return numbers.significant(width)
+
+
+def each(
+    group: Sequence[Values],
+    key: str,
+    form: numbers.Form = numbers.significant,
+) -> str:
+    """Write the value of each of the group, or the range that they span."""
+    values = sorted({float(v[key]) for v in group})
+    ends = dict.fromkeys(form(v) for v in (values[0], values[-1]))
+    return " to ".join(ends)

@@ -1,0 +1,200 @@
+"""The sentence of every caution code: what to know, and the remedy where there is one.
+
+Each takes the values of all the cautions that share the sentence, the first of them deciding what
+they have in common, and raises KeyError, TypeError or ValueError for values it has no words for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from bsx.render import numbers
+from bsx.render.phrases import Values, batch_sizes, clean, each, goal, spelled, tolerance
+
+
+def _learning_rate_at_edge(group: Sequence[Values]) -> str:
+    first = group[0]
+    aim = "best at the end" if first.get("goal") == "final" else "fastest to the target"
+    rates = sorted({float(values["learning_rate"]) for values in group})
+    which = " to ".join(
+        numbers.learning_rate(rate) for rate in dict.fromkeys((rates[0], rates[-1]))
+    )
+    extreme, other = {
+        "low": ("lowest", "a lower"),
+        "high": ("highest", "a higher"),
+    }.get(str(first.get("side")), ("last", "another"))
+    return (
+        f"the learning rate {aim} ({which}) is the {extreme} that was tried, so {other} one may "
+        f"be better; give --learning-rate a grid that reaches further"
+    )
+
+
+def _censored(group: Sequence[Values]) -> str:
+    shares = [float(values["reached_fraction"]) for values in group]
+    lowest, highest = (numbers.percent(share, 0) for share in (min(shares), max(shares)))
+    remedy = "train longer (--epochs, --min-steps) or set an easier --target"
+    if max(shares) == 0:
+        return f"no seed reached {goal(group[0])} within the budget; {remedy}"
+    share = lowest if lowest == highest else f"{lowest} to {highest}"
+    return (
+        f"only {share} of the seeds reached {goal(group[0])} within the budget, so what it takes "
+        f"is uncertain upwards; {remedy}"
+    )
+
+
+def _diverged(group: Sequence[Values]) -> str:
+    return "every run diverged; try lower learning rates (--learning-rate)"
+
+
+def _out_of_memory(group: Sequence[Values]) -> str:
+    return "out of memory; this is as large as a batch gets here"
+
+
+def _failed(group: Sequence[Values]) -> str:
+    runs = sum(int(values.get("runs") or 0) for values in group)
+    lines = str(group[0].get("error") or "").strip().splitlines()
+    error = clean(lines[-1]) if lines else "unknown error"  # a traceback says it last
+    how_many = (
+        f"{numbers.count(runs)} {'run' if runs == 1 else 'runs'} failed" if runs else "failed"
+    )
+    return f"{how_many}: {error}; the same command tries again"
+
+
+def _not_run(group: Sequence[Values]) -> str:
+    return "not run; the same command goes on with what is missing"
+
+
+def _tail_merged(group: Sequence[Values]) -> str:
+    return (
+        "the last batch of an epoch would hold one sample, on which BatchNorm cannot train; it is "
+        f"merged into the batch before it, which then holds {each(group, 'last_batch')}"
+    )
+
+
+def _target_auto(group: Sequence[Values]) -> str:
+    return (
+        f"the target, validation {goal(group[0])}, was chosen from the results: the strictest "
+        "round one that nearly every seed of every batch size reaches well within its budget; "
+        "set your own with --target"
+    )
+
+
+def _target_not_common(group: Sequence[Values]) -> str:
+    sizes = group[0].get("sizes")
+    who = f"; not by {batch_sizes(sizes)}" if sizes else ""
+    return (
+        f"no target is reached reliably by every batch size; {goal(group[0])} is the one that most "
+        f"of them reach{who}. A larger budget (--epochs, --min-steps) lets all take part"
+    )
+
+
+def _no_target(group: Sequence[Values]) -> str:
+    metric = group[0].get("metric") or "the metric"
+    return (
+        f"no target could be set: no round {metric} is reached by most batch sizes, so nothing is "
+        "said of iterations or time to it; train longer (--epochs) or set --target"
+    )
+
+
+def _few_seeds(group: Sequence[Values]) -> str:
+    seeds = int(group[0]["seeds"])
+    have = (
+        "1 seed gives no intervals" if seeds == 1 else f"{seeds} seeds give wide, unsure intervals"
+    )
+    return f"{have}; --seeds 5 or more is better, and trains only the new ones"
+
+
+_NO_FIT = {
+    "no_plateau": (
+        "iterations still fall in proportion at the largest batch size, so the critical batch "
+        "size lies beyond it; add larger sizes"
+    ),
+    "no_scaling": (
+        "a larger batch size saves hardly any iterations even at the smallest sizes, so the "
+        "critical batch size lies below them; add smaller sizes or set a harder --target"
+    ),
+    "too_few_sizes": "too few batch sizes reached the target; add sizes, or set an easier --target",
+    "too_few_seeds": "too few seeds for an interval; add --seeds",
+    "no_target": "there is no target to reach",
+    "poor_fit": "the measured curve does not follow the trade-off's form",
+}
+
+
+def no_fit(reason: object) -> str:
+    """Say why no critical batch size was determined; an unknown reason is spelled out."""
+    return _NO_FIT.get(str(reason), spelled(reason))
+
+
+def _no_critical_batch_size(group: Sequence[Values]) -> str:
+    why = no_fit(group[0].get("reason"))
+    return f"the critical batch size{_towards(group)} cannot be determined: {why}"
+
+
+def _towards(group: Sequence[Values]) -> str:
+    return f" for {goal(group[0])}" if "threshold" in group[0] else ""
+
+
+def _critical_batch_size_beyond(group: Sequence[Values]) -> str:
+    value, largest = float(group[0]["value"]), float(group[0]["largest"])
+    return (
+        f"the critical batch size{_towards(group)}, about {numbers.whole(value)}, lies beyond the "
+        f"largest size that was run ({numbers.count(largest)}): it is an extrapolation; add larger "
+        "sizes"
+    )
+
+
+def _poor_fit(group: Sequence[Values]) -> str:
+    return (
+        "the iterations do not follow the trade-off curve well, so read the critical batch size"
+        f"{_towards(group)} as an order of magnitude"
+    )
+
+
+def _speed_noisy(group: Sequence[Values]) -> str:
+    return (
+        f"the time per iteration varied by {each(group, 'spread', numbers.percent)} between "
+        "repeats; was the machine busy? Measure again when it is idle"
+    )
+
+
+def _quality_not_settled(group: Sequence[Values]) -> str:
+    first = group[0]
+    needed = first.get("seeds_needed")
+    remedy = f"about --seeds {numbers.count(needed)} would settle it" if needed else "add --seeds"
+    return (
+        f"{first['seeds']} seeds cannot show which batch sizes end within "
+        f"{tolerance(first)} of the best; {remedy}, or a wider --tolerance"
+    )
+
+
+def _no_recommendation(group: Sequence[Values]) -> str:
+    reasons = {
+        "no_target": "no target was set or found",
+        "no_quality": "no run was completed",
+        "target_not_reached": "none that ends well enough reached the target",
+        "no_speed": "no speed was measured",
+    }
+    reason = group[0].get("reason")
+    why = reasons.get(str(reason), spelled(reason) if reason else "too little was measured")
+    return f"no batch size can be recommended: {why}"
+
+
+WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
+    "learning_rate_at_edge": _learning_rate_at_edge,
+    "censored": _censored,
+    "diverged": _diverged,
+    "out_of_memory": _out_of_memory,
+    "failed": _failed,
+    "not_run": _not_run,
+    "tail_merged": _tail_merged,
+    "target_auto": _target_auto,
+    "target_not_common": _target_not_common,
+    "no_target": _no_target,
+    "few_seeds": _few_seeds,
+    "no_critical_batch_size": _no_critical_batch_size,
+    "critical_batch_size_beyond": _critical_batch_size_beyond,
+    "poor_fit": _poor_fit,
+    "speed_noisy": _speed_noisy,
+    "quality_not_settled": _quality_not_settled,
+    "no_recommendation": _no_recommendation,
+}

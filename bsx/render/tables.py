@@ -1,0 +1,205 @@
+"""Draw a sweep for people: what was trained, four tables, the trade-off, the recommendation.
+
+Names given by a user go through ``Text``, never through markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich import box
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.segment import Segment
+from rich.table import Table
+from rich.text import Text
+
+from bsx.render import advice, phrases, wording
+from bsx.render.grid import Column, Grid
+from bsx.render.grids import grids
+from bsx.schema import Analysis, Caution, Metric, Sweep, TargetSummary
+
+MARGIN = 2
+MAX_PROSE = 96  # longer lines are hard to read
+_ASCII = str.maketrans({"–": "-", "−": "-", "→": ">", "×": "x", "±": "~", "µ": "u", "≥": ">",
+                        "≤": "<", "…": "."})  # fmt: skip
+
+
+class Plain:
+    """Draw what it holds in ASCII where the terminal knows no more; widths stay as they are."""
+
+    def __init__(self, renderable: RenderableType) -> None:
+        self.renderable = renderable
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the segments of what it holds."""
+        for line in console.render_lines(self.renderable, options, pad=False):
+            yield from _without_trailing_space(_in_ascii(line) if options.ascii_only else line)
+            yield Segment.line()
+
+
+def _in_ascii(line: Iterable[Segment]) -> list[Segment]:
+    return [Segment(_ascii(text), style, control) for text, style, control in line]
+
+
+def _ascii(text: str) -> str:
+    return text.translate(_ASCII).encode("ascii", "replace").decode("ascii")
+
+
+def _without_trailing_space(line: list[Segment]) -> list[Segment]:
+    kept = list(line)
+    while kept and not kept[-1].text.strip():
+        kept.pop()
+    if kept:
+        kept[-1] = Segment(kept[-1].text.rstrip(), kept[-1].style, kept[-1].control)
+    return kept
+
+
+def print_sweep(console: Console, sweep: Sweep, analysis: Analysis) -> None:
+    """Print everything that a sweep says, as wide as ``console``, on which cautions do not go."""
+    console.print(Plain(Group(*_parts(sweep, analysis, console.width))), end="")
+
+
+def print_cautions(
+    console: Console, cautions: Iterable[Caution], metric: Metric | None = None
+) -> None:
+    """Print cautions, one an item; without a terminal, one a line that never wraps.
+
+    ``metric`` is the one that quality is judged by.
+    """
+    for line in wording.grouped(cautions, metric):
+        if console.is_terminal:
+            item = Table.grid(padding=(0, 2))
+            item.add_row(Text("caution", style="yellow"), Text(line))
+            console.print(Plain(item), end="")
+        else:
+            text = _ascii(line) if console.options.ascii_only else line
+            console.print(Text(f"caution: {text}"), soft_wrap=True)
+
+
+def _parts(sweep: Sweep, analysis: Analysis, width: int) -> list[RenderableType]:
+    parts: list[RenderableType] = [_header(sweep), ""]
+    for grid in grids(sweep, analysis):
+        parts += [*draw(grid, width), ""]
+    for target in analysis.targets:
+        parts += [*_trade_off(target, width), ""]
+    parts.append(_recommendation(sweep, analysis, width))
+    return parts
+
+
+def _header(sweep: Sweep) -> RenderableType:
+    title = f"Sweep {sweep.sweep_id}"
+    if sweep.config.name:
+        title += f", {phrases.clean(sweep.config.name)}"
+    lines = Table.grid(padding=(0, 2))
+    lines.add_column(no_wrap=True, style="dim")
+    lines.add_column()
+    for name, text in advice.trained(sweep):
+        lines.add_row(Text(" " * MARGIN + name), Text(text))
+    return Group(Text(title, style="bold"), lines)
+
+
+# --- tables -----------------------------------------------------------------------------------
+
+
+def draw(grid: Grid, width: int) -> list[RenderableType]:
+    """Draw a grid at most ``width`` wide: its title, its table and its notes."""
+    margin = MARGIN if width >= 60 else 0
+    fitted = grid.fitted(width - margin)
+    parts: list[RenderableType] = [Text(fitted.title, style="bold"), _table(fitted, margin)]
+    if fitted.notes:
+        parts.append(_prose("; ".join(fitted.notes), margin, width, style="dim"))
+    return parts
+
+
+def _table(grid: Grid, margin: int) -> RenderableType:
+    # one space of padding and one of the box stand between columns
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        header_style="",
+        border_style="dim",
+    )
+    for column in grid.columns:
+        table.add_column(_header_cell(column), vertical="bottom", no_wrap=True)
+    for number, cells in enumerate(zip(*(_padded(c) for c in grid.columns), strict=True)):
+        table.add_row(*map(_cell, cells), style="bold" if number == grid.marked else "")
+    return _indented(table, margin)
+
+
+def _beside(column: Column) -> bool:
+    """Say whether values with intervals stand here: then all begins at the left."""
+    return any(opening in cell for cell in column.cells for opening in ("(", "±"))
+
+
+def _padded(column: Column) -> list[str]:
+    # padded here: rich would strip the spaces that keep values under one another
+    if not column.right or _beside(column):
+        return list(column.cells)
+    return [cell.rjust(column.width) for cell in column.cells]
+
+
+def _header_cell(column: Column) -> Text:
+    if not column.right or _beside(column):
+        return Text(column.header)
+    return Text("\n".join(line.rjust(column.width) for line in column.header.split("\n")))
+
+
+def _cell(text: str) -> Text:
+    cell = Text(text)
+    for opening in ("(", "±"):
+        start = text.find(opening)
+        if start >= 0:
+            cell.stylize("dim", start)
+    return cell
+
+
+def _indented(renderable: RenderableType, margin: int) -> RenderableType:
+    return Padding(renderable, (0, 0, 0, margin), expand=False)
+
+
+def _prose(text: str, margin: int, width: int, style: str = "") -> RenderableType:
+    return Padding(Text(text, style=style), (0, max(0, width - MAX_PROSE), 0, margin))
+
+
+# --- advice -----------------------------------------------------------------------------------
+
+
+def _trade_off(target: TargetSummary, width: int) -> list[RenderableType]:
+    margin = MARGIN if width >= 60 else 0
+    goal = phrases.goal({"metric": target.metric, "threshold": target.threshold})
+    parts: list[RenderableType] = [
+        Text(f"Trade-off: iterations against samples, to {target.split} {goal}", style="bold")
+    ]
+    known = advice.trade_off(target)
+    if known:
+        pairs = Table.grid(padding=(0, 2))
+        for name, value in known:
+            pairs.add_row(Text(name), _cell(value))
+        parts.append(_indented(pairs, margin))
+    parts.append(_prose(advice.trade_off_sentence(target), margin, width))
+    return parts
+
+
+def _recommendation(sweep: Sweep, analysis: Analysis, width: int) -> RenderableType:
+    recommendation = analysis.recommendation
+    frame = min(width, MAX_PROSE + 4)
+    if recommendation is None:
+        content: RenderableType = Text(advice.no_recommendation(sweep, analysis))
+        return Panel(content, title="No recommendation", title_align="left", width=frame)
+    lines: list[RenderableType] = [Text(advice.headline(recommendation), style="bold"), ""]
+    lines += [Text(line) for line in advice.explanation(sweep, recommendation)]
+    costs = advice.costs(sweep, analysis)
+    if costs is not None:
+        fitted = costs.fitted(frame - 4)
+        lines += ["", Text(fitted.title), _table(fitted, 0)]
+    return Panel(
+        Group(*lines),
+        title="Recommendation",
+        title_align="left",
+        border_style="green",
+        width=frame,
+    )

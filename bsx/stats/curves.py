@@ -1,0 +1,119 @@
+"""Run records → the tables of one batch size that the other rooms of statistics work on.
+
+Runs that failed, timed out or ran out of memory are no evidence about learning; they are counted
+by the analysis and left out here. A diverged run is evidence: it did not reach the target.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from bsx.schema import CurvePoint, Metric, RunRecord, RunStatus
+from bsx.stats.steps_to_target import Crossing, first_crossing
+
+EVIDENCE = frozenset({RunStatus.COMPLETED, RunStatus.DIVERGED})
+LOSS = "loss"
+
+
+def metric_of(point: CurvePoint, name: str) -> float:
+    """Return a validation metric of a point by name; ``loss`` is one of them. NaN if absent."""
+    if name == LOSS and LOSS not in point.metrics:
+        return point.validation_loss
+    return point.metrics.get(name, float("nan"))
+
+
+@dataclass(frozen=True)
+class SizeRuns:
+    """The runs of one batch size that count as evidence, by learning rate and seed."""
+
+    batch_size: int
+    records: Mapping[float, Mapping[int, RunRecord]]
+
+    @classmethod
+    def of(cls, batch_size: int, runs: Iterable[RunRecord]) -> SizeRuns:
+        """Sort records by rate and seed; of several of one run, the last counts."""
+        table: dict[float, dict[int, RunRecord]] = {}
+        for record in runs:
+            if record.status in EVIDENCE:
+                table.setdefault(record.run.learning_rate, {})[record.run.seed] = record
+        return cls(batch_size, {rate: table[rate] for rate in sorted(table)})
+
+    @cached_property
+    def seeds(self) -> tuple[int, ...]:
+        """All seeds with a run at any rate, sorted."""
+        return tuple(sorted({seed for row in self.records.values() for seed in row}))
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """All rates tried, those that diverged included, sorted."""
+        return tuple(self.records)
+
+    def series(self, metric: Metric) -> dict[float, dict[int, tuple[list[int], list[float]]]]:
+        """Return rate → seed → (steps, values) of a validation metric."""
+        return {
+            rate: {
+                seed: (
+                    [point.step for point in record.curve],
+                    [metric_of(point, metric.name) for point in record.curve],
+                )
+                for seed, record in row.items()
+            }
+            for rate, row in self.records.items()
+        }
+
+    def crossings(
+        self, metric: Metric, threshold: float, k: int = 1
+    ) -> dict[float, dict[int, Crossing]]:
+        """Return rate → seed → where the run reached the target.
+
+        A diverged run is censored at the end of its budget: given the rest of it, it would still
+        not have come.
+        """
+        table: dict[float, dict[int, Crossing]] = {}
+        for rate, row in self.records.items():
+            table[rate] = {}
+            for seed, record in row.items():
+                if record.status is RunStatus.DIVERGED:
+                    table[rate][seed] = Crossing(None, 0, record.run.recipe.steps)
+                    continue
+                steps = [point.step for point in record.curve]
+                values = [metric_of(point, metric.name) for point in record.curve]
+                found = first_crossing(steps, values, metric, threshold, k)
+                table[rate][seed] = found
+        return table
+
+    def final(self, split: str, name: str) -> dict[float, dict[int, float | None]]:
+        """Return rate → seed → a metric at the end; None where the run diverged."""
+        return {
+            rate: {
+                seed: None
+                if record.status is RunStatus.DIVERGED
+                else record.final.get(split, {}).get(name)
+                for seed, record in row.items()
+            }
+            for rate, row in self.records.items()
+        }
+
+    def best_epochs(self, rate: float, metric: Metric) -> list[float]:
+        """Return the epoch of the first best validation metric of each run at ``rate``."""
+        epochs: list[float] = []
+        sign = 1.0 if metric.higher_is_better else -1.0
+        for record in self.records[rate].values():
+            scored = [(sign * metric_of(p, metric.name), -p.step, p.epoch) for p in record.curve]
+            scored = [entry for entry in scored if not math.isnan(entry[0])]
+            if scored and record.status is RunStatus.COMPLETED:
+                epochs.append(max(scored)[2])
+        return epochs
+
+
+def steps_table(
+    crossings: Mapping[float, Mapping[int, Crossing]],
+) -> dict[float, dict[int, float | None]]:
+    """Return rate → seed → steps to the target, None where censored: what ``selection`` takes."""
+    return {
+        rate: {seed: None if c.step is None else float(c.step) for seed, c in row.items()}
+        for rate, row in crossings.items()
+    }

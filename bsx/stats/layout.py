@@ -1,0 +1,215 @@
+"""Seeds × sizes: the table of log steps, its seed effects, its variance, and the curve through it.
+
+The mechanics under ``critical_batch``: a two-way layout with censored and missing cells, whose
+size effects are a + b/B. What the numbers are called, and when they may be given, is said there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from bsx.stats.hyperbola import Array, Cells, best, hazard, shape
+
+FIT_ALPHA = 0.02  # how rarely a true hyperbola is called a poor fit
+_FLOOR = 1e-12  # variance of logs, where everything agrees to the last step
+_START = 0.04  # variance to begin with: a spread of 0.2 in log steps
+
+
+@dataclass(frozen=True)
+class StepsTable:
+    """Log steps-to-target of every seed at every size.
+
+    ``logs`` is NaN where the target was not seen; ``beyond`` is the log of the last step looked at
+    where it was not reached, NaN otherwise (reached, or not run at all). ``resolution`` is the log
+    spacing of the evaluations at each size. Shapes: (seeds, sizes) twice, (sizes,).
+    """
+
+    batch_sizes: tuple[int, ...]
+    logs: Array
+    beyond: Array
+    resolution: Array
+
+    @classmethod
+    def of(
+        cls,
+        batch_sizes: Sequence[int],
+        steps: Sequence[Sequence[float | None]],
+        lasts: Sequence[Sequence[float | None]] | None = None,
+        resolution: Sequence[float] | None = None,
+    ) -> StepsTable:
+        """Build the table from steps, one row a seed; None is not reached, or not run.
+
+        ``lasts`` holds the last step looked at: where it is None too, there was no run.
+
+        Raises:
+            ValueError: for rows of the wrong length, no rows, or steps that are not positive.
+        """
+        if any(x is not None and x <= 0 for row in steps for x in row):
+            raise ValueError("steps must be positive")
+        logs = [[None if x is None else math.log(x) for x in row] for row in steps]
+        return cls.of_logs(batch_sizes, logs, lasts, resolution)
+
+    @classmethod
+    def of_logs(
+        cls,
+        batch_sizes: Sequence[int],
+        log_steps: Sequence[Sequence[float | None]],
+        lasts: Sequence[Sequence[float | None]] | None = None,
+        resolution: Sequence[float] | None = None,
+    ) -> StepsTable:
+        """Build the table from log steps; else as :meth:`of`."""
+        k = len(batch_sizes)
+        logs = _table(log_steps, k)
+        beyond = np.full(logs.shape, np.nan)
+        if lasts is not None:
+            beyond = np.where(np.isnan(logs), np.log(np.maximum(_table(lasts, k), 1.0)), np.nan)
+        spacing = np.zeros(k) if resolution is None else np.asarray(resolution, dtype=float)
+        return cls(tuple(batch_sizes), logs, beyond, spacing)
+
+    @property
+    def reached(self) -> NDArray[np.intp]:
+        """How many seeds reached the target at each size: (sizes,)."""
+        count: NDArray[np.intp] = (~np.isnan(self.logs)).sum(axis=0)
+        return count
+
+
+@dataclass(frozen=True)
+class Fit:
+    cells: Cells
+    log_a: float
+    log_c: float
+    deviance: float
+    dof: float
+    seeds: int
+    level_error: float  # standard error of the level at a known shape
+    level_dof: float
+    p_value: float | None
+    inflation: float  # of the variance, where the points scatter more than their seeds do
+
+
+def fit_cells(logs: Array, beyond: Array, resolution: Array, sizes: Array) -> Fit:
+    """Alternate between the curve, and the seed effects and variance, until neither moves.
+
+    Without censored or missing cells the second step does not depend on the first.
+    """
+    seeds, k = logs.shape
+    complete = not np.isnan(logs).any()
+    columns = int((~np.isnan(logs)).any(axis=0).sum())
+    seen_cells = int((~np.isnan(logs)).sum())
+    dof = float(max(seen_cells - columns - (seeds - 1), 0))
+    counts = np.maximum((~np.isnan(logs)).sum(axis=0), 1)
+    effect, variance = np.zeros(seeds), _START
+    for _ in range(1 if complete else 100):
+        filled, hidden = logs, 0.0
+        if not complete:
+            cells = _cells(logs, beyond, effect, variance, resolution, counts, sizes)
+            log_a, log_c, _ = best(cells, points=41)
+            expected = log_a + shape(np.array(log_c), sizes) + effect[:, None]
+            filled, hidden = _fill(logs, beyond, expected, math.sqrt(variance))
+        residual = filled - filled.mean(axis=0)
+        new_effect = residual.mean(axis=1)
+        square = float(((residual - new_effect[:, None]) ** 2).sum()) + hidden
+        new = max(square / logs.size, _FLOOR)
+        moved = abs(math.log(new / variance)) + float(np.abs(new_effect - effect).max())
+        effect, variance = new_effect, new
+        if moved < 1e-4:
+            break
+    # That is the likelihood's variance: what the effects took from it is given back.
+    variance *= seen_cells / max(dof, 1.0)
+    if dof == 0:  # one seed: the scatter about the curve is all there is
+        effect, dof = np.zeros(seeds), float(max(seen_cells - 2, 1))
+        variance = _scatter(logs, beyond, sizes, dof)
+        resolution = np.zeros(k)  # it is part of that scatter
+    cells = _cells(logs, beyond, effect, variance, resolution, counts, sizes)
+    log_a, log_c, deviance = best(cells)
+    p_value, ratio = _lack_of_fit(cells, log_a, log_c, dof) if seeds > 1 else (None, 1.0)
+    poor = p_value is not None and p_value < FIT_ALPHA
+    return Fit(
+        cells,
+        log_a,
+        log_c,
+        deviance,
+        dof,
+        seeds,
+        math.hypot(_level_error(effect, variance, k), float(resolution.mean()) / math.sqrt(12)),
+        float(seeds - 1 if seeds > 1 else dof),
+        p_value,
+        max(1.0, ratio) if poor else 1.0,
+    )
+
+
+def _cells(
+    logs: Array,
+    beyond: Array,
+    effect: Array,
+    variance: float,
+    resolution: Array,
+    counts: NDArray[np.intp],
+    sizes: Array,
+) -> Cells:
+    # The error of the evaluation grid is shared by seeds that fall into one cell: it does not
+    # shrink with their number, hence the counts, by which the mean's variance divides again.
+    spread = variance + counts * resolution**2 / 12
+    return Cells(logs - effect[:, None], beyond - effect[:, None], spread, sizes)
+
+
+def _fill(logs: Array, beyond: Array, expected: Array, sd: float) -> tuple[Array, float]:
+    """Return the table with expectations where nothing was seen, and the variance they hide."""
+    seen, censored = ~np.isnan(logs), ~np.isnan(beyond)
+    z = np.where(censored, (np.nan_to_num(beyond) - expected) / sd, 0.0)
+    rate = hazard(z)
+    guess = np.where(censored, expected + sd * rate, expected)
+    share = np.where(censored, np.clip(1 - rate * (rate - z), 0.0, 1.0), 1.0)  # missing: all of it
+    return np.where(seen, logs, guess), float(sd**2 * share[~seen].sum())
+
+
+def _scatter(logs: Array, beyond: Array, sizes: Array, dof: float) -> float:
+    variance = _START
+    zero = np.zeros(len(sizes))
+    counts = np.ones(len(sizes), dtype=np.intp)
+    for _ in range(50):
+        cells = _cells(logs, beyond, np.zeros(len(logs)), variance, zero, counts, sizes)
+        log_a, log_c, _ = best(cells, points=41)
+        residual = logs - log_a - shape(np.array(log_c), sizes)
+        new = max(float(np.nansum(residual**2)) / dof, _FLOOR)
+        if abs(math.log(new / variance)) < 1e-6:
+            break
+        variance = new
+    return new
+
+
+def _lack_of_fit(
+    cells: Cells, log_a: float, log_c: float, dof: float
+) -> tuple[float | None, float]:
+    """Return the p value and the ratio of the F test: scatter of means against that of seeds.
+
+    Sizes with a censored seed are left out: the mean of those that reached it lies too low.
+    """
+    whole = ~np.isnan(cells.seen).all(axis=0) & np.isnan(cells.beyond).all(axis=0)
+    extra = int(whole.sum()) - 2
+    if extra < 1:
+        return None, 1.0
+    seen = cells.seen[:, whole]
+    counts = (~np.isnan(seen)).sum(axis=0)
+    off = np.nanmean(seen, axis=0) - log_a - shape(np.array(log_c), cells.sizes[whole])
+    ratio = float((counts * off**2 / cells.variance[whole]).sum()) / extra
+    return float(stats.f.sf(ratio, extra, dof)), ratio
+
+
+def _level_error(effect: Array, variance: float, columns: int) -> float:
+    """Return the standard error of the level at a known shape: that of the seeds' means."""
+    if len(effect) == 1:
+        return math.sqrt(variance / columns)
+    return float(effect.std(ddof=1)) / math.sqrt(len(effect))
+
+
+def _table(rows: Sequence[Sequence[float | None]], columns: int) -> Array:
+    if not rows or any(len(row) != columns for row in rows):
+        raise ValueError(f"every seed needs {columns} entries, one a batch size")
+    return np.array([[np.nan if x is None else float(x) for x in row] for row in rows])

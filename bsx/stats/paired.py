@@ -1,0 +1,165 @@
+"""Comparisons over shared seeds: is one batch size as good as another?
+
+"Cannot be told apart" would reward noise: with few seeds everything passes. Quality is asked as
+*non-inferiority* instead: a size is admitted when it is shown to be within a tolerance of the
+best. Seeds paired across sizes cancel from the differences, and the spread that is left is pooled
+over all sizes, because five seeds alone know their own spread too badly.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from bsx.schema import Estimate
+from bsx.stats.hyperbola import Array
+from bsx.stats.intervals import LEVEL, mean_estimate
+
+# batch size → seed → score
+Scores = Mapping[int, Mapping[int, float]]
+
+# A size whose own variance is this many times the typical one is judged by its own.
+_NOISY = 6.0
+_MOST_SEEDS = 1000
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One size against the best one.
+
+    ``shortfall`` is best − this in the direction of the metric (positive: worse). ``admitted``:
+    the one-sided 95 % bound of it lies within the tolerance. ``seeds_needed`` would admit it if
+    the means stay as they are; None where no number would.
+    """
+
+    shortfall: Estimate
+    admitted: bool
+    seeds_needed: int | None
+
+
+def paired_difference(
+    first: Mapping[int, float], second: Mapping[int, float], *, level: float = LEVEL
+) -> Estimate | None:
+    """Estimate the mean of first − second over the seeds they share; None without any."""
+    shared = sorted(first.keys() & second.keys())
+    return mean_estimate(
+        [first[s] - second[s] for s in shared], level=level, method="paired t interval"
+    )
+
+
+def best_of(scores: Scores, *, higher_is_better: bool) -> int | None:
+    """Return the size with the best mean, the smaller at a tie; None without scores.
+
+    Sizes with under half of the seeds that others have do not compete.
+    """
+    most = max((len(row) for row in scores.values()), default=0)
+    sign = -1.0 if higher_is_better else 1.0
+    able = [b for b, row in scores.items() if row and 2 * len(row) >= most]
+    return min(able, key=lambda b: (sign * _mean(scores[b]), b), default=None)
+
+
+def non_inferior(
+    scores: Scores, *, higher_is_better: bool, tolerance: float, level: float = LEVEL
+) -> dict[int, Comparison]:
+    """Compare every size with the best one; sizes that share no seed with it are left out.
+
+    ``tolerance`` is in units of the score. The best one is admitted as such.
+    """
+    best = best_of(scores, higher_is_better=higher_is_better)
+    if best is None:
+        return {}
+    sign = 1.0 if higher_is_better else -1.0
+    variance, dof, own = residual_variance(scores)
+    result: dict[int, Comparison] = {}
+    for size, row in scores.items():
+        shared = sorted(row.keys() & scores[best].keys())
+        if not shared:
+            continue
+        n = len(shared)
+        differences = [sign * (scores[best][s] - row[s]) for s in shared]
+        center = sum(differences) / n
+        if size == best:
+            result[size] = Comparison(Estimate(0.0, None, None, level, n, "the best"), True, None)
+            continue
+        spread, freedom, method = math.sqrt(2 * variance), dof, "paired, pooled spread"
+        if size in own or best in own:
+            spread = float(np.std(differences, ddof=1)) if n > 1 else 0.0
+            freedom, method = float(n - 1), "paired t interval"
+        if freedom < 1:
+            result[size] = Comparison(Estimate(center, None, None, level, n, method), False, None)
+            continue
+        error = spread / math.sqrt(n)
+        half = float(stats.t.ppf(0.5 + level / 2, freedom)) * error
+        bound = center + float(stats.t.ppf(level, freedom)) * error
+        result[size] = Comparison(
+            Estimate(center, center - half, center + half, level, n, method),
+            bound <= tolerance + 1e-12,
+            seeds_needed(center, spread, tolerance, sizes=len(scores), level=level),
+        )
+    return result
+
+
+def seeds_needed(
+    shortfall: float, spread: float, tolerance: float, *, sizes: int, level: float = LEVEL
+) -> int | None:
+    """Return how many paired seeds would show a shortfall to be within the tolerance.
+
+    ``spread`` is the standard deviation of one paired difference, pooled over ``sizes`` sizes.
+    None where the shortfall is the tolerance or more, or more than a thousand would be needed.
+    """
+    if shortfall >= tolerance:
+        return None
+    for n in range(2, _MOST_SEEDS + 1):
+        quantile = float(stats.t.ppf(level, (n - 1) * max(sizes - 1, 1)))
+        if shortfall + quantile * spread / math.sqrt(n) <= tolerance:
+            return n
+    return None
+
+
+def residual_variance(scores: Scores) -> tuple[float, float, frozenset[int]]:
+    """Return what is left of the variance after size and seed effects, its degrees of freedom,
+    and the sizes much noisier than the rest, which are kept out of the pool.
+
+    Two-way layout without interaction; a missing cell is filled with its expectation and costs a
+    degree of freedom.
+    """
+    sizes = sorted(scores)
+    seeds = sorted({seed for row in scores.values() for seed in row})
+    table = np.array([[scores[b].get(s, np.nan) for b in sizes] for s in seeds]).reshape(
+        len(seeds), len(sizes)
+    )
+    table = table[:, ~np.isnan(table).all(axis=0)] if table.size else table
+    noisy: frozenset[int] = frozenset()
+    if len(seeds) > 2 and len(sizes) > 3:
+        own = np.nanvar(_residuals(table), axis=0, ddof=1)
+        typical = float(np.median(own))
+        noisy = frozenset(b for b, v in zip(sizes, own, strict=True) if v > _NOISY * typical > 0)
+        if noisy:
+            table = table[:, [b not in noisy for b in sizes]]
+    dof = float((len(seeds) - 1) * (table.shape[1] - 1) - int(np.isnan(table).sum()))
+    if dof < 1:
+        return 0.0, 0.0, noisy
+    return float(np.nansum(_residuals(table) ** 2)) / dof, dof, noisy
+
+
+def _residuals(table: Array) -> Array:
+    """Return cells less row and column effects; NaN where the cell is: (seeds, sizes)."""
+    missing = np.isnan(table)
+    filled = np.where(missing, np.nanmean(table), table)
+    for _ in range(1 if not missing.any() else 200):
+        rows = filled.mean(axis=1, keepdims=True)
+        columns = filled.mean(axis=0, keepdims=True)
+        expected = rows + columns - filled.mean()
+        filled = np.where(missing, expected, table)
+    rows = filled.mean(axis=1, keepdims=True)
+    columns = filled.mean(axis=0, keepdims=True)
+    residual: Array = np.where(missing, np.nan, filled - rows - columns + filled.mean())
+    return residual
+
+
+def _mean(row: Mapping[int, float]) -> float:
+    return sum(row.values()) / len(row)

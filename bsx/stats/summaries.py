@@ -1,0 +1,241 @@
+"""One batch size at a time: how it reaches a target, where it ends, how fast it runs.
+
+Each function joins the choice of a rate, what that choice costs in honesty, and the interval. What
+batch sizes have to do with one another is in ``critical_batch`` and ``costs``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from bsx.schema import (
+    Estimate,
+    Final,
+    Metric,
+    RunStatus,
+    Speed,
+    SpeedRecord,
+    ToTarget,
+)
+from bsx.stats.curves import LOSS, SizeRuns, steps_table
+from bsx.stats.gap import generalization_gap
+from bsx.stats.intervals import mean_estimate, median_estimate, product_estimate, reciprocal
+from bsx.stats.selection import (
+    LEAVE_OUT_FROM,
+    Choice,
+    best_at_end,
+    fastest,
+    leave_one_out,
+)
+from bsx.stats.steps_to_target import Crossing, summarize
+
+SPLITS = ("train", "validation", "test")
+_GIVEN_BACK = ", optimism of the choice given back"
+_CHOSEN_BY = "t interval, the rate was chosen by it"
+
+
+@dataclass(frozen=True)
+class TargetEvidence:
+    """How one batch size reaches one target, seed by seed.
+
+    ``crossings`` are those at the chosen rate, ``left_out`` each seed's at the rate that the other
+    seeds would have chosen. Where no run reached the target there is no choice, and they hold how
+    far each seed was looked at. ``optimism`` is how much too few log steps the choice makes of it.
+    """
+
+    choice: Choice | None
+    crossings: Mapping[int, Crossing]
+    left_out: Mapping[int, Crossing]
+    optimism: float = 0.0
+
+    @property
+    def steps(self) -> Estimate | None:
+        """The geometric mean over seeds, the optimism of the choice given back."""
+        steps = summarize(list(self.crossings.values()))
+        if steps is None or steps.value is None or not self.left_out:
+            return steps
+        return replace(steps.scaled(math.exp(self.optimism)), method=f"{steps.method}{_GIVEN_BACK}")
+
+    @property
+    def log_steps(self) -> dict[int, float]:
+        """The log steps of the seeds that reached the target, the optimism given back."""
+        return {
+            seed: math.log(c.step) + self.optimism
+            for seed, c in self.crossings.items()
+            if c.step is not None
+        }
+
+    @property
+    def resolution(self) -> float:
+        """The mean log spacing of the evaluations around the crossings."""
+        spacings = [c.resolution for c in self.crossings.values() if c.step is not None]
+        return sum(spacings) / len(spacings) if spacings else 0.0
+
+    @property
+    def reached_fraction(self) -> float | None:
+        """The share of seeds that reached the target; None without runs."""
+        return len(self.log_steps) / len(self.crossings) if self.crossings else None
+
+
+@dataclass(frozen=True)
+class FinalEvidence:
+    """Where one batch size ends: the summary, and the seeds' own validation scores."""
+
+    choice: Choice
+    summary: Final
+    quality: Mapping[int, float]
+
+
+def target_evidence(runs: SizeRuns, metric: Metric, threshold: float) -> TargetEvidence:
+    """Choose the rate fastest to a target, on all seeds and on all but each."""
+    crossings = runs.crossings(metric, threshold)
+    table = steps_table(crossings)
+    choice = fastest(table)
+    if choice is None:
+        # No rate reached it: each seed was looked at as far as its longest run.
+        longest: dict[int, Crossing] = {}
+        for row in crossings.values():
+            for seed, crossing in row.items():
+                if seed not in longest or crossing.last > longest[seed].last:
+                    longest[seed] = crossing
+        return TargetEvidence(None, longest, {})
+    left_out = {}
+    if len(runs.seeds) >= LEAVE_OUT_FROM:
+        rates = leave_one_out(table, fastest)
+        left_out = {seed: crossings[rate][seed] for seed, rate in rates.items()}
+    return TargetEvidence(choice, crossings[choice.rate], left_out)
+
+
+def give_back_optimism(evidence: Sequence[TargetEvidence]) -> list[TargetEvidence]:
+    """Give back, to every batch size, how much better the choice of a rate makes it look.
+
+    The best of several rates looks better than it is. A seed scored at the rate that the other
+    seeds would have chosen does not: the mean difference of the two, in log steps, is the optimism.
+    It is pooled over the batch sizes. One size's own is noise more than correction, and seeds that
+    are scored at different rates make intervals too narrow: in simulation 84 to 94 % coverage, and
+    95 to 98 % with the pooled one, at two thirds of the error.
+    """
+    differences = [
+        math.log(e.left_out[seed].step or 1) - math.log(crossing.step)
+        for e in evidence
+        for seed, crossing in e.crossings.items()
+        if crossing.step is not None and seed in e.left_out and e.left_out[seed].step is not None
+    ]
+    optimism = max(sum(differences) / len(differences), 0.0) if differences else 0.0
+    return [replace(e, optimism=optimism if e.choice else 0.0) for e in evidence]
+
+
+def to_target(
+    evidence: TargetEvidence, batch_size: int, steps_per_epoch: int, speed: Speed | None
+) -> ToTarget:
+    """Summarize one batch size and target in steps, epochs, samples and seconds."""
+    steps, choice = evidence.steps, evidence.choice
+    return ToTarget(
+        learning_rate=choice.rate if choice else None,
+        learning_rate_at_edge=choice.edge is not None if choice else None,
+        learning_rate_basin=choice.basin if choice else None,
+        steps=steps,
+        epochs=steps.scaled(1 / steps_per_epoch) if steps else None,
+        samples=steps.scaled(batch_size) if steps else None,
+        seconds=product_estimate(steps, speed.step_seconds, "steps × seconds per step")
+        if steps and speed
+        else None,
+        reached_fraction=evidence.reached_fraction,
+    )
+
+
+def final_evidence(
+    runs: SizeRuns, metric: Metric, names: Mapping[str, Metric]
+) -> FinalEvidence | None:
+    """Choose the rate best on validation at the end and summarize where its runs end.
+
+    ``names`` are the metrics to summarize. The validation metric that the rate was chosen by looks
+    better than it is, and its ``method`` says so; train and test had no part in the choice. None
+    where no run came to its end.
+    """
+    values = runs.final("validation", metric.name)
+    choice = best_at_end(
+        values, runs.final("validation", LOSS), higher_is_better=metric.higher_is_better
+    )
+    if choice is None:
+        return None
+    scores = {
+        split: {name: _known(runs.final(split, name)[choice.rate]) for name in names}
+        for split in SPLITS
+    }
+    tables: dict[str, dict[str, Estimate]] = {split: {} for split in SPLITS}
+    for split, by_name in scores.items():
+        chosen_by = split == "validation" and len(runs.rates) > 1
+        for name, by_seed in by_name.items():
+            bounds = (0.0, 1.0) if names[name].bounded else (None, None)
+            method = _CHOSEN_BY if chosen_by and name == metric.name else "t interval"
+            estimate = mean_estimate(list(by_seed.values()), bounds=bounds, method=method)
+            if estimate is not None:
+                tables[split][name] = estimate
+    summary = Final(
+        choice.rate,
+        tables["train"],
+        tables["validation"],
+        tables["test"],
+        generalization_gap(scores["train"][metric.name], scores["test"][metric.name], metric),
+        mean_estimate(runs.best_epochs(choice.rate, metric), bounds=(0.0, None)),
+    )
+    return FinalEvidence(choice, summary, scores["validation"][metric.name])
+
+
+def speed_summary(
+    records: Sequence[SpeedRecord], batch_size: int, loop: str, steps_per_epoch: int
+) -> Speed | None:
+    """Summarize the newest measured speed of one batch size; None where there is none.
+
+    The loop asked for comes first; another one's speed is better than none, and is named.
+    """
+    draws = measured_speed(records, batch_size, loop)
+    if draws is None:
+        return None
+    step = median_estimate(draws.step_seconds)
+    if step is None:
+        return None
+    return Speed(
+        draws.loop,
+        step,
+        reciprocal(step, batch_size),
+        step.scaled(steps_per_epoch),
+        draws.peak_memory_bytes,
+    )
+
+
+def measured_speed(
+    records: Sequence[SpeedRecord], batch_size: int, loop: str
+) -> SpeedRecord | None:
+    """Return the newest record with a measured speed, of the loop asked for if there is one."""
+    usable = [
+        r
+        for r in records
+        if r.batch_size == batch_size and r.status is RunStatus.COMPLETED and r.step_seconds
+    ]
+    asked = [r for r in usable if r.loop == loop]
+    found = asked or usable
+    return found[-1] if found else None
+
+
+def spread(draws: Sequence[float]) -> float:
+    """Return the interquartile range as a share of the median."""
+    ordered = sorted(draws)
+    n = len(ordered)
+    if n < 2:
+        return 0.0
+
+    def quantile(q: float) -> float:
+        at = q * (n - 1)
+        below = math.floor(at)
+        above = min(below + 1, n - 1)
+        return ordered[below] + (at - below) * (ordered[above] - ordered[below])
+
+    return (quantile(0.75) - quantile(0.25)) / quantile(0.5)
+
+
+def _known(row: Mapping[int, float | None]) -> dict[int, float]:
+    return {s: v for s, v in row.items() if v is not None and math.isfinite(v)}

@@ -1,0 +1,112 @@
+"""The automatic target: the strictest round threshold that every batch size can reach.
+
+A target that small sizes meet and large ones do not would compare nothing; one that all meet at
+once would measure nothing. What "strict" means follows the direction of the metric.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bsx.schema import Metric, RunStatus
+from bsx.stats.curves import SizeRuns
+
+SHARE_OF_SEEDS = 0.9
+SHARE_OF_BUDGET = 0.8
+TRIVIAL_STEPS = 2  # a threshold that every size holds by then says nothing
+
+# rate → seed → the best value so far, in the direction of the metric; None where it diverged
+Bests = Mapping[float, Mapping[int, float | None]]
+
+
+@dataclass(frozen=True)
+class AutoTarget:
+    """A chosen threshold, and the batch sizes that do not reach it (none, if all can)."""
+
+    threshold: float
+    beyond: tuple[int, ...]
+
+
+def automatic_target(sizes: Sequence[SizeRuns], metric: Metric) -> AutoTarget | None:
+    """Choose the strictest round threshold that every size reaches.
+
+    Reaching means: at some rate, at least 90 % of the seeds, within 80 % of the budget. Where no
+    such threshold is stricter than the first steps show, as few sizes as possible are given up,
+    and fewer than half of them. None if that does not help either.
+    """
+    late = {s.batch_size: _limit(_bests(s, metric, SHARE_OF_BUDGET, None), metric) for s in sizes}
+    early = [_limit(_bests(s, metric, None, TRIVIAL_STEPS), metric) for s in sizes]
+    known = [(size, limit) for size, limit in late.items() if limit is not None]
+    if not known:
+        return None
+    # From the size that gets least far to the one that gets furthest.
+    known.sort(key=lambda pair: pair[1], reverse=not metric.higher_is_better)
+    for skipped in range((len(late) - 1) // 2 + 1):
+        index = skipped - (len(late) - len(known))  # sizes without a limit are given up first
+        if index >= len(known):
+            break
+        if index < 0:
+            continue
+        threshold = round_threshold(known[index][1], metric)
+        if not all(limit is not None and metric.reaches(limit, threshold) for limit in early):
+            beyond = [b for b, limit in late.items() if not _holds(limit, threshold, metric)]
+            return AutoTarget(threshold, tuple(sorted(beyond)))
+    return None
+
+
+def round_threshold(value: float, metric: Metric) -> float:
+    """Return the strictest round number that ``value`` reaches.
+
+    Bounded metrics: multiples of 0.01, of 0.001 within 0.01 of perfection. Others: two
+    significant digits.
+    """
+    if metric.bounded:
+        fine = value >= 0.99 if metric.higher_is_better else value <= 0.01
+        digits = 3 if fine else 2
+    elif value == 0:
+        return 0.0
+    else:
+        digits = 1 - math.floor(math.log10(abs(value)))
+    toward = math.floor if metric.higher_is_better else math.ceil
+    slack = 1e-9 if metric.higher_is_better else -1e-9  # 0.29 · 100 is not quite 29
+    return round(toward(value * 10.0**digits + slack) / 10.0**digits, max(digits, 0))
+
+
+def _holds(limit: float | None, threshold: float, metric: Metric) -> bool:
+    return limit is not None and metric.reaches(limit, threshold)
+
+
+def _limit(bests: Bests, metric: Metric) -> float | None:
+    """Return the strictest value that 90 % of the seeds reach at the rate where it is strictest."""
+    limits: list[float] = []
+    most = max((len(row) for row in bests.values()), default=0)
+    for row in bests.values():
+        values = sorted(
+            (v for v in row.values() if v is not None and not math.isnan(v)),
+            reverse=metric.higher_is_better,
+        )
+        needed = math.ceil(SHARE_OF_SEEDS * len(row) - 1e-9)
+        if 2 * len(row) >= most and 0 < needed <= len(values):
+            limits.append(values[needed - 1])
+    if not limits:
+        return None
+    return max(limits) if metric.higher_is_better else min(limits)
+
+
+def _bests(
+    runs: SizeRuns, metric: Metric, share: float | None, steps: int | None
+) -> dict[float, dict[int, float | None]]:
+    """Return the best value of each run within a share of its budget, or within some steps."""
+    pick = max if metric.higher_is_better else min
+    table: dict[float, dict[int, float | None]] = {}
+    for rate, row in runs.series(metric).items():
+        table[rate] = {}
+        for seed, (at, values) in row.items():
+            record = runs.records[rate][seed]
+            last = share * record.run.recipe.steps if share is not None else float(steps or 0)
+            seen = [v for s, v in zip(at, values, strict=True) if s <= last and v == v]
+            alive = record.status is not RunStatus.DIVERGED
+            table[rate][seed] = pick(seen) if seen and alive else None
+    return table

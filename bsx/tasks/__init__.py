@@ -1,0 +1,6 @@
+"""What is learned: losses and metrics, and which way each is better."""
+
+from bsx.tasks.base import Task
+from bsx.tasks.build import build_task
+
+__all__ = ["Task", "build_task"]

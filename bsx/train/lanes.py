@@ -1,0 +1,220 @@
+"""Lanes: the runs of a group trained at once, their weights stacked.
+
+The contract is the plain loop's. Learning rates and seeds differ between lanes; the batch size,
+the model's shape and the step are common. A lane whose loss is no longer finite is recorded as
+diverged and dropped from the computation at the next evaluation.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from bsx.models import Stacked
+from bsx.optim import build_optimizer, is_elementwise
+from bsx.schema import CurvePoint, Group, Recipe, Report, RunRecord
+from bsx.train.batches import SampleOrder
+from bsx.train.evaluate import evaluate
+from bsx.train.session import Clock, Session, curve_point, run_record
+
+
+def train(group: Group, report: Report) -> Iterator[tuple[RunRecord, ...]]:
+    """Train the runs of the group side by side and yield all records at once, in lane order.
+
+    What a lane computes may depend on its neighbours in the last bit: a group is stored whole or
+    not at all.
+    """
+    torch.set_num_threads(group.threads)
+    session = Session(group)
+    lanes = Lanes(session, group)
+    torch.manual_seed(group.members[0][1])  # what is drawn on the way: dropout, noise
+    clock = Clock(session.device)
+    done = 0
+    best: float | None = None
+    for next_evaluation in session.evaluate_at:
+        clock.start()
+        for step in range(done, next_evaluation):
+            lanes.step(step)
+        seconds = clock.stop()
+        lanes.evaluate(next_evaluation, next_evaluation - done, seconds)
+        done = next_evaluation
+        if not len(lanes.alive):
+            break
+        for lane in lanes.alive:
+            best = session.better(lanes.curves[lane][-1].metrics[session.quality[0]], best)
+        report(done / session.recipe.steps, best)
+    yield tuple(lanes.records(clock.stop()))
+
+
+class Lanes:
+    """The state of the lanes: stacked weights, one optimizer step for all, curves so far."""
+
+    def __init__(self, session: Session, group: Group) -> None:
+        self.session = session
+        self.runs = group.runs
+        self.alive = list(range(len(group.members)))  # lane numbers still computed
+        self.curves: dict[int, list[CurvePoint]] = {lane: [] for lane in self.alive}
+        self._stopped_at: dict[int, int] = {}
+        seeds = sorted({seed for _, seed in group.members})
+        self._order = SampleOrder(
+            len(session.train), session.recipe.batch_size, session.recipe.tail, seeds, session.device
+        )
+        models = {seed: session.model(seed) for seed in seeds}
+        self._seed_rows = torch.tensor(
+            [seeds.index(seed) for _, seed in group.members], device=session.device
+        )
+        self._model = Stacked([models[seed] for _, seed in group.members], session.input_shape)
+        self._model.train()
+        self._updater = Updater(
+            session.recipe, list(self._model.parameters()), [rate for rate, _ in group.members]
+        )
+        self._restart_tally()
+
+    def step(self, step: int) -> None:
+        """Take one optimizer step in every lane; nothing waits for the device."""
+        train, task = self.session.train, self.session.task
+        rows = self._order.rows(step).index_select(0, self._seed_rows)  # (lanes, batch)
+        flat = rows.reshape(-1)
+        inputs = train.inputs.index_select(0, flat).view(*rows.shape, *self.session.input_shape)
+        targets = train.targets.index_select(0, flat).view(rows.shape)
+        losses = task.lane_losses(self._model(inputs), targets)  # (lanes,)
+        self._updater.step(torch.autograd.grad(losses.sum(), self._updater.parameters))
+        with torch.no_grad():
+            self._loss_sum += losses
+            self._finite &= torch.isfinite(losses)
+            self._finite_steps += self._finite
+
+    def evaluate(self, step: int, steps: int, seconds: float) -> None:
+        """Append a point to each lane's curve, and drop the lanes that diverged on the way."""
+        self._model.eval()
+        metrics = evaluate(self._model, self.session.curve_part, self.session.task)
+        self._model.train()
+        columns = {name: values.tolist() for name, values in metrics.items()}
+        losses = (self._loss_sum / steps).tolist()
+        finite_steps = self._finite_steps.tolist()
+        seen = self._order.samples_seen(step)
+        kept = []
+        for position, lane in enumerate(self.alive):
+            point = None
+            if finite_steps[position] == steps:
+                values = {name: column[position] for name, column in columns.items()}
+                point = curve_point(self.session, step, seen, seconds, losses[position], values)
+            if point is None:
+                self._stopped_at[lane] = step - steps + int(finite_steps[position])
+            else:
+                self.curves[lane].append(point)
+                kept.append(position)
+        if len(kept) < len(self.alive):
+            self._drop_all_but(kept)
+        self._restart_tally()
+
+    def records(self, seconds: float) -> Iterator[RunRecord]:
+        """Evaluate what is alive on every part, and yield the record of each lane."""
+        final: dict[int, dict[str, dict[str, float]]] = defaultdict(dict)
+        if self.alive:
+            self._model.eval()
+            for part, samples in self.session.final_parts.items():
+                metrics = evaluate(self._model, samples, self.session.task)
+                columns = {name: values.tolist() for name, values in metrics.items()}
+                for position, lane in enumerate(self.alive):
+                    final[lane][part] = {name: col[position] for name, col in columns.items()}
+        share = seconds / len(self.runs)
+        for lane, run in enumerate(self.runs):
+            stopped_at = self._stopped_at.get(lane, self.session.recipe.steps)
+            yield run_record(
+                self.session, run, self.curves[lane], final.get(lane), stopped_at, share
+            )
+
+    def _drop_all_but(self, kept: list[int]) -> None:
+        self.alive = [self.alive[position] for position in kept]
+        if not kept:
+            return
+        lanes = torch.tensor(kept, device=self.session.device)
+        self._seed_rows = self._seed_rows[lanes]
+        self._model.keep(lanes)
+        self._updater = self._updater.keeping(list(self._model.parameters()), kept)
+
+    def _restart_tally(self) -> None:
+        count, device = len(self.alive), self.session.device
+        self._loss_sum = torch.zeros(count, device=device, dtype=self.session.dtype)
+        self._finite = torch.ones(count, device=device, dtype=torch.bool)
+        self._finite_steps = torch.zeros(count, device=device, dtype=torch.int64)
+
+
+class Updater:
+    """torch's own optimizer over slices of the stacked parameters.
+
+    Lanes of one learning rate lie side by side, so that their slice is one parameter to an
+    optimizer that works elementwise; any other optimizer gets an instance for each lane.
+    """
+
+    def __init__(self, recipe: Recipe, parameters: list[Tensor], rates: list[float]) -> None:
+        self.parameters = parameters
+        self._recipe = recipe
+        self._rates = rates
+        self._together = is_elementwise(recipe.optimizer.name)
+        self._slices = _runs_of_equal(rates) if self._together else _singles(rates)
+        self._views = [
+            [p.detach()[part] if self._together else p.detach()[part.start] for p in parameters]
+            for part in self._slices
+        ]
+        groups = [
+            {"params": views, "lr": rates[part.start]}
+            for part, views in zip(self._slices, self._views, strict=True)
+        ]
+        instances = [groups] if self._together else [[group] for group in groups]
+        self._optimizers = [
+            build_optimizer(
+                recipe.optimizer.name,
+                recipe.optimizer.args,
+                instance,
+                lr=float(instance[0]["lr"]),  # type: ignore[arg-type]
+                for_lanes=True,
+            )
+            for instance in instances
+        ]
+
+    def step(self, gradients: tuple[Tensor, ...]) -> None:
+        """Update every lane from the gradients of the stacked parameters."""
+        # torch's fused kernels read memory in order, whatever the strides say.
+        gradients = tuple(gradient.contiguous() for gradient in gradients)
+        for part, views in zip(self._slices, self._views, strict=True):
+            for view, gradient in zip(views, gradients, strict=True):
+                view.grad = gradient[part] if self._together else gradient[part.start]
+        for optimizer in self._optimizers:
+            optimizer.step()
+
+    def keeping(self, parameters: list[Tensor], kept: list[int]) -> Updater:
+        """Return an updater over the shorter ``parameters`` with the history of the kept lanes."""
+        after = Updater(self._recipe, parameters, [self._rates[lane] for lane in kept])
+        before_of = {lane: number for number, part in enumerate(self._slices)
+                     for lane in range(part.start, part.stop)}
+        for number, part in enumerate(after._slices):
+            lanes = kept[part]
+            source = before_of[lanes[0]]
+            rows = [lane - self._slices[source].start for lane in lanes]
+            for view, new in zip(self._views[source], after._views[number], strict=True):
+                state = self._optimizer_of(source).state.get(view, {})
+                after._optimizer_of(number).state[new] = {
+                    key: value[rows].clone()
+                    if self._together and isinstance(value, Tensor) and value.shape == view.shape
+                    else value
+                    for key, value in state.items()
+                }
+        return after
+
+    def _optimizer_of(self, number: int) -> torch.optim.Optimizer:
+        return self._optimizers[0 if self._together else number]
+
+
+def _runs_of_equal(rates: list[float]) -> list[slice]:
+    """Cut the lanes into stretches of one rate."""
+    starts = [lane for lane in range(len(rates)) if lane == 0 or rates[lane] != rates[lane - 1]]
+    return [slice(a, b) for a, b in zip(starts, [*starts[1:], len(rates)], strict=True)]
+
+
+def _singles(rates: list[float]) -> list[slice]:
+    return [slice(lane, lane + 1) for lane in range(len(rates))]

@@ -1,0 +1,83 @@
+"""The plain loop: one run after another, as one would write it by hand. Read this one first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import torch
+
+from bsx.optim import build_optimizer
+from bsx.schema import CurvePoint, Group, Report, Run, RunRecord
+from bsx.train.batches import SampleOrder
+from bsx.train.evaluate import evaluate
+from bsx.train.session import Clock, Session, curve_point, run_record
+
+
+def train(group: Group, report: Report) -> Iterator[tuple[RunRecord, ...]]:
+    """Train every run of the group and yield each record as it is complete."""
+    torch.set_num_threads(group.threads)
+    session = Session(group)
+    best: float | None = None
+
+    for number, run in enumerate(group.runs):
+
+        def report_run(fraction: float, value: float | None, number: int = number) -> None:
+            nonlocal best
+            best = best if value is None else session.better(value, best)
+            report((number + fraction) / len(group.members), best)
+
+        yield (train_run(session, run, report_run),)
+
+
+def train_run(session: Session, run: Run, report: Report) -> RunRecord:
+    """Train one run from its first step to its last, or until its loss is no longer finite."""
+    recipe, task = session.recipe, session.task
+    train = session.train
+    order = SampleOrder(len(train), recipe.batch_size, recipe.tail, [run.seed], session.device)
+    model = session.model(run.seed)
+    optimizer = build_optimizer(
+        recipe.optimizer.name, recipe.optimizer.args, model.parameters(), lr=run.learning_rate
+    )
+    torch.manual_seed(run.seed)  # what is drawn on the way: dropout, noise
+    clock = Clock(session.device)
+    curve: list[CurvePoint] = []
+    done = 0
+    model.train()
+    for next_evaluation in session.evaluate_at:
+        losses = []
+        clock.start()
+        for step in range(done, next_evaluation):
+            rows = order.rows(step)[0]
+            optimizer.zero_grad()
+            loss = task.loss(model(train.inputs[rows]), train.targets[rows])
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.detach())
+        seconds = clock.stop()
+        values = [float(v) for v in torch.stack(losses).cpu()]
+        finite = next((i for i, v in enumerate(values) if not math.isfinite(v)), len(values))
+        if finite < len(values):
+            return run_record(session, run, curve, None, done + finite, seconds)
+        done = next_evaluation
+        model.eval()
+        metrics = evaluate(model, session.curve_part, task)
+        model.train()
+        point = curve_point(
+            session,
+            done,
+            order.samples_seen(done),
+            seconds,
+            sum(values) / len(values),
+            {name: float(value) for name, value in metrics.items()},
+        )
+        if point is None:
+            return run_record(session, run, curve, None, done, seconds)
+        curve.append(point)
+        report(done / recipe.steps, point.metrics[session.quality[0]])
+    model.eval()
+    final = {
+        part: {name: float(v) for name, v in evaluate(model, samples, task).items()}
+        for part, samples in session.final_parts.items()
+    }
+    return run_record(session, run, curve, final, done, clock.stop())

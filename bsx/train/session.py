@@ -1,0 +1,168 @@
+"""What every trainer needs for a group: its data on the device, its task, its clock, its records."""
+
+from __future__ import annotations
+
+import math
+import platform
+import time
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import nn
+
+from bsx import __version__
+from bsx.data import Samples, open_dataset
+from bsx.models import build_model
+from bsx.schema import CurvePoint, Group, Recipe, Run, RunRecord, RunStatus, SpeedUnit
+from bsx.tasks import Task, build_task
+from bsx.train.evaluate import evaluation_steps
+
+CURVE_SAMPLES = 5_000  # validation samples of the curves; the final evaluation takes all
+TRAIN_SAMPLES = 10_000  # training samples of the final evaluation: a fixed subset
+
+
+class Session:
+    """The setting in which the runs of a unit train."""
+
+    def __init__(self, unit: Group | SpeedUnit) -> None:
+        recipe = unit.recipe
+        self.recipe: Recipe = recipe
+        self.device = torch.device(unit.device)
+        self.environment = environment(unit)
+        splits = open_dataset(
+            recipe.dataset.name,
+            recipe.dataset.args,
+            validation=recipe.split.validation,
+            test=recipe.split.test,
+            seed=recipe.split.seed,
+        )
+        self.dtype: torch.dtype = getattr(torch, recipe.precision)
+        self.input_shape = splits.input_shape
+        self.output_size = splits.output_size
+        self.train = self._ready(splits.train)
+        self.validation = self._ready(splits.validation)
+        self.test = self._ready(splits.test)
+        self.task: Task = build_task(recipe.task)
+        self.quality = self.task.metrics[0]
+        self.evaluate_at = evaluation_steps(recipe.steps, recipe.evaluation_spacing)
+
+    @property
+    def curve_part(self) -> Samples:
+        """The validation samples that the curves are measured on."""
+        return self.validation.first(CURVE_SAMPLES)
+
+    @property
+    def final_parts(self) -> dict[str, Samples]:
+        """The samples that the final metrics are measured on."""
+        return {
+            "train": self.train.first(TRAIN_SAMPLES),
+            "validation": self.validation,
+            "test": self.test,
+        }
+
+    def model(self, seed: int) -> nn.Module:
+        """Return the model of ``seed``, on the device."""
+        model = build_model(
+            self.recipe.model.name,
+            self.recipe.model.args,
+            input_shape=self.input_shape,
+            output_size=self.output_size,
+            seed=seed,
+        )
+        return model.to(device=self.device, dtype=self.dtype)
+
+    def better(self, value: float, best: float | None) -> float:
+        """Return the better of two values of the metric that quality is judged by."""
+        if best is None:
+            return value
+        return max(value, best) if self.quality[1] else min(value, best)
+
+    def _ready(self, samples: Samples) -> Samples:
+        return Samples(samples.inputs.to(self.dtype), samples.targets).to(self.device)
+
+
+class Clock:
+    """Training time, with evaluation kept out of it."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._total = 0.0
+        self._since: float | None = None
+
+    def start(self) -> None:
+        """Go on counting."""
+        self._since = time.perf_counter()
+
+    def stop(self) -> float:
+        """Wait for the device, stop counting, and return the seconds so far."""
+        synchronize(self._device)
+        if self._since is not None:
+            self._total += time.perf_counter() - self._since
+            self._since = None
+        return self._total
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has done all that it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def environment(unit: Group | SpeedUnit) -> dict[str, object]:
+    """Say on what a unit runs: versions, device, threads."""
+    return {
+        "bsx": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "device": unit.device,
+        "threads": unit.threads,
+        "trainer": getattr(unit, "trainer", unit.worker),
+    }
+
+
+def curve_point(
+    session: Session,
+    step: int,
+    samples_seen: int,
+    seconds: float,
+    train_loss: float,
+    values: Mapping[str, float],
+) -> CurvePoint | None:
+    """Return the point of an evaluation, or None where a number in it is not finite."""
+    if not all(map(math.isfinite, (train_loss, *values.values()))):
+        return None
+    metrics = {name: value for name, value in values.items() if name != "loss"}
+    return CurvePoint(
+        step=step,
+        epoch=samples_seen / len(session.train),
+        samples_seen=samples_seen,
+        train_seconds=seconds,
+        train_loss=train_loss,
+        validation_loss=values["loss"],
+        metrics=metrics,
+    )
+
+
+def run_record(
+    session: Session,
+    run: Run,
+    curve: Sequence[CurvePoint],
+    final: Mapping[str, Mapping[str, float]] | None,
+    stopped_at: int,
+    seconds: float,
+) -> RunRecord:
+    """Return the record of a run: completed with its final metrics, or diverged without."""
+    finite = final is not None and all(
+        math.isfinite(value) for part in final.values() for value in part.values()
+    )
+    return RunRecord(
+        run=run,
+        status=RunStatus.COMPLETED if finite else RunStatus.DIVERGED,
+        curve=tuple(curve),
+        final=final if final is not None and finite else {},
+        stopped_at=stopped_at,
+        train_seconds=seconds,
+        environment=session.environment,
+    )

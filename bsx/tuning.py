@@ -1,0 +1,174 @@
+"""Completed records → the learning rates of the next round at each batch size.
+
+Round 1 tries a wide grid of powers of two. As long as the winner at some size stands at the edge
+of what was tried there, the next round goes further on that side.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from bsx.schema import Facts, LearningRates, Metric, RunRecord, SweepConfig
+from bsx.stats.curves import LOSS, SizeRuns, steps_table
+from bsx.stats.selection import Choice, best_at_end, fastest
+from bsx.stats.targets import automatic_target
+
+Rates = Mapping[int, tuple[float, ...]]  # batch size → learning rates, from small to large
+
+GRID_SIZE = 10  # powers of two: three decades
+STEP = 2.0
+WIDEN_BY = 2  # rates added at a time on the side where the winner stands
+MOST_ROUNDS = 5
+
+# Exponent of two at the low end of the grid, by how the optimizer uses its rate. An assumption
+# that only sets where the search begins: the grid widens itself.
+_LOW_EXPONENT = {
+    "sgd": -6,  # for momentum 0; see _low_exponent
+    "asgd": -6,
+    "adagrad": -9,
+    "adadelta": -5,
+    "rprop": -14,
+    "adam": -13,
+    "adamw": -13,
+    "adamax": -12,
+    "nadam": -13,
+    "radam": -13,
+    "rmsprop": -14,
+}
+_LOW_EXPONENT_UNKNOWN = -10
+
+
+def first_rates(config: SweepConfig, batch_sizes: Sequence[int]) -> Rates:
+    """Return the rates of round 1."""
+    rule = config.learning_rates
+    grid = rule.values or _default_grid(config)
+    if rule.rule == "tuned":
+        return dict.fromkeys(batch_sizes, grid)
+    if rule.mode == "fixed":
+        return {size: (scaled(grid[0], rule, size),) for size in batch_sizes}
+    base = rule.base_batch_size
+    return {size: grid if size == base else () for size in batch_sizes}
+
+
+def next_rates(
+    config: SweepConfig, facts: Facts, rates: Rates, records: Sequence[RunRecord]
+) -> Rates:
+    """Return the rates of the round after the one that ``records`` complete.
+
+    Equal to ``rates`` where nothing more is to be tried.
+    """
+    rule = config.learning_rates
+    sizes = {
+        size: SizeRuns.of(size, [r for r in records if r.run.recipe.batch_size == size])
+        for size in rates
+    }
+    goals = _goals(config, facts, list(sizes.values()))
+    if rule.rule == "tuned":
+        if rule.mode != "tuned":
+            return rates
+        return {
+            size: _widened(rates[size], sizes[size], goals, facts, config.tolerance)
+            for size in rates
+        }
+    base = rule.base_batch_size
+    if rule.mode == "fixed" or base not in rates:
+        return rates
+    at_base = rates[base]
+    if rule.mode == "tuned":
+        at_base = _widened(at_base, sizes[base], goals, facts, config.tolerance)
+        if at_base != rates[base]:
+            return {**rates, base: at_base}
+    winner = _winner(sizes[base], goals, facts)
+    if winner is None:
+        return rates
+    others = {size: (scaled(winner, rule, size),) for size in rates if size != base}
+    return {**others, base: at_base}
+
+
+def scaled(rate: float, rule: LearningRates, batch_size: int) -> float:
+    """Return the rate that the rule gives for ``batch_size``.
+
+    linear: η·B/B₀ (Goyal et al. 2017); sqrt: η·√(B/B₀) (Hoffer et al. 2017).
+    """
+    if rule.base_batch_size is None or rule.rule == "none":
+        return rate
+    ratio = batch_size / rule.base_batch_size
+    return rate * (ratio if rule.rule == "linear" else math.sqrt(ratio))
+
+
+def _default_grid(config: SweepConfig) -> tuple[float, ...]:
+    low = _LOW_EXPONENT.get(config.optimizer.name, _LOW_EXPONENT_UNKNOWN)
+    momentum = config.optimizer.args.get("momentum", 0.0)
+    if config.optimizer.name == "sgd" and isinstance(momentum, float | int):
+        # The step in weights is η/(1 − momentum) in the long run.
+        low += round(math.log2(1 - momentum)) if 0 <= momentum < 1 else 0
+    return tuple(STEP ** (low + i) for i in range(GRID_SIZE))
+
+
+Goal = tuple[Metric, float]
+
+
+def _goals(config: SweepConfig, facts: Facts, sizes: list[SizeRuns]) -> list[Goal]:
+    """The targets that rates are compared by: the user's, or the automatic one so far."""
+    if config.targets:
+        named = [(facts.metric_named(t.metric), t.threshold) for t in config.targets]
+        return [(metric, threshold) for metric, threshold in named if metric is not None]
+    automatic = automatic_target([s for s in sizes if s.records], facts.metric)
+    return [(facts.metric, automatic.threshold)] if automatic else []
+
+
+def _widened(
+    tried: tuple[float, ...],
+    runs: SizeRuns,
+    goals: list[Goal],
+    facts: Facts,
+    tolerance: float,
+) -> tuple[float, ...]:
+    """Go further on each side where the fastest rate stands, or one that ends clearly best."""
+    sides = {choice.edge for choice in _choices(runs, goals)}
+    sides.add(_edge_of_quality(runs, facts.metric, tolerance))
+    low, high = tried[0], tried[-1]
+    below = tuple(low / STEP**i for i in range(WIDEN_BY, 0, -1)) if "low" in sides else ()
+    above = tuple(high * STEP**i for i in range(1, WIDEN_BY + 1)) if "high" in sides else ()
+    return below + tried + above
+
+
+def _choices(runs: SizeRuns, goals: list[Goal]) -> list[Choice]:
+    """The fastest rate to each target, where a run reached it."""
+    tables = [steps_table(runs.crossings(metric, threshold)) for metric, threshold in goals]
+    return [choice for choice in map(fastest, tables) if choice is not None]
+
+
+def _at_end(runs: SizeRuns, metric: Metric) -> Choice | None:
+    """The rate best on validation at the end."""
+    return best_at_end(
+        runs.final("validation", metric.name),
+        runs.final("validation", LOSS),
+        higher_is_better=metric.higher_is_better,
+    )
+
+
+def _edge_of_quality(runs: SizeRuns, metric: Metric, tolerance: float) -> str | None:
+    """The side where a rate ends better than all inside by more than the tolerance.
+
+    Ends are flat: many rates end alike, and which of them comes out first is chance.
+    """
+    choice = _at_end(runs, metric)
+    if choice is None or choice.edge is None:
+        return None
+    sign = 1.0 if metric.higher_is_better else -1.0
+    means = {}
+    for rate, row in runs.final("validation", metric.name).items():
+        values = [sign * value for value in row.values() if value is not None]
+        if values:
+            means[rate] = sum(values) / len(values)
+    inside = [means[rate] for rate in runs.rates[1:-1] if rate in means]
+    margin = tolerance if metric.bounded else tolerance * abs(means[choice.rate])
+    return choice.edge if not inside or means[choice.rate] - max(inside) > margin else None
+
+
+def _winner(runs: SizeRuns, goals: list[Goal], facts: Facts) -> float | None:
+    """The fastest rate to the first target, else the one that ends best."""
+    choices = [*_choices(runs, goals), _at_end(runs, facts.metric)]
+    return next((choice.rate for choice in choices if choice is not None), None)

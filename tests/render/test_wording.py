@@ -1,0 +1,144 @@
+"""Codes and values become sentences."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import pytest
+
+from bsx.render import wording
+from bsx.render.reasons import REASONS
+from bsx.render.sentences import WORDS
+from bsx.schema import Caution, Metric, Recommendation
+
+VALUES: dict[str, dict[str, object]] = {
+    "learning_rate_at_edge": {"learning_rate": 0.5, "side": "high", "goal": "target"},
+    "censored": {"reached_fraction": 0.0, "metric": "accuracy", "threshold": 0.97},
+    "diverged": {},
+    "out_of_memory": {},
+    "failed": {"error": "Traceback\n  File x\nValueError: no", "runs": 5},
+    "not_run": {},
+    "tail_merged": {"last_batch": 33},
+    "target_auto": {"metric": "accuracy", "threshold": 0.97},
+    "target_not_common": {"metric": "accuracy", "threshold": 0.97, "sizes": (512, 1024)},
+    "no_target": {"metric": "accuracy"},
+    "few_seeds": {"seeds": 2},
+    "no_critical_batch_size": {"reason": "no_plateau", "metric": "accuracy", "threshold": 0.97},
+    "critical_batch_size_beyond": {"value": 2000.0, "largest": 1024},
+    "poor_fit": {"metric": "accuracy", "threshold": 0.97},
+    "speed_noisy": {"spread": 0.13},
+    "quality_not_settled": {"tolerance": 0.005, "seeds": 5, "seeds_needed": 12},
+    "no_recommendation": {"reason": "no_speed"},
+}
+
+
+def test_every_code_with_words_is_tried_here() -> None:
+    assert set(VALUES) == set(WORDS)
+
+
+@pytest.mark.parametrize("code", sorted(VALUES))
+def test_every_caution_is_a_clean_sentence_without_its_code(code: str) -> None:
+    text = wording.message(Caution(code, VALUES[code]))
+    assert len(text.split()) >= 3
+    assert "_" not in text
+    assert "None" not in text
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize("code", sorted(VALUES))
+def test_values_that_are_missing_do_not_stop_a_caution(code: str) -> None:
+    assert wording.message(Caution(code, {}))
+
+
+@pytest.mark.parametrize("code", ["no_critical_batch_size", "no_recommendation"])
+def test_an_unknown_reason_is_spelled_out(code: str) -> None:
+    assert "moon in the way" in wording.message(Caution(code, {"reason": "moon_in_the_way"}))
+
+
+def test_an_unknown_code_is_spelled_out_with_its_values() -> None:
+    caution = Caution("odd_thing", {"how_odd": 3.14159, "where": "here", "sizes": [2, 4]})
+    assert wording.message(caution) == "odd thing (how odd 3.14, where here, sizes 2 and 4)"
+
+
+def test_the_same_caution_of_several_batch_sizes_is_one_line() -> None:
+    lines = wording.grouped([Caution("diverged", {}, size) for size in (8, 2, 4)])
+    assert len(lines) == 1
+    assert lines[0].startswith("batch sizes 2, 4 and 8: every run diverged")
+
+
+def test_cautions_that_say_different_things_stay_apart() -> None:
+    rates = [
+        Caution(
+            "learning_rate_at_edge", {"learning_rate": rate, "side": side, "goal": "final"}, size
+        )
+        for rate, side, size in ((0.01, "low", 2), (0.02, "low", 4), (4.0, "high", 512))
+    ]
+    low, high = wording.grouped(rates)
+    assert low.startswith("batch sizes 2 and 4")
+    assert "0.01 to 0.02" in low
+    assert "lowest" in low
+    assert high.startswith("batch size 512")
+    assert "highest" in high
+
+
+def test_cautions_of_two_targets_name_their_target() -> None:
+    cautions = [
+        Caution("poor_fit", {"metric": "accuracy", "threshold": threshold})
+        for threshold in (0.9, 0.97)
+    ]
+    first, second = wording.grouped(cautions)
+    assert "accuracy 0.9 " in first
+    assert "accuracy 0.97 " in second
+
+
+def test_a_caution_of_the_whole_sweep_names_no_batch_size() -> None:
+    assert wording.grouped([Caution("few_seeds", {"seeds": 1})])[0].startswith("1 seed")
+
+
+def test_of_a_traceback_only_the_last_line_is_said() -> None:
+    text = wording.message(Caution("failed", VALUES["failed"]))
+    assert "ValueError: no" in text
+    assert "File x" not in text
+
+
+def test_control_characters_of_a_user_do_not_reach_the_terminal() -> None:
+    text = wording.message(Caution("failed", {"error": "\x1b[31mred\x07", "runs": 1}))
+    assert all(character.isprintable() for character in text)
+
+
+def test_a_tolerance_is_in_points_only_for_a_bounded_metric() -> None:
+    caution = Caution("quality_not_settled", VALUES["quality_not_settled"])
+    assert "0.5 points" in wording.message(caution, Metric("accuracy", True, bounded=True))
+    assert "0.005" in wording.message(caution, Metric("loss", False))
+
+
+RECOMMENDATION = Recommendation(
+    batch_size=64,
+    learning_rate=0.125,
+    objective="time",
+    indifferent=(),
+    reason=Caution(
+        "fastest_admitted",
+        {"metric": "accuracy", "tolerance": 0.005, "best": 2, "admitted": (2, 64), "cost": 38.2},
+    ),
+)
+
+
+@pytest.mark.parametrize("code", sorted(REASONS))
+def test_every_reason_is_a_sentence(code: str) -> None:
+    reason = dataclasses.replace(RECOMMENDATION.reason, code=code)
+    text = wording.reason(dataclasses.replace(RECOMMENDATION, reason=reason))
+    assert re.fullmatch(r"[A-Z].+0\.5 points.+\.", text)
+
+
+def test_the_reason_says_what_the_recommended_size_costs() -> None:
+    assert "in the least time, about 38 s" in wording.reason(RECOMMENDATION)
+    by_steps = dataclasses.replace(RECOMMENDATION, objective="steps")
+    assert "in the fewest iterations, about 38" in wording.reason(by_steps)
+
+
+def test_an_unknown_reason_for_a_recommendation_is_spelled_out() -> None:
+    reason = Caution("told_by_an_oracle", {"name": "Pythia"})
+    text = wording.reason(dataclasses.replace(RECOMMENDATION, reason=reason))
+    assert text == "Told by an oracle (name Pythia)."

@@ -1,0 +1,172 @@
+"""The trade-off fit: published tables, exact curves, verdicts, and what each may say."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bsx.stats.critical_batch import fit_tradeoff
+from bsx.stats.layout import StepsTable
+from tests.stats.oracles import log_steps, slow_fit
+
+SIZES = [2**p for p in range(1, 11)]
+ZHANG_SIZES = [64 * 2**p for p in range(9)]
+# Zhang et al. 2024 (arXiv 2410.21676): steps of three models, a, b, and CBS20 at B_ref = 256.
+ZHANG = {
+    "85M": (
+        [46000, 23000, 13282, 7000, 3840, 2528, 1917, 1600, 1600], 1293.83, 2834258.0, 745.3,
+    ),
+    "151M": (
+        [96000, 49000, 24000, 12000, 7128, 4350, 2940, 2400, 2300], 1752.42, 5677478.8, 955.2,
+    ),
+    "302M": ([196000, 90000, 46000, 23400, 13300, 7224, 4980, 3400, 2879], None, None, 1393.7),
+}  # fmt: skip
+# Shallue et al. 2019 (arXiv 1811.03600), Simple CNN on Fashion-MNIST, digitised.
+SHALLUE_SIZES = [2, 8, 32, 128, 512, 2048, 8192, 32768, 55000]
+SHALLUE_STEPS = [22550, 6360, 1794, 506, 305, 169, 155, 169, 155]
+
+
+@pytest.mark.parametrize("model", ZHANG)
+def test_the_tables_of_zhang_et_al_come_back(model: str) -> None:
+    steps, a, b, critical = ZHANG[model]
+    fit = fit_tradeoff(StepsTable.of(ZHANG_SIZES, [steps]), reference_batch_size=256)
+    assert fit.verdict == "fitted" and fit.reference_batch_size == 256
+    assert fit.min_steps and fit.min_samples and fit.critical_batch_size_20
+    assert fit.critical_batch_size_20.value == pytest.approx(critical, rel=0.005)
+    if a is not None:
+        assert fit.min_steps.value == pytest.approx(a, rel=0.005)
+        assert fit.min_samples.value == pytest.approx(b, rel=0.005)
+
+
+def test_the_points_of_shallue_et_al_give_their_critical_batch_size() -> None:
+    fit = fit_tradeoff(StepsTable.of(SHALLUE_SIZES, [SHALLUE_STEPS]))
+    assert fit.critical_batch_size and fit.min_steps and fit.min_samples
+    assert fit.critical_batch_size.value == pytest.approx(307, rel=0.05)
+    assert fit.min_steps.value == pytest.approx(159, rel=0.05)
+    assert fit.min_samples.value == pytest.approx(49_000, rel=0.05)
+    assert fit.critical_batch_size.low is not None and fit.critical_batch_size.high is not None
+    assert fit.critical_batch_size.low < 307 < fit.critical_batch_size.high
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(5, 1e4), st.floats(8, 256), st.integers(1, 5))
+def test_an_exact_curve_comes_back(s_min: float, b_crit: float, seeds: int) -> None:
+    steps = [s_min * (1 + b_crit / size) for size in SIZES]
+    fit = fit_tradeoff(StepsTable.of(SIZES, [steps] * seeds))
+    assert fit.critical_batch_size and fit.min_steps and fit.min_samples
+    assert fit.critical_batch_size.value == pytest.approx(b_crit, rel=1e-4)
+    assert fit.min_steps.value == pytest.approx(s_min, rel=1e-4)
+    assert fit.min_samples.value == pytest.approx(s_min * b_crit, rel=1e-4)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 6))
+def test_the_fit_is_least_squares_on_the_logs(seed: int, seeds: int) -> None:
+    logs = log_steps(SIZES, seeds, np.random.default_rng(seed), spread=0.2, shared=0.3)
+    fit = fit_tradeoff(StepsTable.of_logs(SIZES, logs.tolist()))
+    a, b = slow_fit(SIZES, logs)
+    assert fit.parameters is not None
+    assert math.exp(fit.parameters[0]) == pytest.approx(a, rel=1e-4)
+    assert math.exp(sum(fit.parameters)) == pytest.approx(b, rel=1e-4)
+
+
+def test_what_a_seed_does_to_its_whole_curve_does_not_touch_the_critical_batch_size() -> None:
+    logs = log_steps(SIZES, 5, np.random.default_rng(0))
+    moved = logs + np.array([[-1.0], [0.5], [0.0], [2.0], [0.3]])
+    first = fit_tradeoff(StepsTable.of_logs(SIZES, logs.tolist())).critical_batch_size
+    second = fit_tradeoff(StepsTable.of_logs(SIZES, moved.tolist())).critical_batch_size
+    assert first and second
+    assert second.value == pytest.approx(first.value, rel=1e-6)
+    assert second.low == pytest.approx(first.low, rel=1e-4)
+    assert second.high == pytest.approx(first.high, rel=1e-4)
+
+
+def test_without_a_plateau_only_a_lower_bound_is_given() -> None:
+    logs = log_steps(SIZES, 5, np.random.default_rng(0), b_crit=1e6, s_min=1.0, spread=0.1)
+    fit = fit_tradeoff(StepsTable.of_logs(SIZES, logs.tolist()))
+    assert fit.verdict == "no_plateau"
+    critical = fit.critical_batch_size
+    assert critical and critical.value is None and critical.high is None
+    assert critical.low is not None and critical.low > 1024
+    assert fit.min_steps and fit.min_steps.value is None and fit.min_steps.low is None
+    assert fit.min_samples and fit.min_samples.value == pytest.approx(1e6, rel=0.2)
+    assert fit.usable
+
+
+def test_where_all_sizes_lie_on_the_plateau_only_an_upper_bound_is_given() -> None:
+    logs = log_steps(SIZES, 5, np.random.default_rng(0), b_crit=1e-3, spread=0.1)
+    fit = fit_tradeoff(StepsTable.of_logs(SIZES, logs.tolist()))
+    assert fit.verdict == "no_scaling"
+    critical = fit.critical_batch_size
+    assert critical and critical.value is None and critical.low is None
+    assert critical.high is not None and critical.high < 2
+    assert fit.min_steps and fit.min_steps.value == pytest.approx(50, rel=0.1)
+
+
+def test_two_sizes_are_too_few() -> None:
+    fit = fit_tradeoff(StepsTable.of([2, 4, 8], [[100, 50, None]], [[200, 200, 200]]))
+    assert fit.verdict == "too_few_sizes" and fit.critical_batch_size is None
+    assert not fit.usable and fit.predict(4) is None
+
+
+def test_points_on_no_hyperbola_are_called_so() -> None:
+    rng = np.random.default_rng(0)
+    logs = log_steps(SIZES, 5, rng, spread=0.1, curve=lambda b: 50 * (1 + 64 / b) * (1 + b / 256))
+    fit = fit_tradeoff(StepsTable.of_logs(SIZES, logs.tolist()))
+    assert fit.verdict == "poor_fit" and not fit.usable
+    assert fit.critical_batch_size and fit.critical_batch_size.value is not None
+
+
+def test_censored_seeds_pull_the_curve_up() -> None:
+    logs = log_steps(SIZES, 5, np.random.default_rng(0), spread=0.2, b_crit=64)
+    steps = np.exp(logs)
+    seen = [[x if x <= 800 else None for x in row] for row in steps.tolist()]
+    lasts = [[800.0] * len(SIZES)] * 5
+    with_bounds = fit_tradeoff(StepsTable.of(SIZES, seen, lasts)).critical_batch_size
+    without = fit_tradeoff(StepsTable.of(SIZES, seen)).critical_batch_size
+    assert with_bounds and without and with_bounds.value and without.value
+    assert with_bounds.value > without.value
+    assert with_bounds.low is not None and with_bounds.high is not None
+    assert with_bounds.low < 64 < with_bounds.high
+
+
+def test_a_seed_missing_at_some_sizes_does_not_tilt_the_curve() -> None:
+    """A slow seed that ran at the large sizes only would look like an early plateau."""
+    logs = log_steps(SIZES, 5, np.random.default_rng(0), spread=0.02)
+    logs[0] += 1.5
+    logs[0, :5] = np.nan
+    rows = [[None if math.isnan(x) else x for x in row] for row in logs.tolist()]
+    fit = fit_tradeoff(StepsTable.of_logs(SIZES, rows))
+    assert fit.critical_batch_size
+    assert fit.critical_batch_size.value == pytest.approx(64, rel=0.1)
+
+
+def test_predictions_lie_on_the_curve_and_inside_their_interval() -> None:
+    logs = log_steps(SIZES, 5, np.random.default_rng(1), spread=0.1)
+    fit = fit_tradeoff(StepsTable.of_logs(SIZES, logs.tolist()))
+    assert fit.min_steps and fit.critical_batch_size
+    assert fit.min_steps.value and fit.critical_batch_size.value
+    prediction = fit.predict(48)
+    assert prediction and prediction.value and prediction.low and prediction.high
+    expected = fit.min_steps.value * (1 + fit.critical_batch_size.value / 48)
+    assert prediction.value == pytest.approx(expected)
+    assert prediction.low < prediction.value < prediction.high
+    assert fit.log_steps(np.array([2.0, 4.0])).shape[1] == 2
+
+
+def test_equal_tables_give_equal_answers() -> None:
+    logs = log_steps(SIZES, 3, np.random.default_rng(1)).tolist()
+    first = fit_tradeoff(StepsTable.of_logs(SIZES, logs))
+    second = fit_tradeoff(StepsTable.of_logs(SIZES, logs))
+    assert first.critical_batch_size == second.critical_batch_size
+    assert first.min_steps == second.min_steps
+
+
+@pytest.mark.parametrize("rows", [[], [[1.0, 2.0]], [[1.0, 2.0, -3.0]]])
+def test_tables_of_the_wrong_form_are_refused(rows: list[list[float | None]]) -> None:
+    with pytest.raises(ValueError, match="entries|positive"):
+        StepsTable.of([2, 4, 8], rows)
