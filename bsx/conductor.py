@@ -186,11 +186,11 @@ class Conductor:
 
     def _keep(self, unit: Unit, records: Sequence[Record]) -> None:
         runs = [record for record in records if isinstance(record, RunRecord)]
-        self.store.append(self.sweep_id, unit.unit_id, runs, replace=self.fresh)
+        self.store.append(self.sweep_id, unit.unit_id, runs, anew=self.fresh)
         self._settled |= {run.run_id: run for run in runs}
         for record in records:
             if isinstance(record, SpeedRecord):
-                self.store.append_speed(self.sweep_id, record, replace=self.fresh)
+                self.store.append_speed(self.sweep_id, record, anew=self.fresh)
 
     def _record_failure(self, unit: Unit, error: UnitError) -> None:
         """Put down for each run that is missing what became of its unit."""
@@ -199,7 +199,7 @@ class Conductor:
             failed = SpeedRecord(
                 unit.unit_id, unit.recipe.batch_size, unit.loop, status, error=error.reason
             )
-            self.store.append_speed(self.sweep_id, failed, replace=True)
+            self.store.append_speed(self.sweep_id, failed, anew=True)
         if not isinstance(unit, Group):
             return
         records = [
@@ -207,7 +207,7 @@ class Conductor:
             for run in unit.runs
             if run.run_id not in self._settled
         ]
-        self.store.append(self.sweep_id, unit.unit_id, records, replace=self.fresh)
+        self.store.append(self.sweep_id, unit.unit_id, records, anew=self.fresh)
         known = self._settled if status in SETTLED else self._given_up
         known.update({record.run_id: record for record in records})
 

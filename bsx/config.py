@@ -89,12 +89,12 @@ SETTINGS: tuple[Setting, ...] = (
             "module:attribute or file.py:attribute.", _INGREDIENTS, "sgd", "NAME"),
     Setting("optimizer_args", parse.arguments, "Argument of the optimizer, e.g. nesterov=true.",
             _INGREDIENTS, metavar="KEY=VALUE", flags=("--optimizer-arg",), repeatable=True),
-    Setting("momentum", parse.fraction, "Momentum.  [default: 0.9 for sgd]", _INGREDIENTS,
+    Setting("momentum", parse.fraction, "Momentum.  (default: 0.9 for sgd)", _INGREDIENTS,
             metavar="FLOAT"),
     Setting("weight_decay", parse.not_negative, "Weight decay.", _INGREDIENTS, metavar="FLOAT"),
 
     Setting("batch_sizes", parse.batch_sizes, "Batch sizes: 32, 8,32,128, 2..1024 (powers of two) "
-            "or 8..64:8 (multiples).  [default: 2.. as large as the training set allows]", _SIZES,
+            "or 8..64:8 (multiples).  (default: 2.. as large as the training set allows)", _SIZES,
             metavar="SIZES", flags=("--batch-sizes", "--batch-size")),
     Setting("full_batch", parse.switch, "Also train on the whole training set at once.", _SIZES,
             False, switch=True),
@@ -103,14 +103,14 @@ SETTINGS: tuple[Setting, ...] = (
             flags=("--learning-rate", "--lr")),
     Setting("learning_rate_rule", parse.one_of("tuned", "none", "linear", "sqrt"),
             "How the rate follows the batch size: tuned at each, or none, linear or sqrt from "
-            "the rate at --base-batch-size.  [default: tuned; none for one rate]", _SIZES,
+            "the rate at --base-batch-size.  (default: tuned; none for one rate)", _SIZES,
             metavar="RULE", flags=("--learning-rate-rule", "--lr-rule")),
     Setting("base_batch_size", parse.count, "The batch size that a learning-rate rule starts from.",
             _SIZES, metavar="INT"),
     Setting("seeds", parse.count, "Seeds, the same at every batch size.", _SIZES, 5, "INT"),
 
-    Setting("epochs", parse.positive, "Train for this many epochs.  [default: "
-            f"{DEFAULT_EPOCHS:g}, with --min-steps {DEFAULT_MIN_STEPS}]", _BUDGET, metavar="FLOAT"),
+    Setting("epochs", parse.positive, "Train for this many epochs.  (default: "
+            f"{DEFAULT_EPOCHS:g}, with --min-steps {DEFAULT_MIN_STEPS})", _BUDGET, metavar="FLOAT"),
     Setting("steps", parse.count, "Train for this many iterations.", _BUDGET, metavar="INT"),
     Setting("samples_seen", parse.count, "Train until this many samples were seen.", _BUDGET,
             metavar="INT"),
@@ -128,14 +128,14 @@ SETTINGS: tuple[Setting, ...] = (
             switch=True),
 
     Setting("target", parse.targets, "Metric to reach on validation, e.g. accuracy=0.97; repeat "
-            "for more.  [default: chosen from the results]", _READING, metavar="METRIC=VALUE",
+            "for more.  (default: chosen from the results)", _READING, metavar="METRIC=VALUE",
             repeatable=True),
     Setting("tolerance", parse.not_negative, "How much worse on validation a batch size may be "
             "and still be recommended.", _READING, 0.005, "FLOAT"),
 
     Setting("device", parse.one_of("auto", "cpu", "cuda", "mps"), "auto, cpu, cuda or mps.",
             _WHERE, "auto", "DEVICE"),
-    Setting("threads", parse.count, "CPU threads.  [default: all]", _WHERE, metavar="INT"),
+    Setting("threads", parse.count, "CPU threads.  (default: all)", _WHERE, metavar="INT"),
     Setting("speed_loop", parse.one_of("device", "dataloader"), "The loop that is timed: data "
             "indexed on the device, or a DataLoader.", _WHERE, "device", "LOOP"),
     Setting("executor", parse.one_of("workers", "inline"), "Where units run: a process each, or "

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from bsx.schema import Facts, LearningRates, Metric, RunRecord, SweepConfig
+from bsx.schema import Facts, LearningRates, Metric, RunRecord, RunStatus, SweepConfig
 from bsx.stats.curves import LOSS, SizeRuns, steps_table
 from bsx.stats.selection import Choice, best_at_end, fastest
 from bsx.stats.targets import automatic_target
@@ -125,13 +125,23 @@ def _widened(
     facts: Facts,
     tolerance: float,
 ) -> tuple[float, ...]:
-    """Go further on each side where the fastest rate stands, or one that ends clearly best."""
+    """Go further on each side where the fastest rate stands, or one that ends clearly best.
+
+    Where every run diverged, go lower.
+    """
     sides = {choice.edge for choice in _choices(runs, goals)}
     sides.add(_edge_of_quality(runs, facts.metric, tolerance))
+    if _all_diverged(runs):
+        sides.add("low")
     low, high = tried[0], tried[-1]
     below = tuple(low / STEP**i for i in range(WIDEN_BY, 0, -1)) if "low" in sides else ()
     above = tuple(high * STEP**i for i in range(1, WIDEN_BY + 1)) if "high" in sides else ()
     return below + tried + above
+
+
+def _all_diverged(runs: SizeRuns) -> bool:
+    statuses = {record.status for row in runs.records.values() for record in row.values()}
+    return statuses == {RunStatus.DIVERGED}
 
 
 def _choices(runs: SizeRuns, goals: list[Goal]) -> list[Choice]:

@@ -7,7 +7,9 @@ prints, and nothing here measures.
 - ``epochs``: one epoch, walked the way a sampler, a loader and an accumulation loop walk it
 - ``windows``: how many samples a time series gives
 - ``coverage``: the chance that a batch holds every class
+- ``question``: what is known, and how a batch splits
 - ``solve``: the quantity that was left out
+- ``document``: the answer by the names of the JSON contract
 """
 
 from __future__ import annotations

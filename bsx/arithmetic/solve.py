@@ -8,9 +8,10 @@ several answers come back as a :class:`Span`, none or a contradiction is an erro
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 from bsx.arithmetic.epochs import Epoch, Layout, walk_epoch
+from bsx.arithmetic.question import Question, split_batch
 from bsx.errors import ConfigError
 
 
@@ -21,23 +22,6 @@ class Span:
     low: int
     high: int
     multiple_of: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is known; None is what is not. ``layout.accumulation`` is not looked at.
-
-    ``accumulation`` and ``micro_batch_size`` are two ways to say the same thing.
-    """
-
-    samples: int | None = None
-    batch_size: int | None = None
-    epochs: int | None = None
-    steps_per_epoch: int | None = None
-    total_steps: int | None = None
-    accumulation: int | None = None
-    micro_batch_size: int | None = None
-    layout: Layout = field(default_factory=Layout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,41 +54,6 @@ def solve(question: Question) -> Answer:
     if batch_size is not None and per_epoch is not None:
         return _unknown_samples(question, batch_size, per_epoch)
     raise ConfigError(_too_little(question, batch_size))
-
-
-def split_batch(question: Question, batch_size: int) -> Layout:
-    """Return the layout with its accumulation, checked: the batch splits evenly, or it is said.
-
-    Raises:
-        ConfigError: naming the sizes on both sides that would split.
-    """
-    world = question.layout.world_size
-    given = question.micro_batch_size, question.accumulation
-    if question.micro_batch_size is not None:
-        unit = world * question.micro_batch_size
-        named = f"--micro-batch-size {question.micro_batch_size}"
-    else:
-        unit = world * (question.accumulation or 1)
-        named = f"--accumulation {question.accumulation}" if question.accumulation else ""
-    if batch_size % unit:
-        whole = [named] if named else []
-        whole += [f"--world-size {world}"] if world > 1 else []
-        below = batch_size // unit * unit
-        near = f"{below} or {below + unit}" if below else f"{unit}"
-        raise ConfigError(
-            f"--batch-size {batch_size}: does not split evenly over {' × '.join(whole)} "
-            f"(a multiple of {unit} does; it is the global batch size); use {near}"
-        )
-    if question.micro_batch_size is None:
-        return replace(question.layout, accumulation=question.accumulation or 1)
-    accumulation = batch_size // unit
-    if question.accumulation not in (None, accumulation):
-        raise ConfigError(
-            f"--batch-size {batch_size}: contradicts --micro-batch-size {given[0]} × "
-            f"--accumulation {given[1]} × --world-size {world} = {unit * (given[1] or 1)}; "
-            "leave one of them out"
-        )
-    return replace(question.layout, accumulation=accumulation)
 
 
 def _steps_per_epoch_asked(question: Question) -> int | None:
@@ -189,7 +138,10 @@ def _unknown_batch_size(question: Question, samples: int, per_epoch: int) -> Ans
 
     most = samples // unit
     if not most:
-        raise ConfigError(f"--world-size × --accumulation make {unit}, more than {samples} samples")
+        raise ConfigError(
+            f"no batch size fits: the smallest that splits is {unit}, larger than the {samples} "
+            "samples; use a smaller --world-size, --accumulation or --micro-batch-size"
+        )
     low = first_where(lambda parts: steps(parts) <= per_epoch, 1, most)
     high = first_where(lambda parts: steps(parts) < per_epoch, 1, most) - 1
     if low > high:

@@ -135,6 +135,11 @@ def run(args: Sequence[str] | None = None) -> int:
     except ClickException as error:
         _say(_usage_line(error))
         return EXIT_USAGE
+    except SystemExit as leaving:  # Rich and Typer leave so when the reader of the help went away
+        if not isinstance(leaving.__context__, BrokenPipeError):
+            raise
+        _silence_stdout()
+        return EXIT_DONE
     except (typer.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED_TWICE
     except OSError as error:
@@ -160,7 +165,7 @@ def _unexpected(error: Exception) -> int:
 
 def _usage_line(error: Any) -> str:
     """Turn a complaint of the command-line parser into one line with a remedy."""
-    message = " ".join(error.format_message().split()).rstrip(".")
+    message = " ".join(error.format_message().split()).rstrip(".").replace("Value error, ", "")
     message = message[:1].lower() + message[1:]
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "bsx"

@@ -11,7 +11,8 @@ from bsx.arithmetic.coverage import balanced_classes, class_sizes
 from bsx.arithmetic.document import Document, Extras, document_of, extras_for
 from bsx.arithmetic.epochs import TAILS, Layout
 from bsx.arithmetic.numbers import parse_batch_sizes, parse_count
-from bsx.arithmetic.solve import Question, solve
+from bsx.arithmetic.question import Question
+from bsx.arithmetic.solve import solve
 from bsx.arithmetic.windows import window_samples
 from bsx.cli import calc_options as given
 from bsx.errors import ConfigError
@@ -122,7 +123,7 @@ def _answers(question: Question, sizes: tuple[int | None, ...], extras: Extras) 
     documents = []
     for size in sizes:
         document = document_of(solve(replace(question, batch_size=size)), extras)
-        documents.append({**document, "bn_advice": bn_advice(document)})
+        documents.append({**document, "bn_advice": bn_advice(document, extras.batch_norm)})
     return documents
 
 

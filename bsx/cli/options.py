@@ -22,7 +22,7 @@ def with_settings(
     settings = [s for s in SETTINGS if wanted is None or s.key in wanted]
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        signature = inspect.signature(command)
+        signature = inspect.signature(command, eval_str=True)
         own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
         options = [_parameter(setting) for setting in settings]
         hints = {p.name: p.annotation for p in (*own, *options)}
@@ -40,7 +40,7 @@ def _parameter(setting: Setting) -> inspect.Parameter:
     shown = not setting.switch and default is not None
     option = typer.Option(
         *flags,
-        help=setting.help + (f"  [default: {_shown(default)}]" if shown else ""),
+        help=setting.help + (f"  (default: {_shown(default)})" if shown else ""),
         metavar=None if setting.switch else setting.metavar,
         rich_help_panel=setting.panel,
         show_default=False,

@@ -15,7 +15,7 @@ from bsx.cli.options import with_settings
 def show(
     sweep: Annotated[
         str | None,
-        typer.Argument(help="A sweep's name or the beginning of its id.  [default: the newest]"),
+        typer.Argument(help="A sweep's name or the beginning of its id.  (default: the newest)"),
     ] = None,
     **flags: Any,
 ) -> None:

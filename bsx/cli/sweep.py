@@ -53,7 +53,7 @@ class _Asked:
 def sweep(
     file: Annotated[
         Path | None,
-        typer.Argument(help="A TOML file of these options; flags go before it.", metavar="[FILE]"),
+        typer.Argument(help="A TOML file of these options, which flags override.", metavar="[FILE]"),
     ] = None,
     **flags: Any,
 ) -> None:

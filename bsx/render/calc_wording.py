@@ -14,8 +14,10 @@ Line = tuple[str, str, str]  # what, how much, how it comes about
 _MOST_LISTED = 6
 
 
-def bn_advice(document: Document) -> str | None:
+def bn_advice(document: Document, asked: bool) -> str | None:
     """Say what to do where BatchNorm would meet a micro-batch of 1; None where it is safe."""
+    if asked and document["bn_safe"] is None:
+        return "differs among these answers: ask again with one of them"
     if document["bn_safe"] is not False:
         return None
     if document["micro_batch_size"] == 1:
@@ -118,7 +120,7 @@ def _micro_lines(doc: Document) -> list[Line]:
 
 def _extra_lines(doc: Document) -> list[Line]:
     lines: list[Line] = []
-    if doc["bn_safe"] is not None:
+    if doc["bn_safe"] is not None or doc["bn_advice"]:
         safe = "no micro-batch holds a single sample"
         lines.append(("BN-safe", yes_or_no(doc["bn_safe"]), doc["bn_advice"] or safe))
     if doc["class_coverage"] is not None:
@@ -181,6 +183,7 @@ def _last_words(doc: Document) -> str:
 
 
 def count(value: Any) -> str:
+    """Write a count, or a range of answers, with every digit; – where it is unknown."""
     if value is None:
         return "–"
     if isinstance(value, Mapping):
@@ -189,6 +192,7 @@ def count(value: Any) -> str:
 
 
 def chance_text(chance: float | None) -> str:
+    """Write a probability in per cent; next to certain is never rounded to certain."""
     if chance is None:
         return "–"
     if chance == 1:
@@ -201,8 +205,10 @@ def chance_text(chance: float | None) -> str:
 
 
 def shape_text(shape: Sequence[int] | None) -> str:
+    """Write a shape as ``(32, 10)``."""
     return "–" if shape is None else f"({', '.join(str(length) for length in shape)})"
 
 
 def yes_or_no(value: bool | None) -> str:
+    """Write a truth as a word."""
     return "–" if value is None else ("yes" if value else "no")

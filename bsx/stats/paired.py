@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from scipy import stats
@@ -113,11 +114,16 @@ def seeds_needed(
     """
     if shortfall >= tolerance:
         return None
-    for n in range(2, _MOST_SEEDS + 1):
-        quantile = float(stats.t.ppf(level, (n - 1) * max(sizes - 1, 1)))
-        if shortfall + quantile * spread / math.sqrt(n) <= tolerance:
-            return n
-    return None
+    enough = shortfall + _quantiles_over_root(max(sizes - 1, 1), level) * spread <= tolerance
+    return int(np.argmax(enough)) + 2 if bool(enough.any()) else None
+
+
+@cache
+def _quantiles_over_root(others: int, level: float) -> Array:
+    """Return t/√n for n = 2, 3, … seeds with (n − 1)·``others`` degrees of freedom."""
+    n = np.arange(2, _MOST_SEEDS + 1)
+    value: Array = stats.t.ppf(level, (n - 1) * others) / np.sqrt(n)
+    return value
 
 
 def residual_variance(scores: Scores) -> tuple[float, float, frozenset[int]]:

@@ -15,6 +15,7 @@ from bsx.stats.curves import SizeRuns
 
 SHARE_OF_SEEDS = 0.9
 SHARE_OF_BUDGET = 0.8
+_MOST_DIGITS = 300  # floats have no more
 TRIVIAL_STEPS = 2  # a threshold that every size holds by then says nothing
 
 # rate → seed → the best value so far, in the direction of the metric; None where it diverged
@@ -68,10 +69,12 @@ def round_threshold(value: float, metric: Metric) -> float:
     elif value == 0:
         return 0.0
     else:
-        digits = 1 - math.floor(math.log10(abs(value)))
-    toward = math.floor if metric.higher_is_better else math.ceil
-    slack = 1e-9 if metric.higher_is_better else -1e-9  # 0.29 · 100 is not quite 29
-    return round(toward(value * 10.0**digits + slack) / 10.0**digits, max(digits, 0))
+        digits = min(1 - math.floor(math.log10(abs(value))), _MOST_DIGITS)
+    scale = 10.0**digits
+    looser = -1 if metric.higher_is_better else 1
+    nearest = round(value * scale)  # 0.29 · 100 is not quite 29
+    candidates = (round((nearest + i * looser) / scale, max(digits, 0)) for i in (0, 1))
+    return next(c for c in candidates if metric.reaches(value, c))
 
 
 def _holds(limit: float | None, threshold: float, metric: Metric) -> bool:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,7 @@ class Store:
             db.execute(
                 "INSERT INTO sweeps VALUES (?, ?, ?, ?, 'running', ?, ?, ?) "
                 "ON CONFLICT (sweep_id) DO UPDATE SET touched = excluded.touched, "
-                "status = 'running', name = excluded.name, config = excluded.config",
+                "status = 'running', name = coalesce(excluded.name, name), config = excluded.config",
                 (
                     sweep_id,
                     config.name,
@@ -90,24 +91,24 @@ class Store:
             db.execute("UPDATE sweeps SET status = ? WHERE sweep_id = ?", (status, sweep_id))
 
     def append(
-        self, sweep_id: str, unit_id: str, records: Iterable[RunRecord], *, replace: bool = False
+        self, sweep_id: str, unit_id: str, records: Iterable[RunRecord], *, anew: bool = False
     ) -> None:
         """Store the records of a unit, all or none.
 
-        One that is there already is left alone, unless it had failed or ``replace`` says so.
+        One that is there already is left alone, unless it had failed or ``anew`` says so.
         """
         with self._transaction() as db:
             for record in records:
-                self._insert_run(db, unit_id, record, replace)
+                self._insert_run(db, unit_id, record, anew)
                 _link(db, "sweep_runs", sweep_id, record.run_id)
 
     def append_speed(
-        self, sweep_id: str, record: SpeedRecord, *, replace: bool = False
+        self, sweep_id: str, record: SpeedRecord, *, anew: bool = False
     ) -> None:
-        """Store a speed measurement; one that is there already is left alone unless ``replace``."""
+        """Store a speed measurement; one that is there already is left alone unless ``anew``."""
         with self._transaction() as db:
             db.execute(
-                f"INSERT OR {'REPLACE' if replace else 'IGNORE'} INTO speeds VALUES (?, ?)",
+                f"INSERT OR {'REPLACE' if anew else 'IGNORE'} INTO speeds VALUES (?, ?)",
                 (record.unit_id, to_json(record)),
             )
             _link(db, "sweep_speeds", sweep_id, record.unit_id)
@@ -142,13 +143,13 @@ class Store:
     def sweeps(self) -> list[Sweep]:
         """Return every sweep, the newest last."""
         rows = self._rows(
-            "SELECT sweep_id, config, facts, environment, status, created FROM sweeps "
+            "SELECT sweep_id, config, facts, environment, status, created, name FROM sweeps "
             "ORDER BY touched, rowid"
         )
         return [
             Sweep(
                 sweep_id=row[0],
-                config=from_json(SweepConfig, row[1]),
+                config=replace(from_json(SweepConfig, row[1]), name=row[6]),
                 facts=from_json(Facts, row[2]),
                 environment=json.loads(row[3]),
                 status=row[4],
@@ -185,6 +186,12 @@ class Store:
         """Return how many runs of a sweep are stored."""
         query = "SELECT count(*) FROM runs JOIN sweep_runs USING (run_id) WHERE sweep_id = ?"
         return int(self._rows(query, (sweep_id,))[0][0])
+
+    def attempts(self) -> list[tuple[str, str | None]]:
+        """Return (unit id, outcome) of every attempt in the order they were begun."""
+        return [tuple(row) for row in self._rows(
+            "SELECT unit_id, outcome FROM attempts ORDER BY attempt"
+        )]
 
     def speeds(self, sweep_id: str) -> list[SpeedRecord]:
         """Return the speed records of a sweep."""
@@ -226,7 +233,7 @@ class Store:
             )
 
     def _insert_run(
-        self, db: sqlite3.Connection, unit_id: str, record: RunRecord, replace: bool
+        self, db: sqlite3.Connection, unit_id: str, record: RunRecord, anew: bool
     ) -> None:
         recipe_id = digest(record.run.recipe)
         db.execute(
@@ -242,7 +249,7 @@ class Store:
             "train_seconds = excluded.train_seconds, final = excluded.final, "
             "environment = excluded.environment, error = excluded.error, "
             "metric_names = excluded.metric_names, curve = excluded.curve "
-            f"WHERE {int(replace)} OR runs.status IN ('failed', 'timed_out')",
+            f"WHERE {int(anew)} OR runs.status IN ('failed', 'timed_out')",
             (
                 record.run_id,
                 recipe_id,

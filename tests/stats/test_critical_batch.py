@@ -168,5 +168,5 @@ def test_equal_tables_give_equal_answers() -> None:
 
 @pytest.mark.parametrize("rows", [[], [[1.0, 2.0]], [[1.0, 2.0, -3.0]]])
 def test_tables_of_the_wrong_form_are_refused(rows: list[list[float | None]]) -> None:
-    with pytest.raises(ValueError, match="entries|positive"):
+    with pytest.raises(ValueError, match=r"entries|positive"):
         StepsTable.of([2, 4, 8], rows)

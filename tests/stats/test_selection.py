@@ -49,7 +49,7 @@ def test_the_basin_is_the_unbroken_run_within_a_fifth() -> None:
 
 def test_the_best_at_the_end_follows_the_metric_then_the_loss_then_the_middle() -> None:
     values = table({0.1: [0.9, 0.9], 0.2: [0.9, 0.9], 0.4: [0.9, 0.9], 0.8: [0.8, 0.8]})
-    even = table(dict.fromkeys((0.1, 0.2, 0.4, 0.8), [0.5, 0.5]))
+    even = table({rate: [0.5, 0.5] for rate in (0.1, 0.2, 0.4, 0.8)})
     choice = best_at_end(values, even, higher_is_better=True)
     assert choice is not None and choice.rate == 0.2
     losses = table({0.1: [0.4, 0.4], 0.2: [0.5, 0.5], 0.4: [0.5, 0.5], 0.8: [0.1, 0.1]})

@@ -21,9 +21,7 @@ def reached(*steps: int) -> list[Crossing]:
     return [Crossing(step, step - 1, 1000) for step in steps]
 
 
-@given(
-    st.lists(st.floats(0, 1), max_size=30), st.floats(0, 1), st.integers(1, 4), st.booleans()
-)
+@given(st.lists(st.floats(0, 1), max_size=30), st.floats(0, 1), st.integers(1, 4), st.booleans())
 def test_the_first_crossing_is_the_one_that_looking_everywhere_finds(
     values: list[float], threshold: float, k: int, up: bool
 ) -> None:

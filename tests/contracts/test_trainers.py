@@ -1,0 +1,260 @@
+"""What every trainer keeps to, and that lanes are the plain loop, only faster."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from bsx import registry
+from bsx.errors import Stopped
+from bsx.models import Stacked, build_model
+from bsx.schema import Ingredient, RunRecord, RunStatus
+from bsx.tasks import build_task
+from bsx.train.evaluate import evaluation_steps
+from tests.train_setup import group, recipe, trained
+
+TRAINERS = ["loop", "lanes"]
+MODELS = {
+    "logistic": Ingredient("logistic"),
+    "mlp, two layers": Ingredient("mlp", {"hidden": (8, 6), "activation": "tanh"}),
+    "mlp, layer norm": Ingredient("mlp", {"hidden": (8,), "norm": "layer"}),
+    "mlp, batch norm": Ingredient("mlp", {"hidden": (8,), "norm": "batch"}),
+}
+OPTIMIZERS = {
+    "momentum and decay": Ingredient("sgd", {"momentum": 0.9, "weight_decay": 1e-3}),
+    "adam": Ingredient("adam", {"weight_decay": 1e-3}),
+    "rmsprop": Ingredient("rmsprop"),
+    "adagrad": Ingredient("adagrad"),
+    "user's class": Ingredient("tests.user_code:NormalizedDescent"),
+    "user's factory": Ingredient("tests.user_code:decaying_weights_only"),
+}
+# The others of torch.optim, with one model.
+REST = ("adamw", "adamax", "nadam", "radam", "rprop", "adadelta", "asgd")
+MEMBERS = [(0.01, 0), (0.01, 1), (0.05, 0), (0.05, 1)]
+
+
+def values(record: RunRecord) -> np.ndarray:
+    """Return all that a record measured but the time."""
+    rows = [
+        [p.step, p.epoch, p.samples_seen, p.train_loss, p.validation_loss, p.metrics["accuracy"]]
+        for p in record.curve
+    ]
+    final = [value for _, part in sorted(record.final.items()) for value in part.values()]
+    return np.array([*(x for row in rows for x in row), *final])
+
+
+def assert_alike(one: list[RunRecord], other: list[RunRecord], tolerance: float) -> None:
+    """Assert that two lists of records tell the same of the same runs."""
+    assert [r.run for r in one] == [r.run for r in other]
+    assert [r.status for r in one] == [r.status for r in other]
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_allclose(values(a), values(b), rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_a_group_gives_a_complete_record_for_every_member(trainer: str) -> None:
+    of = group(recipe(), MEMBERS, trainer)
+    records = trained(of)
+    assert [record.run for record in records] == list(of.runs)
+    for record in records:
+        assert record.status is RunStatus.COMPLETED
+        assert [p.step for p in record.curve] == list(evaluation_steps(40, 1.2))
+        assert record.curve[-1].samples_seen == 40 * 16  # 96 samples: no tail
+        assert record.curve[-1].epoch == pytest.approx(40 * 16 / 96)
+        assert set(record.final) == {"train", "validation", "test"}
+        assert all(set(part) == {"loss", "accuracy"} for part in record.final.values())
+        assert record.final["validation"]["loss"] == pytest.approx(record.curve[-1].validation_loss)
+        assert record.stopped_at == 40
+        assert record.train_seconds > 0
+        assert record.environment["trainer"] == trainer
+        assert record.environment["torch"] == torch.__version__
+        assert record.error is None
+
+
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_the_same_group_gives_the_same_bits_twice(trainer: str) -> None:
+    model = Ingredient("mlp", {"hidden": (8,), "dropout": 0.2})
+    of = group(recipe(model=model), MEMBERS, trainer)
+    torch.manual_seed(99)
+    first = trained(of)
+    torch.manual_seed(7)
+    second = trained(of)
+    for a, b in zip(first, second, strict=True):
+        assert values(a).tobytes() == values(b).tobytes()
+
+
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_seeds_and_rates_each_make_a_run_of_their_own(trainer: str) -> None:
+    records = trained(group(recipe(), MEMBERS, trainer))
+    assert len({values(record).tobytes() for record in records}) == len(MEMBERS)
+
+
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_progress_is_told_and_stopping_is_heeded(trainer: str) -> None:
+    reports: list[tuple[float, float | None]] = []
+    trained(group(recipe(), MEMBERS, trainer), reports)
+    fractions = [fraction for fraction, _ in reports]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+    bests = [best for _, best in reports if best is not None]
+    assert bests == sorted(bests)
+
+    def stop(_fraction: float, _best: float | None) -> None:
+        raise Stopped("a test")
+
+    with pytest.raises(Stopped):
+        list(registry.worker("trainer", trainer)(group(recipe(), MEMBERS, trainer), stop))
+
+
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_diverged_runs_are_recorded_with_the_last_step_that_was_finite(trainer: str) -> None:
+    model = MODELS["mlp, two layers"]
+    of = recipe(model=model, optimizer=Ingredient("sgd"), precision="float64")
+    of = dataclasses.replace(of, model=Ingredient("mlp", {"hidden": (8, 6)}))
+    records = trained(group(of, [(0.05, 0), (1e200, 0), (1e200, 1)], trainer))
+    assert [r.status for r in records] == ["completed", "diverged", "diverged"]
+    for record in records[1:]:
+        assert record.final == {}
+        assert 0 < record.stopped_at < of.steps
+        assert all(p.step <= record.stopped_at for p in record.curve)
+        assert all(math.isfinite(p.train_loss) for p in record.curve)
+
+
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_a_group_all_of_which_diverges_is_recorded(trainer: str) -> None:
+    of = recipe(model=Ingredient("mlp", {"hidden": (8, 6)}), optimizer=Ingredient("sgd"))
+    records = trained(group(of, [(1e30, 0), (1e30, 1)], trainer))
+    assert [r.status for r in records] == ["diverged", "diverged"]
+
+
+@pytest.mark.parametrize("trainer", TRAINERS)
+@pytest.mark.parametrize("tail", ["keep", "drop", "merge"])
+def test_the_tail_rule_is_kept_to(trainer: str, tail: str) -> None:
+    of = recipe(batch_size=19, tail=tail, steps=12)  # 96 = 5 × 19 + 1
+    [record] = trained(group(of, [(0.05, 0)], trainer))
+    seen = {"keep": 2 * 96, "drop": 2 * 95 + 2 * 19, "merge": 2 * 96 + 2 * 19}[tail]
+    assert record.curve[-1].samples_seen == seen
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("model", MODELS)
+def test_in_float64_loop_and_lanes_agree_over_200_steps(model: str, optimizer: str) -> None:
+    of = recipe(
+        model=MODELS[model],
+        optimizer=OPTIMIZERS[optimizer],
+        batch_size=20,  # 96 = 4 × 20 + 16
+        steps=200,
+        precision="float64",
+        evaluation_spacing=1.5,
+    )
+    looped, laned = (trained(group(of, MEMBERS, trainer)) for trainer in TRAINERS)
+    assert_alike(looped, laned, 1e-9)
+
+
+@pytest.mark.parametrize("optimizer", REST)
+def test_the_other_optimizers_of_torch_agree_too(optimizer: str) -> None:
+    of = recipe(
+        model=MODELS["mlp, two layers"],
+        optimizer=Ingredient(optimizer),
+        steps=60,
+        precision="float64",
+        evaluation_spacing=1.5,
+    )
+    looped, laned = (trained(group(of, MEMBERS, trainer)) for trainer in TRAINERS)
+    assert_alike(looped, laned, 1e-9)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_in_float32_the_gradients_of_one_step_agree(model: str) -> None:
+    made = [
+        build_model(MODELS[model].name, MODELS[model].args, input_shape=(5,), output_size=3, seed=s)
+        for s in range(3)
+    ]
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.randn(3, 16, 5, generator=generator)
+    targets = torch.randint(0, 3, (3, 16), generator=generator)
+    task = build_task("classification")
+    stacked = Stacked(made, (5,))
+    losses = task.lane_losses(stacked(inputs), targets)
+    together = torch.autograd.grad(losses.sum(), list(stacked.parameters()))
+    for lane, single in enumerate(made):
+        loss = task.loss(single(inputs[lane]), targets[lane])
+        torch.testing.assert_close(losses[lane], loss, rtol=1e-5, atol=1e-6)
+        alone = torch.autograd.grad(loss, list(single.parameters()))
+        for a, b in zip(together, alone, strict=True):
+            gradient = a[lane].T if a[lane].shape != b.shape or b.dim() == 2 else a[lane]
+            torch.testing.assert_close(gradient, b, rtol=1e-5, atol=1e-6)
+
+
+BROKEN = 1e200
+LAYOUTS: dict[str, list[tuple[float, int]]] = {
+    "at the end": [(0.01, 0), (0.01, 1), (0.05, 0), (BROKEN, 0)],
+    "at the beginning": [(BROKEN, 0), (BROKEN, 1), (0.05, 0), (0.05, 1)],
+    "between two rates": [(0.01, 0), (BROKEN, 0), (0.05, 0), (0.05, 1)],
+    "between lanes of one rate": [(0.05, 0), (0.05, 1), (BROKEN, 0), (0.05, 2)],
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_lane_that_diverges_leaves_its_neighbours_alone(optimizer: str, layout: str) -> None:
+    of = recipe(
+        model=Ingredient("mlp", {"hidden": (8, 6), "norm": "none"}),
+        optimizer=OPTIMIZERS[optimizer],
+        precision="float64",
+    )
+    members = LAYOUTS[layout]
+    healthy = [member for member in members if member[0] != BROKEN]
+    mixed = trained(group(of, members, "lanes"))
+    broken = [r for r in mixed if r.run.learning_rate == BROKEN]
+    assert {r.status for r in broken} == {RunStatus.DIVERGED}
+    rest = [r for r in mixed if r.run.learning_rate != BROKEN]
+    assert_alike(rest, trained(group(of, healthy, "lanes")), 1e-9)
+    assert_alike(rest, trained(group(of, healthy, "loop")), 1e-9)
+
+
+def test_a_lane_that_diverges_under_batchnorm_leaves_its_neighbours_alone() -> None:
+    of = recipe(
+        model=Ingredient("mlp", {"hidden": (8,), "norm": "batch"}),
+        optimizer=Ingredient("sgd", {"momentum": 0.9, "weight_decay": 0.1}),
+        precision="float64",
+    )
+    mixed = trained(group(of, [(0.05, 0), (1e300, 1), (0.05, 1)], "lanes"))
+    assert mixed[1].status is RunStatus.DIVERGED
+    assert_alike(mixed[::2], trained(group(of, [(0.05, 0), (0.05, 1)], "loop")), 1e-9)
+
+
+def steps_to(record: RunRecord, loss: float) -> int:
+    """Return the first evaluated step with validation loss at ``loss`` or below."""
+    return next((p.step for p in record.curve if p.validation_loss <= loss), 10**6)
+
+
+@pytest.mark.slow
+def test_the_distribution_of_steps_to_target_is_the_same() -> None:
+    """In float32 trajectories part; what 20 seeds need, taken together, does not."""
+    from scipy.stats import ks_2samp
+
+    data = {"samples": 400, "classes": 5, "features": 8, "spread": 1.0}
+    of = recipe(
+        dataset=Ingredient("blobs", data),
+        model=Ingredient("mlp", {"hidden": (16,)}),
+        optimizer=Ingredient("sgd", {"momentum": 0.9}),
+        steps=150,
+        evaluation_spacing=1.05,
+    )
+    members = [(0.02, seed) for seed in range(20)]
+    found: dict[str, list[int]] = {}
+    for trainer in TRAINERS:
+        found[trainer] = [steps_to(r, 0.35) for r in trained(group(of, members, trainer))]
+        assert max(found[trainer]) < 10**6
+        assert len(set(found[trainer])) > 3
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # ties: steps stand on a grid
+        test: Any = ks_2samp(found["loop"], found["lanes"])
+    assert test.pvalue > 0.05

@@ -1,0 +1,93 @@
+"""Slow, obvious versions of what bsx does cleverly, written without bsx's own rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass
+class HandWritten:
+    """What the hand-written loop saw."""
+
+    steps: list[int] = field(default_factory=list)
+    train_losses: list[float] = field(default_factory=list)
+    validation_losses: list[float] = field(default_factory=list)
+    accuracies: list[float] = field(default_factory=list)
+    samples_seen: list[int] = field(default_factory=list)
+
+
+def train_by_hand(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    train: tuple[Tensor, Tensor],
+    validation: tuple[Tensor, Tensor],
+    *,
+    batch_size: int,
+    seed: int,
+    evaluate_at: list[int],
+    drop_last: bool = False,
+) -> HandWritten:
+    """Train as a tutorial would, evaluating after the steps ``evaluate_at``."""
+    inputs, targets = train
+    samples = len(targets)
+    seen = HandWritten()
+    torch.manual_seed(seed)
+    step = epoch = samples_seen = 0
+    losses: list[float] = []
+    model.train()
+    while step < evaluate_at[-1]:
+        # An epoch's order is a function of the seed and the epoch's number.
+        generator = torch.Generator().manual_seed(seed * 2**32 + epoch)
+        order = torch.randperm(samples, generator=generator)
+        for start in range(0, samples, batch_size):
+            rows = order[start : start + batch_size]
+            if drop_last and len(rows) < batch_size:
+                continue
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(inputs[rows]), targets[rows])
+            loss.backward()
+            optimizer.step()
+            step += 1
+            samples_seen += len(rows)
+            losses.append(loss.item())
+            if step in evaluate_at:
+                model.eval()
+                with torch.no_grad():
+                    outputs = model(validation[0])
+                    values = F.cross_entropy(outputs, validation[1], reduction="none")
+                    right = outputs.argmax(dim=1) == validation[1]
+                model.train()
+                seen.steps.append(step)
+                seen.train_losses.append(sum(losses) / len(losses))
+                seen.validation_losses.append(values.double().mean().item())
+                seen.accuracies.append(right.double().mean().item())
+                seen.samples_seen.append(samples_seen)
+                losses = []
+            if step == evaluate_at[-1]:
+                break
+        epoch += 1
+    return seen
+
+
+def batches_by_hand(order: list[int], batch_size: int, tail: str) -> list[list[int]]:
+    """Cut one epoch's order into batches under a tail rule."""
+    batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    if len(batches) > 1 and len(batches[-1]) < batch_size:
+        last = batches.pop()
+        if tail == "keep":
+            batches.append(last)
+        elif tail == "merge":
+            batches[-1] = batches[-1] + last
+    return batches
+
+
+def gradient_by_hand(
+    model: nn.Module, loss: Callable[[Tensor, Tensor], Tensor], inputs: Tensor, targets: Tensor
+) -> list[Tensor]:
+    """Return the gradient of one batch, a tensor a parameter."""
+    return list(torch.autograd.grad(loss(model(inputs), targets), list(model.parameters())))

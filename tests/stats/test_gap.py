@@ -1,0 +1,28 @@
+"""The generalization gap: positive means worse on test, whichever way the metric runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from bsx.schema import Metric
+from bsx.stats.gap import generalization_gap
+
+
+@pytest.mark.parametrize("up", [True, False])
+def test_positive_means_worse_on_test(up: bool) -> None:
+    better, worse = {0: 0.9, 1: 0.9}, {0: 0.8, 1: 0.7}
+    train, test = (better, worse) if up else (worse, better)
+    gap = generalization_gap(train, test, Metric("m", higher_is_better=up))
+    assert gap is not None and gap.value == pytest.approx(0.15) and gap.n == 2
+
+
+def test_the_gap_is_taken_within_each_run() -> None:
+    gap = generalization_gap(
+        {0: 0.5, 1: 0.9, 2: 0.7}, {0: 0.4, 1: 0.8, 3: 0.0}, Metric("m", higher_is_better=True)
+    )
+    assert gap is not None and gap.n == 2 and gap.value == pytest.approx(0.1)
+    assert gap.low is not None and gap.high is not None and gap.high - gap.low < 1e-9
+
+
+def test_no_shared_seed_no_gap() -> None:
+    assert generalization_gap({0: 1.0}, {}, Metric("m", higher_is_better=True)) is None

@@ -1,0 +1,122 @@
+"""Paired comparison: differences over shared seeds, non-inferiority, seeds that would settle it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bsx.stats.paired import (
+    best_of,
+    non_inferior,
+    paired_difference,
+    residual_variance,
+    seeds_needed,
+)
+
+Rows = dict[int, dict[int, float]]
+
+
+def layout(
+    means: dict[int, float],
+    seeds: int,
+    rng: np.random.Generator,
+    *,
+    sd: float,
+    shared: float = 0.01,
+) -> Rows:
+    effect = rng.normal(0, shared, seeds)
+    return {
+        size: {s: float(mean + effect[s] + rng.normal(0, sd)) for s in range(seeds)}
+        for size, mean in means.items()
+    }
+
+
+def test_only_shared_seeds_are_compared() -> None:
+    estimate = paired_difference({0: 1.0, 1: 2.0, 2: 9.0}, {0: 0.5, 1: 1.5, 3: -9.0})
+    assert estimate is not None and estimate.value == 0.5 and estimate.n == 2
+    assert paired_difference({0: 1.0}, {1: 1.0}) is None
+
+
+def test_the_best_has_the_best_mean_and_is_the_smaller_at_a_tie() -> None:
+    scores = {8: {0: 0.9, 1: 0.8}, 4: {0: 0.8, 1: 0.9}, 2: {0: 0.1, 1: 0.2}}
+    assert best_of(scores, higher_is_better=True) == 4
+    assert best_of(scores, higher_is_better=False) == 2
+    assert best_of({}, higher_is_better=True) is None
+
+
+def test_a_seed_that_shifts_all_sizes_is_no_noise() -> None:
+    scores = {b: {s: 0.9 + s / 10 + b / 100 for s in range(5)} for b in (1, 2, 3)}
+    variance, dof, noisy = residual_variance(scores)
+    assert variance == pytest.approx(0, abs=1e-20) and dof == 8 and not noisy
+
+
+def test_the_spread_is_pooled_over_sizes_and_seeds() -> None:
+    scores = layout(dict.fromkeys(range(1, 11), 0.9), 40, np.random.default_rng(0), sd=0.02)
+    variance, dof, _ = residual_variance(scores)
+    assert variance == pytest.approx(0.02**2, rel=0.15) and dof == 39 * 9
+
+
+def test_a_missing_cell_costs_a_degree_of_freedom_and_no_bias() -> None:
+    scores = layout(dict.fromkeys(range(1, 6), 0.9), 5, np.random.default_rng(0), sd=0.0)
+    del scores[3][2]
+    variance, dof, _ = residual_variance(scores)
+    assert variance == pytest.approx(0, abs=1e-15) and dof == 15
+
+
+def test_a_size_much_noisier_than_the_rest_is_judged_by_its_own_spread() -> None:
+    rng = np.random.default_rng(0)
+    scores = layout(dict.fromkeys(range(1, 9), 0.9), 6, rng, sd=0.001)
+    scores[8] = {s: 0.9 + float(rng.normal(0, 0.05)) for s in range(6)}
+    compared = non_inferior(scores, higher_is_better=True, tolerance=0.005)
+    assert residual_variance(scores)[2] == {8}
+    assert sum(compared[b].admitted for b in range(1, 8)) >= 6
+
+
+def test_quiet_equals_are_admitted_and_worse_ones_are_not() -> None:
+    means = {2: 0.97, 4: 0.9699, 8: 0.969, 16: 0.95}
+    scores = layout(means, 5, np.random.default_rng(0), sd=0.001)
+    compared = non_inferior(scores, higher_is_better=True, tolerance=0.005)
+    assert [b for b, c in compared.items() if c.admitted] == [2, 4, 8]
+    assert compared[16].seeds_needed is None
+    worse = compared[16].shortfall
+    assert worse.low is not None and worse.high is not None
+    assert worse.low < 0.02 < worse.high
+
+
+def test_noise_is_not_rewarded() -> None:
+    scores = layout({2: 0.97, 4: 0.967, 8: 0.965}, 3, np.random.default_rng(1), sd=0.02)
+    compared = non_inferior(scores, higher_is_better=True, tolerance=0.005)
+    assert sum(c.admitted for c in compared.values()) == 1
+
+
+def test_one_seed_shows_nothing() -> None:
+    compared = non_inferior({2: {0: 0.97}, 4: {0: 0.9699}}, higher_is_better=True, tolerance=0.005)
+    assert compared[2].admitted and not compared[4].admitted
+    assert compared[4].shortfall.low is None
+
+
+def test_lower_is_better_turns_it_round() -> None:
+    scores = layout({2: 0.1, 4: 0.2}, 5, np.random.default_rng(0), sd=0.001)
+    compared = non_inferior(scores, higher_is_better=False, tolerance=0.005)
+    assert compared[2].admitted and not compared[4].admitted
+    assert compared[4].shortfall.value == pytest.approx(0.1, rel=0.1)
+
+
+def test_a_size_at_the_limit_is_admitted_in_one_of_twenty_at_most() -> None:
+    rng = np.random.default_rng(0)
+    means = {2: 0.97, **dict.fromkeys((4, 8, 16), 0.965)}
+    admitted = 0
+    for _ in range(300):
+        scores = layout(means, 5, rng, sd=0.003)
+        compared = non_inferior(scores, higher_is_better=True, tolerance=0.005)
+        admitted += compared[8].admitted if compared[2].shortfall.method == "the best" else 0
+    assert admitted / 300 < 0.09
+
+
+def test_the_seeds_needed_are_enough() -> None:
+    needed = seeds_needed(0.001, 0.01, 0.005, sizes=10)
+    assert needed is not None
+    # One-sided 95 % at many degrees of freedom: 0.001 + 1.65·0.01/√n ≤ 0.005 from n = 18 on.
+    assert needed in (17, 18)
+    assert seeds_needed(0.005, 0.01, 0.005, sizes=10) is None
+    assert seeds_needed(0.004999, 1.0, 0.005, sizes=10) is None

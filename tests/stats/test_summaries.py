@@ -1,0 +1,160 @@
+"""One batch size at a time: rates, optimism given back, ends, speeds."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from bsx.schema import Metric, RunStatus, SpeedRecord
+from bsx.stats.curves import SizeRuns
+from bsx.stats.selection import fastest
+from bsx.stats.steps_to_target import Crossing
+from bsx.stats.summaries import (
+    TargetEvidence,
+    final_evidence,
+    give_back_optimism,
+    measured_speed,
+    speed_summary,
+    spread,
+    target_evidence,
+    to_target,
+)
+from tests.stats.oracles import ACCURACY, recipe, run_record
+
+WHAT = recipe(16, 2000)
+LOSS = Metric("loss", higher_is_better=False)
+
+
+def crossing(step: int | None) -> Crossing:
+    return Crossing(step, 0 if step is None else step - 1, 2000)
+
+
+def test_the_optimism_of_the_choice_is_pooled_over_sizes_and_given_back() -> None:
+    runs = SizeRuns.of(16, [run_record(WHAT, 0.1, 0, 100)])
+    choice = fastest({0.1: {0: 100.0}})
+    assert choice is not None and runs.seeds == (0,)
+    luck = TargetEvidence(choice, {0: crossing(100)}, {0: crossing(121)})
+    none = TargetEvidence(choice, {0: crossing(50)}, {0: crossing(50)})
+    first, second = give_back_optimism([luck, none])
+    expected = math.log(1.21) / 2
+    assert first.optimism == pytest.approx(expected) == second.optimism
+    assert first.steps is not None and first.steps.value == pytest.approx(110)
+    assert second.log_steps[0] == pytest.approx(math.log(50) + expected)
+
+
+def test_optimism_is_never_negative_and_censored_scores_do_not_count() -> None:
+    choice = fastest({0.1: {0: 100.0}})
+    lucky = TargetEvidence(choice, {0: crossing(100)}, {0: crossing(50)})
+    censored = TargetEvidence(choice, {0: crossing(100)}, {0: crossing(None)})
+    assert [e.optimism for e in give_back_optimism([lucky, censored])] == [0.0, 0.0]
+
+
+def test_the_best_of_nine_rates_looks_no_better_than_it_is() -> None:
+    """Nine equal rates with a spread of 0.2: the best of them seems 10 % faster than any is."""
+    rng = np.random.default_rng(0)
+    plain, given_back = [], []
+    for _ in range(12):
+        found = []
+        for _size in range(6):
+            noise = rng.normal(math.log(300), 0.2, (9, 5))
+            records = [
+                run_record(WHAT, 2.0**-rate, seed, math.exp(noise[rate, seed]))
+                for rate in range(9)
+                for seed in range(5)
+            ]
+            found.append(target_evidence(SizeRuns.of(16, records), ACCURACY, 0.95))
+        plain += [np.mean(list(e.log_steps.values())) for e in found]
+        given_back += [np.mean(list(e.log_steps.values())) for e in give_back_optimism(found)]
+    assert float(np.mean(plain)) - math.log(300) < -0.08
+    assert abs(float(np.mean(given_back)) - math.log(300)) < 0.04
+
+
+def test_a_diverged_run_is_censored_at_the_end_of_its_budget() -> None:
+    runs = SizeRuns.of(
+        16,
+        [
+            run_record(WHAT, 0.1, 0, 200),
+            run_record(WHAT, 0.1, 1, 200, status=RunStatus.DIVERGED),
+            run_record(WHAT, 0.1, 2, 200, status=RunStatus.FAILED),
+        ],
+    )
+    evidence = target_evidence(runs, ACCURACY, 0.95)
+    assert runs.seeds == (0, 1)
+    assert evidence.crossings[1] == Crossing(None, 0, 2000)
+    assert evidence.reached_fraction == 0.5
+
+
+def test_steps_become_epochs_samples_and_seconds() -> None:
+    runs = SizeRuns.of(16, [run_record(WHAT, 0.1, seed, 200) for seed in range(3)])
+    speeds = [SpeedRecord("u", 16, "device", RunStatus.COMPLETED, (0.01, 0.01, 0.01))]
+    speed = speed_summary(speeds, 16, "device", 90)
+    found = to_target(target_evidence(runs, ACCURACY, 0.95), 16, 90, speed)
+    assert found.steps and found.epochs and found.samples and found.seconds
+    steps = found.steps.value
+    assert steps is not None and 199.9 < steps < 210
+    assert found.epochs.value == pytest.approx(steps / 90)
+    assert found.samples.value == pytest.approx(steps * 16)
+    assert found.seconds.value == pytest.approx(steps * 0.01)
+    assert found.learning_rate_at_edge is False and found.learning_rate_basin == (0.1, 0.1)
+
+
+def test_a_target_that_no_run_reaches_is_censored_at_the_last_step() -> None:
+    runs = SizeRuns.of(16, [run_record(WHAT, 0.1, seed, None) for seed in range(3)])
+    found = to_target(target_evidence(runs, ACCURACY, 0.95), 16, 90, None)
+    assert found.learning_rate is None and found.reached_fraction == 0.0
+    assert found.steps is not None and found.steps.value is None
+    assert found.steps.censored_at == 2000
+    assert found.samples is not None and found.samples.censored_at == 32000
+
+
+def test_the_end_is_told_at_the_rate_best_on_validation() -> None:
+    records = [run_record(WHAT, 0.1, s, 1900) for s in range(3)]
+    records += [run_record(WHAT, 0.2, s, 300) for s in range(3)]
+    names = {"accuracy": ACCURACY, "loss": LOSS}
+    final = final_evidence(SizeRuns.of(16, records), ACCURACY, names)
+    assert final is not None and final.choice.rate == 0.2
+    summary = final.summary
+    assert set(summary.train) == set(summary.validation) == set(summary.test) == set(names)
+    assert summary.generalization_gap is not None
+    assert summary.generalization_gap.value == pytest.approx(0.02, abs=1e-6)
+    assert summary.best_epoch is not None and summary.best_epoch.value is not None
+    assert summary.best_epoch.value <= 2000 * 16 / 1437
+    assert "chosen by it" in summary.validation["accuracy"].method
+    assert "chosen by it" not in summary.test["accuracy"].method
+
+
+def test_no_end_is_told_where_every_run_diverged() -> None:
+    records = [run_record(WHAT, 0.1, s, 100, status=RunStatus.DIVERGED) for s in range(3)]
+    assert final_evidence(SizeRuns.of(16, records), ACCURACY, {"accuracy": ACCURACY}) is None
+
+
+def test_the_newest_speed_of_the_loop_asked_for_counts() -> None:
+    def record(unit: str, loop: str, seconds: float, status: str = "completed") -> SpeedRecord:
+        return SpeedRecord(unit, 8, loop, RunStatus(status), (seconds,) if seconds else ())
+
+    old, new = record("a", "device", 1.0), record("b", "device", 2.0)
+    loader, failed = record("c", "dataloader", 3.0), record("d", "device", 0.0, "failed")
+    assert measured_speed([old, new, loader, failed], 8, "device") == new
+    assert measured_speed([old, loader], 8, "dataloader") == loader
+    assert measured_speed([old], 8, "dataloader") == old
+    assert measured_speed([old], 16, "device") is None
+
+
+def test_speed_is_told_in_steps_samples_and_epochs() -> None:
+    draws = (0.010, 0.011, 0.012, 0.010, 0.011, 0.013, 0.011)
+    record = SpeedRecord("u", 32, "device", RunStatus.COMPLETED, draws, 5_000_000)
+    speed = speed_summary([record], 32, "device", 45)
+    assert speed is not None and speed.peak_memory_bytes == 5_000_000
+    assert speed.step_seconds.value == pytest.approx(0.011)
+    assert speed.samples_per_second.value == pytest.approx(32 / 0.011)
+    assert speed.epoch_seconds.value == pytest.approx(45 * 0.011)
+    assert speed.samples_per_second.low == pytest.approx(32 / 0.013)
+
+
+def test_spread_is_the_interquartile_range_over_the_median() -> None:
+    draws = [1.0, 2.0, 3.0, 4.0, 5.0]
+    quartiles = np.quantile(draws, [0.25, 0.5, 0.75])
+    assert spread(draws) == pytest.approx((quartiles[2] - quartiles[0]) / quartiles[1])
+    assert spread([1.0]) == 0.0

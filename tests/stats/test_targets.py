@@ -1,0 +1,116 @@
+"""The automatic target: strict, round, common to all sizes, and never trivial."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bsx.schema import CurvePoint, Metric, Run, RunRecord, RunStatus
+from bsx.stats.curves import SizeRuns
+from bsx.stats.targets import automatic_target, round_threshold
+from tests.stats.oracles import ACCURACY, recipe
+
+LOSS = Metric("perplexity", higher_is_better=False)
+
+
+def run(
+    batch_size: int,
+    seed: int,
+    values: dict[int, float],
+    *,
+    rate: float = 0.1,
+    metric: Metric = ACCURACY,
+    diverged: bool = False,
+) -> RunRecord:
+    """Return a run of 100 steps with a metric at some of them."""
+    curve = tuple(
+        CurvePoint(step, step, step, 0.0, 0.0, 0.0, {metric.name: value})
+        for step, value in values.items()
+    )
+    status = RunStatus.DIVERGED if diverged else RunStatus.COMPLETED
+    return RunRecord(Run(recipe(batch_size, 100), rate, seed), status, curve)
+
+
+def sizes(*runs: RunRecord) -> list[SizeRuns]:
+    by_size: dict[int, list[RunRecord]] = {}
+    for record in runs:
+        by_size.setdefault(record.run.recipe.batch_size, []).append(record)
+    return [SizeRuns.of(size, records) for size, records in by_size.items()]
+
+
+def test_it_is_the_strictest_that_every_size_reaches_in_its_seeds() -> None:
+    runs = [run(8, s, {1: 0.1, 80: 0.97 + s / 1000}) for s in range(5)]
+    runs += [run(64, s, {1: 0.1, 80: 0.954 + s / 1000}) for s in range(5)]
+    found = automatic_target(sizes(*runs), ACCURACY)
+    assert found is not None and found.threshold == 0.95 and found.beyond == ()
+
+
+def test_what_is_reached_in_the_last_fifth_of_the_budget_does_not_count() -> None:
+    runs = [run(8, s, {1: 0.1, 80: 0.85, 90: 0.99}) for s in range(5)]
+    found = automatic_target(sizes(*runs), ACCURACY)
+    assert found is not None and found.threshold == 0.85
+
+
+def test_each_size_is_taken_at_the_rate_that_gets_it_furthest() -> None:
+    runs = [run(8, s, {1: 0.1, 80: 0.6}, rate=0.1) for s in range(5)]
+    runs += [run(8, s, {1: 0.1, 80: 0.9}, rate=0.2) for s in range(5)]
+    runs += [run(8, s, {1: 0.1, 80: 0.99}, rate=0.4, diverged=True) for s in range(5)]
+    found = automatic_target(sizes(*runs), ACCURACY)
+    assert found is not None and found.threshold == 0.9
+
+
+def test_one_seed_in_ten_may_fail() -> None:
+    runs = [run(8, s, {1: 0.1, 80: 0.2 if s == 0 else 0.9}) for s in range(10)]
+    found = automatic_target(sizes(*runs), ACCURACY)
+    assert found is not None and found.threshold == 0.9
+
+
+def test_a_size_that_learns_nothing_is_given_up_and_named() -> None:
+    runs = [run(b, s, {1: 0.1, 80: 0.95}) for b in (8, 16) for s in range(3)]
+    runs += [run(64, s, {1: 0.1, 80: 0.1}) for s in range(3)]
+    found = automatic_target(sizes(*runs), ACCURACY)
+    assert found is not None and found.threshold == 0.95 and found.beyond == (64,)
+
+
+def test_a_size_that_always_diverged_is_given_up_first() -> None:
+    runs = [run(b, s, {1: 0.1, 80: 0.9 + b / 1000}) for b in (10, 20) for s in range(3)]
+    runs += [run(64, s, {1: 0.1}, diverged=True) for s in range(3)]
+    found = automatic_target(sizes(*runs), ACCURACY)
+    assert found is not None and found.threshold == 0.91 and found.beyond == (64,)
+
+
+def test_a_target_that_all_hold_from_the_start_is_none() -> None:
+    runs = [run(b, s, {1: 0.95, 80: 0.95}) for b in (8, 16) for s in range(3)]
+    assert automatic_target(sizes(*runs), ACCURACY) is None
+    assert automatic_target([], ACCURACY) is None
+
+
+def test_lower_is_better_turns_it_round() -> None:
+    runs = [run(8, s, {1: 90.0, 80: 12.34}, metric=LOSS) for s in range(3)]
+    runs += [run(16, s, {1: 90.0, 80: 10.0}, metric=LOSS) for s in range(3)]
+    found = automatic_target(sizes(*runs), LOSS)
+    assert found is not None and found.threshold == 13.0
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(0.9799, 0.97), (0.98, 0.98), (0.29, 0.29), (0.9956, 0.995), (0.99, 0.99), (1.0, 1.0)],
+)
+def test_bounded_metrics_are_rounded_to_hundredths_and_near_one_to_thousandths(
+    value: float, expected: float
+) -> None:
+    assert round_threshold(value, ACCURACY) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(0.0123, 0.013), (123.0, 130.0), (2.0, 2.0), (-0.57, -0.57), (0.0, 0.0)]
+)
+def test_other_metrics_are_rounded_to_two_digits(value: float, expected: float) -> None:
+    assert round_threshold(value, LOSS) == expected
+
+
+@given(st.floats(-1e6, 1e6), st.booleans())
+def test_the_value_itself_reaches_its_rounded_threshold(value: float, up: bool) -> None:
+    metric = Metric("score", higher_is_better=up)
+    assert metric.reaches(value, round_threshold(value, metric))

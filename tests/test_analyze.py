@@ -1,0 +1,211 @@
+"""Records → Analysis, end to end on sweeps whose answer is known."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+import numpy as np
+import pytest
+
+from bsx.analyze import analyze
+from bsx.schema import (
+    Analysis,
+    Metric,
+    Recipe,
+    RunRecord,
+    RunStatus,
+    SpeedRecord,
+    TargetSpec,
+    canonical_json,
+)
+from tests.stats.oracles import (
+    ACCURACY,
+    config,
+    facts,
+    recipe,
+    run_record,
+    speed_records,
+    sweep_records,
+)
+
+SIZES = [2**p for p in range(1, 11)]
+TARGET = TargetSpec("accuracy", 0.95)
+
+
+@pytest.fixture(scope="module")
+def sweep() -> tuple[list[Recipe], list[RunRecord], list[SpeedRecord]]:
+    rng = np.random.default_rng(1)
+    rows, runs = sweep_records(SIZES, 5, rng)
+    return rows, runs, speed_records(SIZES, rng)
+
+
+Sweep = tuple[list[Recipe], list[RunRecord], list[SpeedRecord]]
+
+
+def codes(analysis: Analysis, batch_size: int | None = None) -> list[str]:
+    return [c.code for c in analysis.cautions if c.batch_size == batch_size]
+
+
+def test_the_critical_batch_size_comes_back_inside_its_interval(sweep: Sweep) -> None:
+    analysis = analyze(config(targets=(TARGET,)), facts(), *sweep)
+    target = analysis.targets[0]
+    assert (target.metric, target.threshold, target.source) == ("accuracy", 0.95, "user")
+    assert target.verdict == "fitted" and target.reference_batch_size == 2
+    critical = target.critical_batch_size
+    assert critical is not None and critical.low is not None and critical.high is not None
+    assert critical.low < 64 < critical.high and critical.n == 5
+
+
+def test_every_row_is_filled(sweep: Sweep) -> None:
+    analysis = analyze(config(targets=(TARGET,)), facts(), *sweep)
+    assert [row.batch_size for row in analysis.batch_sizes] == SIZES
+    row = analysis.batch_sizes[5]
+    assert (row.status, row.runs, row.seeds) == ("ok", 45, 5)
+    assert (row.steps_per_epoch, row.last_batch, row.steps) == (23, 29, 6000)
+    assert row.epochs == pytest.approx(6000 / 23)
+    assert row.diverged_fraction == pytest.approx(2 / 9)
+    assert row.final is not None and row.speed is not None
+    reach = row.to_target[0]
+    assert reach.steps and reach.epochs and reach.samples and reach.seconds
+    assert reach.steps.value is not None and reach.steps.value == pytest.approx(100, rel=0.15)
+    assert reach.reached_fraction == 1.0 and reach.learning_rate == 0.125
+    assert reach.learning_rate_at_edge is False
+
+
+def test_the_recommendation_is_the_fastest_in_time(sweep: Sweep) -> None:
+    answer = analyze(config(targets=(TARGET,)), facts(), *sweep).recommendation
+    assert answer is not None and answer.batch_size in (64, 128)
+    assert answer.learning_rate == 0.125
+
+
+def test_a_target_is_chosen_where_none_was_asked_for(sweep: Sweep) -> None:
+    analysis = analyze(config(), facts(), *sweep)
+    assert analysis.targets[0].source == "auto" and analysis.targets[0].threshold >= 0.95
+    assert "target_auto" in codes(analysis)
+
+
+def test_several_targets_keep_their_order(sweep: Sweep) -> None:
+    asked = [TargetSpec("accuracy", 0.9), TargetSpec("loss", 0.1), TargetSpec("accuracy", 0.5)]
+    analysis = analyze(config(targets=(TARGET,)), facts(), *sweep, targets=asked)
+    assert [(t.metric, t.threshold) for t in analysis.targets] == [
+        ("accuracy", 0.9), ("loss", 0.1), ("accuracy", 0.5),
+    ]  # fmt: skip
+    assert all(len(row.to_target) == 3 for row in analysis.batch_sizes)
+    # loss = 1 − accuracy in these runs
+    first, second = analysis.batch_sizes[3].to_target[:2]
+    assert first.steps and second.steps and first.steps.value == second.steps.value
+
+
+def test_a_target_of_an_unknown_metric_is_refused(sweep: Sweep) -> None:
+    with pytest.raises(ValueError, match="the task reports accuracy, loss"):
+        analyze(config(), facts(), *sweep, targets=[TargetSpec("beauty", 1.0)])
+
+
+def test_the_answer_is_json_and_the_same_twice(sweep: Sweep) -> None:
+    first = canonical_json(analyze(config(), facts(), *sweep))
+    assert first == canonical_json(analyze(config(), facts(), *sweep))
+
+
+def test_sizes_without_evidence_say_why() -> None:
+    rows = [recipe(b, 100) for b in (2, 4, 8, 16, 32, 64)]
+    runs = [run_record(rows[0], 0.1, s, 40.0) for s in range(3)]
+    runs += [run_record(rows[1], 0.1, s, 40.0, status=RunStatus.DIVERGED) for s in range(3)]
+    runs += [run_record(rows[2], 0.1, 0, 40.0, status=RunStatus.OUT_OF_MEMORY)]
+    failed = run_record(rows[3], 0.1, 0, 40.0, status=RunStatus.FAILED)
+    runs += [dataclasses.replace(failed, error="boom")]
+    runs += [run_record(rows[4], 0.1, s, None) for s in range(3)]
+    analysis = analyze(config(targets=(TARGET,)), facts(), rows, runs, [])
+    assert [row.status for row in analysis.batch_sizes] == [
+        "ok", "diverged", "out_of_memory", "failed", "censored", "not_run",
+    ]  # fmt: skip
+    for b, code in ((4, "diverged"), (8, "out_of_memory"), (16, "failed"), (64, "not_run")):
+        assert codes(analysis, b) == [code]
+    assert codes(analysis, 32) == ["censored"]
+    assert analysis.targets[0].verdict == "too_few_sizes"
+    assert "no_critical_batch_size" in codes(analysis)
+    assert analysis.recommendation is None and "no_recommendation" in codes(analysis)
+    failure = next(c for c in analysis.cautions if c.code == "failed")
+    assert failure.values == {"error": "boom", "runs": 1}
+    assert analysis.batch_sizes[5].to_target[0].steps is None
+    assert analysis.batch_sizes[3].diverged_fraction is None
+
+
+def test_nothing_run_is_no_error() -> None:
+    analysis = analyze(config(), facts(), [recipe(2), recipe(4)], [], [])
+    assert [row.status for row in analysis.batch_sizes] == ["not_run", "not_run"]
+    assert analysis.targets == () and analysis.recommendation is None
+    assert codes(analysis) == ["no_target", "no_recommendation"]
+
+
+def test_an_edge_names_its_side_and_goal() -> None:
+    rows, runs = sweep_records(SIZES[:4], 3, rates=[2.0**-9, 2.0**-8, 2.0**-7])
+    analysis = analyze(config(targets=(TARGET,)), facts(), rows, runs, [])
+    edges = [c for c in analysis.cautions if c.code == "learning_rate_at_edge"]
+    assert {c.values["side"] for c in edges if c.values["goal"] == "target"} == {"high"}
+    assert analysis.batch_sizes[0].to_target[0].learning_rate_at_edge is True
+
+
+def test_a_single_rate_has_no_edge() -> None:
+    rows, runs = sweep_records(SIZES[:4], 3, rates=[2.0**-4])
+    analysis = analyze(config(targets=(TARGET,)), facts(), rows, runs, [])
+    assert all(not row.to_target[0].learning_rate_at_edge for row in analysis.batch_sizes)
+    assert not [c for c in analysis.cautions if c.code == "learning_rate_at_edge"]
+
+
+def test_one_seed_gives_values_without_intervals_and_says_so() -> None:
+    rows, runs = sweep_records(SIZES, 1)
+    analysis = analyze(config(targets=(TARGET,)), facts(), rows, runs, [])
+    steps = analysis.batch_sizes[3].to_target[0].steps
+    assert steps is not None and steps.value is not None and steps.low is None
+    assert "few_seeds" in codes(analysis)
+
+
+def test_merged_tails_noisy_speeds_and_critical_sizes_out_of_sight_are_said() -> None:
+    rng = np.random.default_rng(0)
+    sizes = [2**p for p in range(1, 8)]
+    rows, runs = sweep_records(sizes, 5, rng, b_crit=250.0, spread=0.05)
+    rows[1] = dataclasses.replace(rows[1], tail="merge")
+    speeds = speed_records(sizes, rng, spread=0.5)
+    analysis = analyze(config(targets=(TARGET,)), facts(), rows, runs, speeds)
+    assert "tail_merged" in codes(analysis, 4)
+    assert any("speed_noisy" in codes(analysis, b) for b in sizes)
+    assert "critical_batch_size_beyond" in codes(analysis)
+
+
+def test_lower_is_better_all_the_way() -> None:
+    error = Metric("error", higher_is_better=False, bounded=True)
+
+    def turned(record: RunRecord) -> RunRecord:
+        curve = tuple(
+            dataclasses.replace(p, metrics={"error": 1 - p.metrics["accuracy"]})
+            for p in record.curve
+        )
+        final = {
+            split: {"loss": row["loss"], "error": 1 - row["accuracy"]}
+            for split, row in record.final.items()
+        }
+        return dataclasses.replace(record, curve=curve, final=final)
+
+    rng = np.random.default_rng(1)
+    rows, runs = sweep_records(SIZES[:6], 3, rng)
+    speeds = speed_records(SIZES[:6], rng)
+    up = analyze(config(targets=(TARGET,)), facts(ACCURACY), rows, runs, speeds)
+    down = analyze(
+        config(targets=(TargetSpec("error", 1 - 0.95),)),
+        facts(error),
+        rows,
+        [turned(r) for r in runs],
+        speeds,
+    )
+    assert down.targets[0].critical_batch_size == up.targets[0].critical_batch_size
+    assert down.recommendation and up.recommendation
+    assert down.recommendation.batch_size == up.recommendation.batch_size
+    gaps = [row.final.generalization_gap for a in (up, down) for row in a.batch_sizes if row.final]
+    assert all(gap is not None and gap.value == pytest.approx(0.02, abs=1e-6) for gap in gaps)
+
+
+def test_a_whole_sweep_is_analysed_in_a_moment(sweep: Sweep) -> None:
+    start = time.perf_counter()
+    analyze(config(), facts(), *sweep)
+    assert time.perf_counter() - start < 2.0
