@@ -113,7 +113,7 @@ class Conductor:
         speeds = self._missing_speeds()
         while True:
             coming = self._coming()
-            units: list[Unit] = [*speeds, *(coming.groups if coming else ())]
+            units = _interleaved(coming.groups if coming else (), speeds)
             if not units:
                 return "failed" if self._given_up else "complete"
             self.watcher.started(len(units), sum(u.predicted_seconds for u in units))
@@ -130,13 +130,7 @@ class Conductor:
         """Count what is stored already as done, whichever sweep it was measured for."""
         if self.fresh:
             return
-        while True:
-            ids = plan.members(self.config, self.facts, self.recipes, self._settled)
-            found = self.store.runs_by_id(ids - self._settled.keys())
-            new = {r.run_id: r for r in found if r.status in SETTLED}
-            if not new:
-                break
-            self._settled |= new
+        self._settled = stored_runs(self.store, self.config, self.facts, self.recipes)
         self.store.adopt(self.sweep_id, self._settled, [])
 
     def _missing_speeds(self) -> tuple[SpeedUnit, ...]:
@@ -225,6 +219,35 @@ class Conductor:
         return float("inf") if within is None else within - (time.monotonic() - self._began)
 
 
+def _interleaved(groups: Sequence[Group], speeds: Sequence[SpeedUnit]) -> list[Unit]:
+    """Put each size's speed right behind its group: a size is of use when both are known."""
+    waiting = {unit.recipe.batch_size: unit for unit in speeds}
+    units: list[Unit] = []
+    for group in groups:
+        units.append(group)
+        speed = waiting.pop(group.recipe.batch_size, None)
+        if speed is not None:
+            units.append(speed)
+    return [*units, *waiting.values()]
+
+
+def stored_runs(
+    store: Store, config: SweepConfig, facts: Facts, recipes: tuple[Recipe, ...]
+) -> dict[str, RunRecord]:
+    """Return what is stored of a sweep's runs and need not be trained again, by run id.
+
+    Round by round: what is found of one decides which rates the next one has.
+    """
+    settled: dict[str, RunRecord] = {}
+    while True:
+        ids = plan.members(config, facts, recipes, settled)
+        found = store.runs_by_id(ids - settled.keys())
+        new = {record.run_id: record for record in found if record.status in SETTLED}
+        if not new:
+            return settled
+        settled |= new
+
+
 def calibrated(
     config: SweepConfig, facts: Facts, recipes: tuple[Recipe, ...], executor: Executor
 ) -> CostModel:
@@ -246,4 +269,3 @@ def _description(unit: Unit) -> str:
     if isinstance(unit, SpeedUnit):
         return f"speed at batch size {unit.recipe.batch_size}"
     return "calibration"
-

@@ -1,59 +1,34 @@
 """Flags > ``BSX_*`` environment > TOML file > defaults → SweepConfig, every cross-field check made.
 
-:data:`SETTINGS` is the one list of what can be set: the command line, the environment, TOML files
-and the reference documentation all follow from it.
+What can be set stands in :mod:`bsx.settings`.
 """
 
 from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bsx import parse, registry
+from bsx import registry
 from bsx.errors import ConfigError
 from bsx.schema import (
     BatchSizes,
     Budget,
     Ingredient,
+    Initialization,
     LearningRates,
+    Objective,
+    Sampling,
+    Scaling,
     Split,
     SweepConfig,
     TargetSpec,
+    Training,
 )
-
-# Enough for small and large batch sizes alike to come to a plateau on data of a few thousand
-# samples; an epochs budget alone starves the large ones, hence the floor in steps.
-DEFAULT_EPOCHS = 10.0
-DEFAULT_MIN_STEPS = 300
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One thing that can be set: ``read`` turns what was given into its value."""
-
-    key: str  # in TOML; BSX_KEY in the environment; --key on the command line
-    read: Callable[[Any, str], Any]
-    help: str
-    panel: str
-    default: Any = None
-    metavar: str = "TEXT"
-    flags: tuple[str, ...] = ()
-    switch: bool = False
-    repeatable: bool = False
-
-    @property
-    def flag(self) -> str:
-        """The flag by which messages name it."""
-        return self.flags[0] if self.flags else "--" + self.key.replace("_", "-")
-
-    @property
-    def variable(self) -> str:
-        """The environment variable."""
-        return "BSX_" + self.key.upper()
+from bsx.settings import DEFAULT_EPOCHS, DEFAULT_MIN_STEPS, SETTINGS
 
 
 @dataclass(frozen=True)
@@ -68,92 +43,8 @@ class Door:
     dry_run: bool
 
 
-_INGREDIENTS = "What is trained"
-_SIZES = "Batch sizes, learning rates, seeds"
-_BUDGET = "How long"
-_SPLIT = "Data split"
-_READING = "How results are read"
-_WHERE = "Where and how it runs"
-_OUTPUT = "Output"
-
-SETTINGS: tuple[Setting, ...] = (
-    Setting("dataset", parse.text, "Data set: a name of `bsx list datasets`, module:attribute or "
-            "file.py:attribute.", _INGREDIENTS, "digits", "NAME"),
-    Setting("dataset_args", parse.arguments, "Argument of the data set; repeat for more.",
-            _INGREDIENTS, metavar="KEY=VALUE", flags=("--dataset-arg",), repeatable=True),
-    Setting("model", parse.text, "Model: a name of `bsx list models`, module:attribute or "
-            "file.py:attribute.", _INGREDIENTS, "mlp", "NAME"),
-    Setting("model_args", parse.arguments, "Argument of the model, e.g. hidden=128,128.",
-            _INGREDIENTS, metavar="KEY=VALUE", flags=("--model-arg",), repeatable=True),
-    Setting("optimizer", parse.text, "Optimizer: a name of `bsx list optimizers`, "
-            "module:attribute or file.py:attribute.", _INGREDIENTS, "sgd", "NAME"),
-    Setting("optimizer_args", parse.arguments, "Argument of the optimizer, e.g. nesterov=true.",
-            _INGREDIENTS, metavar="KEY=VALUE", flags=("--optimizer-arg",), repeatable=True),
-    Setting("momentum", parse.fraction, "Momentum.  (default: 0.9 for sgd)", _INGREDIENTS,
-            metavar="FLOAT"),
-    Setting("weight_decay", parse.not_negative, "Weight decay.", _INGREDIENTS, metavar="FLOAT"),
-
-    Setting("batch_sizes", parse.batch_sizes, "Batch sizes: 32, 8,32,128, 2..1024 (powers of two) "
-            "or 8..64:8 (multiples).  (default: 2.. as large as the training set allows)", _SIZES,
-            metavar="SIZES", flags=("--batch-sizes", "--batch-size")),
-    Setting("full_batch", parse.switch, "Also train on the whole training set at once.", _SIZES,
-            False, switch=True),
-    Setting("learning_rate", parse.learning_rate, "tuned (at each batch size, over a grid that "
-            "widens itself), one rate, or a grid 0.01,0.03,0.1.", _SIZES, "tuned", "RATE",
-            flags=("--learning-rate", "--lr")),
-    Setting("learning_rate_rule", parse.one_of("tuned", "none", "linear", "sqrt"),
-            "How the rate follows the batch size: tuned at each, or none, linear or sqrt from "
-            "the rate at --base-batch-size.  (default: tuned; none for one rate)", _SIZES,
-            metavar="RULE", flags=("--learning-rate-rule", "--lr-rule")),
-    Setting("base_batch_size", parse.count, "The batch size that a learning-rate rule starts from.",
-            _SIZES, metavar="INT"),
-    Setting("seeds", parse.count, "Seeds, the same at every batch size.", _SIZES, 5, "INT"),
-
-    Setting("epochs", parse.positive, "Train for this many epochs.  (default: "
-            f"{DEFAULT_EPOCHS:g}, with --min-steps {DEFAULT_MIN_STEPS})", _BUDGET, metavar="FLOAT"),
-    Setting("steps", parse.count, "Train for this many iterations.", _BUDGET, metavar="INT"),
-    Setting("samples_seen", parse.count, "Train until this many samples were seen.", _BUDGET,
-            metavar="INT"),
-    Setting("min_steps", parse.count, "A floor in iterations under the limits above.", _BUDGET,
-            metavar="INT"),
-    Setting("within", parse.duration, "Time for the whole sweep, e.g. 90s, 10m, 1h30m: the most "
-            "valuable parts come first.", _BUDGET, metavar="TIME"),
-
-    Setting("validation_fraction", parse.proper_fraction, "Share of the data for validation.",
-            _SPLIT, 0.1, "FLOAT"),
-    Setting("test_fraction", parse.proper_fraction, "Share of the data for the test set.", _SPLIT,
-            0.1, "FLOAT"),
-    Setting("split_seed", parse.index, "Seed of the division.", _SPLIT, 0, "INT"),
-    Setting("drop_last", parse.switch, "Drop the last, smaller batch of an epoch.", _SPLIT, False,
-            switch=True),
-
-    Setting("target", parse.targets, "Metric to reach on validation, e.g. accuracy=0.97; repeat "
-            "for more.  (default: chosen from the results)", _READING, metavar="METRIC=VALUE",
-            repeatable=True),
-    Setting("tolerance", parse.not_negative, "How much worse on validation a batch size may be "
-            "and still be recommended.", _READING, 0.005, "FLOAT"),
-
-    Setting("device", parse.one_of("auto", "cpu", "cuda", "mps"), "auto, cpu, cuda or mps.",
-            _WHERE, "auto", "DEVICE"),
-    Setting("threads", parse.count, "CPU threads.  (default: all)", _WHERE, metavar="INT"),
-    Setting("speed_loop", parse.one_of("device", "dataloader"), "The loop that is timed: data "
-            "indexed on the device, or a DataLoader.", _WHERE, "device", "LOOP"),
-    Setting("executor", parse.one_of("workers", "inline"), "Where units run: a process each, or "
-            "in this one.", _WHERE, "workers", "NAME"),
-    Setting("store", parse.text, "Folder of the stored sweeps.", _WHERE, "bsx-runs", "DIR"),
-    Setting("fresh", parse.switch, "Train again what is stored.", _WHERE, False, switch=True),
-    Setting("name", parse.text, "A name for the sweep.", _WHERE),
-
-    Setting("format", parse.one_of("table", "json", "jsonl", "csv", "markdown"),
-            "table, json, jsonl, csv or markdown.", _OUTPUT, "table", "FORMAT"),
-    Setting("get", parse.text, "Print one value, e.g. recommendation.batch-size.", _OUTPUT,
-            metavar="PATH"),
-    Setting("quiet", parse.switch, "No progress and no cautions on stderr.", _OUTPUT, False,
-            switch=True),
-    Setting("dry_run", parse.switch, "Say what would be trained and how long it would take; train "
-            "nothing.", _OUTPUT, False, switch=True),
-)  # fmt: skip
-
+_RELATIVE = ("linear", "sqrt", "saturating")
+_AUGMENTATIONS = ("flip", "crop", "noise")
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
 
 
@@ -275,6 +166,11 @@ def _sweep(values: Mapping[str, Any], origins: Mapping[str, str]) -> SweepConfig
         executor=values["executor"],
         within_seconds=values["within"],
         name=values["name"],
+        sampling=_sampling(values),
+        objective=Objective(values["loss"], values["label_smoothing"], values["metric"]),
+        initialization=_initialization(values),
+        training=_training(values),
+        scaling=_scaling(values),
         origins=origins,
     )
 
@@ -290,8 +186,15 @@ def _optimizer(values: Mapping[str, Any]) -> Ingredient:
     if values["optimizer"] == "sgd":
         args.setdefault("momentum", 0.9)
     for key in ("momentum", "weight_decay"):
-        if values[key] is not None:
-            args[key] = values[key]
+        if values[key] is None:
+            continue
+        flag = f"--{key.replace('_', '-')}"
+        if args.get(key, values[key]) != values[key] and key in (values["optimizer_args"] or {}):
+            raise ConfigError(
+                f"{flag} {values[key]:g} and --optimizer-arg {key}={args[key]} disagree; "
+                "give one of the two"
+            )
+        args[key] = values[key]
     return _ingredient("optimizer", values["optimizer"], args)
 
 
@@ -307,17 +210,63 @@ def _learning_rates(values: Mapping[str, Any]) -> LearningRates:
             f"--learning-rate-rule tuned: there is nothing to tune with --learning-rate "
             f"{rates[0]:g}; give a grid, or leave one of the two out"
         )
-    relative = rule in ("linear", "sqrt") or (rule == "none" and mode != "fixed")
+    relative = rule in _RELATIVE or (rule == "none" and mode != "fixed")
+    if (rule == "saturating") != (values["saturation"] is not None):
+        raise ConfigError(
+            "--learning-rate-rule saturating and --saturation belong together; give both or none"
+        )
     if relative and base is None:
         raise ConfigError(
             f"--learning-rate-rule {rule} starts from the rate of one batch size; "
             "name it with --base-batch-size"
         )
-    if base is not None and not relative:
+    if base is not None and not relative and _scaling(values) == Scaling():
         raise ConfigError(
-            f"--base-batch-size {base} has no meaning without --learning-rate-rule linear or sqrt"
+            f"--base-batch-size {base} has no meaning without a rule that starts from it, such as "
+            "--learning-rate-rule linear"
         )
-    return LearningRates(mode, rates, rule, base)
+    return LearningRates(mode, rates, rule, base if relative else None, values["saturation"])
+
+
+def _scaling(values: Mapping[str, Any]) -> Scaling:
+    momentum, decay = values["momentum_rule"], values["weight_decay_rule"]
+    if momentum == "fixed" and decay == "fixed":
+        return Scaling()
+    base = values["base_batch_size"]
+    if base is None:
+        flag = "--momentum-rule" if momentum != "fixed" else "--weight-decay-rule"
+        raise ConfigError(f"{flag} starts from one batch size; name it with --base-batch-size")
+    return Scaling(momentum, decay, base)
+
+
+def _training(values: Mapping[str, Any]) -> Training:
+    return Training(
+        schedule=values["schedule"],
+        warmup=values["warmup"],
+        clip_norm=values["clip_norm"],
+        l1=values["l1"],
+        l2=values["l2"],
+        micro_batch_size=values["micro_batch_size"],
+        precision=values["precision"],
+    )
+
+
+def _initialization(values: Mapping[str, Any]) -> Initialization:
+    file = values["init_from"]
+    if file is None and values["without_head"]:
+        raise ConfigError("--without-head has no meaning without --init-from FILE")
+    source = registry.file_hash(file, "--init-from") if file is not None else None
+    return Initialization(
+        values["init"], file, source, values["without_head"], values["freeze"] or ()
+    )
+
+
+def _sampling(values: Mapping[str, Any]) -> Sampling:
+    augment = values["augment"] or ()
+    for name in augment:
+        if name not in _AUGMENTATIONS:
+            raise ConfigError(f"--augment {name}: give of {', '.join(_AUGMENTATIONS)}")
+    return Sampling(values["subset"], values["order"], values["class_skew"], augment)
 
 
 def _budget(values: Mapping[str, Any]) -> Budget:

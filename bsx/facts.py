@@ -19,7 +19,7 @@ from bsx.errors import ConfigError
 from bsx.models import build_model, can_stack, has_batchnorm
 from bsx.optim import check_optimizer
 from bsx.schema import Facts, Metric, SweepConfig
-from bsx.tasks import build_task
+from bsx.tasks import Task, build_task
 
 
 def look(config: SweepConfig) -> Facts:
@@ -45,7 +45,8 @@ def look(config: SweepConfig) -> Facts:
         seed=0,
     )
     check_optimizer(config.optimizer.name, config.optimizer.args)
-    floats = _try_forward(model, splits, config.model.name)
+    task = build_task(splits.task, config.objective, splits.output_size)
+    floats = _try_forward(model, splits, task, config.model.name)
     return Facts(
         dataset_name=config.dataset.name,
         fingerprint=splits.fingerprint,
@@ -55,7 +56,7 @@ def look(config: SweepConfig) -> Facts:
         input_shape=splits.input_shape,
         classes=splits.classes,
         task=splits.task,
-        metrics=tuple(Metric(*metric) for metric in build_task(splits.task).metrics),
+        metrics=_metrics(task, splits),
         parameters=sum(p.numel() for p in model.parameters()),
         has_batchnorm=has_batchnorm(model),
         sample_floats=floats,
@@ -90,7 +91,24 @@ def available_threads() -> int:
     return max(1, min(here or 1, torch.get_num_threads()))
 
 
-def _try_forward(model: nn.Module, splits: Splits, name: str) -> int:
+def _metrics(task: Task, splits: Splits) -> tuple[Metric, ...]:
+    """Return the metrics that mean something on the validation part.
+
+    Raises:
+        ConfigError: where the one that quality is judged by means nothing there.
+    """
+    undefined = task.undefined(splits.validation.targets)
+    quality = task.metrics[0][0]
+    if quality in undefined:
+        others = ", ".join(name for name, _, _ in task.metrics if name not in undefined)
+        raise ConfigError(
+            f"--metric {quality}: it means nothing on the {len(splits.validation)} validation "
+            f"samples, whose targets do not differ; give more samples or --metric {others}"
+        )
+    return tuple(Metric(*spec) for spec in task.metrics if spec[0] not in undefined)
+
+
+def _try_forward(model: nn.Module, splits: Splits, task: Task, name: str) -> int:
     """Run two samples through the model; return the numbers kept for one sample on the way."""
     kept = [math.prod(splits.input_shape)]
     hooks = [
@@ -112,14 +130,25 @@ def _try_forward(model: nn.Module, splits: Splits, name: str) -> int:
     finally:
         for hook in hooks:
             hook.remove()
-    expected = (2, splits.output_size)
+    fitting = task.output_shapes(tuple(splits.train.targets.shape[1:]), splits.output_size)
+    expected = [(2, *one) for one in fitting]
     shape = tuple(getattr(outputs, "shape", ()))
-    if shape != expected:
+    if shape not in expected:
         raise ConfigError(
             f"--model {name} gives outputs of shape {shape or type(outputs).__name__} for a batch "
-            f"of 2; {splits.classes} classes need {expected}; build it with output_size"
+            f"of 2; {_needed(splits)} need {' or '.join(map(str, expected))}; "
+            "build it with output_size"
         )
     return sum(kept)
+
+
+def _needed(splits: Splits) -> str:
+    """Say what the outputs are for."""
+    if splits.task == "classification":
+        return f"{splits.classes} classes"
+    shape = tuple(splits.train.targets.shape[1:])
+    each = f"{' × '.join(map(str, shape))} targets" if shape else "single targets"
+    return f"{each} of a {splits.task} task with output_size {splits.output_size}"
 
 
 def describe_machine(device: str) -> dict[str, Any]:

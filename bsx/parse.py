@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +12,7 @@ from bsx import arithmetic
 from bsx.errors import ConfigError
 from bsx.schema import TargetSpec
 
+LARGEST_COUNT = 10**18  # as in `bsx calc`
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
 
 
@@ -25,7 +27,15 @@ def switch(value: Any, flag: str) -> bool:
     """Read a yes or no."""
     if isinstance(value, bool):
         return value
-    known = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}
+    known = {
+        "1": True,
+        "true": True,
+        "yes": True,
+        "0": False,
+        "false": False,
+        "no": False,
+        "": False,
+    }
     if isinstance(value, str) and value.lower() in known:
         return known[value.lower()]
     raise ConfigError(f"{flag} {value!r}: give true or false")
@@ -47,6 +57,8 @@ def count(value: Any, flag: str) -> int:
     number = _whole(value)
     if number is None or number < 1:
         raise ConfigError(f"{flag} {value}: give a whole number of at least 1")
+    if number > LARGEST_COUNT:
+        raise ConfigError(f"{flag} {value}: must be at most 10^18")
     return number
 
 
@@ -80,6 +92,22 @@ def fraction(value: Any, flag: str) -> float:
     if number is None or not 0 <= number < 1:
         raise ConfigError(f"{flag} {value}: give a number from 0 up to below 1")
     return number
+
+
+def share(value: Any, flag: str) -> float:
+    """Read a number from 0 to 1, both included."""
+    number = _real(value)
+    if number is None or not 0 <= number <= 1:
+        raise ConfigError(f"{flag} {value}: give a number from 0 to 1")
+    return number
+
+
+def texts(value: Any, flag: str) -> tuple[str, ...]:
+    """Read one text or several; commas and spaces part them too."""
+    parts = [value] if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple) or not all(isinstance(p, str) for p in parts):
+        raise ConfigError(f"{flag} {value}: give a text")
+    return tuple(word for part in parts for word in re.split(r"[,\s]+", part) if word)
 
 
 def proper_fraction(value: Any, flag: str) -> float:
@@ -129,11 +157,10 @@ def learning_rate(value: Any, flag: str) -> tuple[float, ...]:
 def arguments(value: Any, flag: str) -> dict[str, Any]:
     """Read key=value pairs, or a TOML table; values become numbers, booleans or lists."""
     if isinstance(value, Mapping):
-        return {str(key): _listed(item) for key, item in value.items()}
-    pairs = value.split() if isinstance(value, str) else value
+        return {str(key): _argument(item, f"{flag} {key}") for key, item in value.items()}
     found = {}
-    for pair in pairs:
-        key, equals, given = str(pair).partition("=")
+    for pair in _pairs(value, flag, "key=value, such as hidden=128"):
+        key, equals, given = pair.partition("=")
         if not equals or not key.isidentifier():
             raise ConfigError(f"{flag} {pair}: give key=value, such as hidden=128")
         found[key] = literal(given)
@@ -142,10 +169,11 @@ def arguments(value: Any, flag: str) -> dict[str, Any]:
 
 def targets(value: Any, flag: str) -> tuple[TargetSpec, ...]:
     """Read metric=threshold, one or several."""
-    pairs = value.split() if isinstance(value, str) else value
+    if isinstance(value, Mapping):
+        value = [f"{metric}={threshold}" for metric, threshold in value.items()]
     found = []
-    for pair in pairs:
-        metric, equals, threshold = str(pair).partition("=")
+    for pair in _pairs(value, flag, "metric=value, such as accuracy=0.97"):
+        metric, equals, threshold = pair.partition("=")
         number = _real(threshold)
         if not equals or not metric or number is None:
             raise ConfigError(f"{flag} {pair}: give metric=value, such as accuracy=0.97")
@@ -167,8 +195,24 @@ def literal(given: str) -> Any:
     return given if number is None else number
 
 
-def _listed(item: Any) -> Any:
-    return tuple(item) if isinstance(item, list) else item
+def _pairs(value: Any, flag: str, wanted: str) -> list[str]:
+    """Return the words of a text, or of a list of texts."""
+    pairs = value.split() if isinstance(value, str) else value
+    if not isinstance(pairs, list | tuple) or not all(isinstance(pair, str) for pair in pairs):
+        raise ConfigError(f"{flag} {value}: give {wanted}")
+    return list(pairs)
+
+
+def _argument(item: Any, flag: str) -> Any:
+    """Return a value of a TOML table as a function may take it and JSON may keep it."""
+    if isinstance(item, list | tuple):
+        return tuple(_argument(part, flag) for part in item)
+    if isinstance(item, Mapping):
+        return {str(key): _argument(part, flag) for key, part in item.items()}
+    finite = not isinstance(item, float) or math.isfinite(item)
+    if item is None or (isinstance(item, bool | int | float | str) and finite):
+        return item
+    raise ConfigError(f"{flag} = {item}: give a text, a finite number, true, false or a list")
 
 
 def _whole(value: Any) -> int | None:
@@ -178,8 +222,9 @@ def _whole(value: Any) -> int | None:
         return value
     if isinstance(value, float):
         return int(value) if value.is_integer() else None
-    if isinstance(value, str) and re.fullmatch(r"[+-]?\d+(_\d+)*", value.strip()):
-        return int(value)
+    if isinstance(value, str) and re.fullmatch(r"[+-]?\d+(_\d+)*", value.strip(), re.ASCII):
+        with contextlib.suppress(ValueError):  # thousands of digits
+            return int(value)
     return None
 
 

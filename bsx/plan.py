@@ -16,6 +16,7 @@ from bsx.schema import (
     CostModel,
     Facts,
     Group,
+    Ingredient,
     Recipe,
     Run,
     RunRecord,
@@ -28,6 +29,8 @@ from bsx.tuning import MOST_ROUNDS, Rates, first_rates, next_rates
 # What the lanes of one group may hold in memory at once; more lanes train in a further group.
 LANES_BYTES = 2**30
 _COPIES = 4  # of each number kept: values, gradients, and two temporaries
+# torch's defaults, for the rules that rescale them
+_BETAS = dict.fromkeys(("adam", "adamw", "adamax", "nadam", "radam"), (0.9, 0.999))
 _SPEED_RATE = 1e-3  # small enough that no timed run diverges
 _CALIBRATION_SIZE = 256  # large against the smallest size, and quickly run
 
@@ -64,8 +67,8 @@ def batch_sizes(config: SweepConfig, facts: Facts) -> tuple[int, ...]:
     for size in sizes:
         if size > samples:
             raise ConfigError(
-                f"--batch-sizes {size}: the training set has {samples} samples; give at most "
-                f"that, or --full-batch for all of them"
+                f"--batch-sizes: {size} is above the {samples} samples of the training set; give "
+                "at most that, or --full-batch for all of them"
             )
         if size == 1 and facts.has_batchnorm:
             raise ConfigError(
@@ -107,16 +110,15 @@ def members(
     config: SweepConfig, facts: Facts, of: Sequence[Recipe], records: Mapping[str, RunRecord]
 ) -> set[str]:
     """Return the ids of the runs that make up the sweep as far as it has come."""
-    last: Rates = {}
-    for last in _rounds(config, facts, of, records):
-        pass
-    return {
-        run.run_id for recipe in of for run in _runs(config, recipe, last[recipe.batch_size])
-    }
+    *_, last = _rounds(config, facts, of, records)
+    return {run.run_id for recipe in of for run in _runs(config, recipe, last[recipe.batch_size])}
 
 
 def speed_units(
-    config: SweepConfig, facts: Facts, of: Sequence[Recipe], machine: Mapping[str, object],
+    config: SweepConfig,
+    facts: Facts,
+    of: Sequence[Recipe],
+    machine: Mapping[str, object],
     cost: CostModel,
 ) -> tuple[SpeedUnit, ...]:
     """Return the solo speed measurement of each batch size."""
@@ -207,15 +209,15 @@ def _most_lanes(facts: Facts, batch_size: int) -> int:
 
 
 def _costed(groups: Sequence[Group], cost: CostModel) -> list[Group]:
-    return [
-        replace(
-            group,
-            predicted_seconds=cost.group_seconds(
-                group.recipe.steps, group.recipe.batch_size, len(group.members)
-            ),
-        )
-        for group in groups
-    ]
+    return [replace(group, predicted_seconds=_seconds(group, cost)) for group in groups]
+
+
+def _seconds(group: Group, cost: CostModel) -> float:
+    """Lanes share each step's overhead; other trainers take the runs one after another."""
+    steps, size, runs = group.recipe.steps, group.recipe.batch_size, len(group.members)
+    if group.trainer == "lanes":
+        return cost.group_seconds(steps, size, runs)
+    return cost.group_seconds(steps * runs, size, 1)
 
 
 def _recipe(config: SweepConfig, facts: Facts, batch_size: int) -> Recipe:
@@ -227,12 +229,34 @@ def _recipe(config: SweepConfig, facts: Facts, batch_size: int) -> Recipe:
         fingerprint=facts.fingerprint,
         split=config.split,
         model=config.model,
-        optimizer=config.optimizer,
+        optimizer=_optimizer(config, batch_size),
         task=facts.task,
         batch_size=batch_size,
         steps=_steps(config, facts, batch_size, tail),
         tail=tail,
+        sampling=config.sampling,
+        objective=config.objective,
+        initialization=config.initialization,
+        training=config.training,
     )
+
+
+def _optimizer(config: SweepConfig, batch_size: int) -> Ingredient:
+    """The optimizer with its numbers as they are at this batch size."""
+    scaling = config.scaling
+    if scaling.base_batch_size is None:
+        return config.optimizer
+    ratio = batch_size / scaling.base_batch_size
+    args = dict(config.optimizer.args)
+    if scaling.momentum == "half-life":
+        if "momentum" in args:
+            args["momentum"] = args["momentum"] ** ratio
+        elif config.optimizer.name in _BETAS or "betas" in args:
+            betas = args.get("betas", _BETAS.get(config.optimizer.name, (0.9, 0.999)))
+            args["betas"] = tuple(beta**ratio for beta in betas)
+    if scaling.weight_decay != "fixed" and "weight_decay" in args:
+        args["weight_decay"] *= ratio if scaling.weight_decay == "linear" else ratio**0.5
+    return replace(config.optimizer, args=args)
 
 
 def _steps(config: SweepConfig, facts: Facts, batch_size: int, tail: str) -> int:

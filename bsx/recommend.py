@@ -1,8 +1,10 @@
 """Summaries → the batch size to take, with the reason.
 
 Quality first, by non-inferiority within the tolerance; then the cheapest to the target among
-those admitted. Only sizes that were really run are recommended. What is cheap depends on the
-objective; the arithmetic of uncertainty is in ``bsx.stats``.
+those admitted. Where the seeds are too few to show it of any size but the best, the sizes measured
+within the tolerance are taken instead, and that is said: to insist on the best would make chance
+choose. Only sizes that were really run are recommended. What is cheap depends on the objective;
+the arithmetic of uncertainty is in ``bsx.stats``.
 """
 
 from __future__ import annotations
@@ -72,18 +74,24 @@ def recommend(
     allowed = tolerance if metric.bounded else tolerance * abs(mean)
     compared = non_inferior(scores, higher_is_better=metric.higher_is_better, tolerance=allowed)
     cautions = _unsettled(compared, best, allowed)
-    admitted = [c for c in candidates if c.batch_size in compared]
-    admitted = [c for c in admitted if compared[c.batch_size].admitted]
+    shown = not cautions
+    admitted = [
+        c
+        for c in candidates
+        if c.batch_size in compared and _good_enough(compared[c.batch_size], shown, allowed)
+    ]
     reason = _obstacle(admitted, OBJECTIVES[objective])
     if reason is not None:
         return None, (*cautions, Caution("no_recommendation", {"reason": reason}))
     price = OBJECTIVES[objective]
-    able = {c.batch_size: c for c in admitted if c.reached and price(c)}
+    able = {c.batch_size: c for c in candidates if c.reached and price(c)}
+    eligible = {c.batch_size for c in admitted}
     ranked = rank(
         {size: price(c) for size, c in able.items()},
         {size: c.steps for size, c in able.items() if c.steps is not None},
         {c.batch_size: c.log_steps for c in candidates if c.log_steps},
         tradeoff,
+        eligible,
     )
     chosen = able[ranked[0].batch_size]
     return (
@@ -91,11 +99,20 @@ def recommend(
             chosen.batch_size,
             chosen.learning_rate,
             objective,
-            tuple(sorted(r.batch_size for r in ranked[1:] if _indistinct(r))),
-            _reason(ranked[0], best, admitted, allowed, metric),
+            tuple(sorted(r.batch_size for r in ranked[1:] if _indistinct(r, eligible))),
+            _reason(ranked[0], best, admitted, allowed, metric, shown),
+            {r.batch_size: r.ratio for r in sorted(ranked, key=lambda r: r.batch_size)},
         ),
         cautions,
     )
+
+
+def _good_enough(comparison: Comparison, shown: bool, allowed: float) -> bool:
+    """Say whether a size's quality lets it in: shown to be within the tolerance, or measured so."""
+    if shown or comparison.admitted:
+        return comparison.admitted
+    shortfall = comparison.shortfall.value
+    return shortfall is not None and shortfall <= allowed
 
 
 def _unsettled(
@@ -131,13 +148,20 @@ def _obstacle(
     return None
 
 
-def _indistinct(ranked: Ranked) -> bool:
-    """Say whether a cost cannot be told from the cheapest; without an interval nothing can."""
+def _indistinct(ranked: Ranked, eligible: set[int]) -> bool:
+    """Say whether a cost cannot be told from the winner's; without an interval nothing can."""
+    if ranked.batch_size not in eligible:
+        return False
     return ranked.ratio.low is None or ranked.ratio.low <= 1.0
 
 
 def _reason(
-    winner: Ranked, best: int, admitted: Sequence[Candidate], allowed: float, metric: Metric
+    winner: Ranked,
+    best: int,
+    admitted: Sequence[Candidate],
+    allowed: float,
+    metric: Metric,
+    shown: bool,
 ) -> Caution:
     values = {
         "metric": metric.name,
@@ -146,5 +170,7 @@ def _reason(
         "admitted": tuple(sorted(c.batch_size for c in admitted)),
         "cost": winner.cost.value,
     }
-    code = "only_best_admitted" if len(admitted) == 1 else "fastest_admitted"
+    code = "fastest_admitted" if shown else "fastest_unsettled"
+    if len(admitted) == 1:
+        code = "only_best_admitted"
     return Caution(code, values, winner.batch_size)

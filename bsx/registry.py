@@ -2,7 +2,8 @@
 
 Datasets, models and optimizers come from the entry-point groups ``bsx.datasets``, ``bsx.models``
 and ``bsx.optimizers``; ``package.module:attribute`` and ``path/to/file.py:attribute`` work
-everywhere a name does. Listing names imports nothing.
+everywhere a name does. A dataset's name may go on with what it reads: ``idx:/data/fashion``.
+Listing names imports nothing.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
+import inspect
 import sys
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,12 @@ ENTRY_POINT_GROUPS = {
 
 # What bsx chooses for itself; the same lookup, so that executors and trainers know no one.
 INTERNAL: dict[str, dict[str, str]] = {
-    "task": {"classification": "bsx.tasks.classification:Classification"},
+    "task": {
+        "classification": "bsx.tasks.classification:Classification",
+        "language-modelling": "bsx.tasks.language:LanguageModelling",
+        "multi-label": "bsx.tasks.multilabel:MultiLabel",
+        "regression": "bsx.tasks.regression:Regression",
+    },
     "trainer": {"lanes": "bsx.train.lanes:train", "loop": "bsx.train.loop:train"},
     "measure": {
         "speed": "bsx.measure.speed:measure",
@@ -67,8 +74,11 @@ def load(kind: str, name: str) -> Any:
             found = getattr(found, part)
         except AttributeError:
             near = _near(part, [n for n in dir(found) if not n.startswith("_")])
-            raise ConfigError(f"{_flag(kind)} {name}: {module_name} has no {part!r}{near}") from None
-    return found
+            raise ConfigError(
+                f"{_flag(kind)} {name}: {module_name} has no {part!r}{near}"
+            ) from None
+    _, source = split_source(kind, name)
+    return found if source is None else _reading(found, kind, name, source)
 
 
 def locate(kind: str, name: str) -> str:
@@ -78,16 +88,25 @@ def locate(kind: str, name: str) -> str:
         ConfigError: for an unknown name, with the nearest known ones.
     """
     known = targets(kind)
-    if name in known:
-        return known[name]
+    base, _ = split_source(kind, name)
+    if base in known:
+        return known[base]
     module, _, attribute = name.rpartition(":")
-    if module and attribute:
+    if module and attribute.replace(".", "").isidentifier():
         return name
-    near = _near(name, list(known))
+    near = _near(name, list(known)) or _near(name.partition(":")[0], list(known))
     raise ConfigError(
         f"{_flag(kind)} {name}: no such {kind}{near}; "
         f"see `bsx list {kind}s`, or give module:attribute or file.py:attribute"
     )
+
+
+def split_source(kind: str, name: str) -> tuple[str, str | None]:
+    """Return a dataset's name and what it is to read: ``idx:/data`` → ``idx``, ``/data``."""
+    base, colon, source = name.partition(":")
+    if kind == "dataset" and colon and name not in targets(kind) and base in targets(kind):
+        return base, source
+    return name, None
 
 
 def source_hash(kind: str, name: str) -> str | None:
@@ -97,24 +116,29 @@ def source_hash(kind: str, name: str) -> str | None:
         ConfigError: where the file cannot be read.
     """
     path = _file_of(locate(kind, name).rpartition(":")[0])
-    if path is None:
-        return None
+    return None if path is None else file_hash(path, f"{_flag(kind)} {name}:")
+
+
+def file_hash(path: Path | str, what: str) -> str:
+    """Hash the content of a file that the user named; ``what`` says how.
+
+    Raises:
+        ConfigError: where the file cannot be read.
+    """
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()[:20]
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:20]
     except OSError as error:
-        raise ConfigError(f"{_flag(kind)} {name}: cannot read {path}: {error.strerror}") from None
+        raise ConfigError(f"{what} cannot read {path}: {error.strerror}") from None
 
 
 def summary(kind: str, name: str) -> str:
     """Return the first line of the docstring of ``name`` without importing it; '' if unknown."""
     module_name, _, attribute = targets(kind)[name].rpartition(":")
-    root = module_name.partition(".")[0]
-    if root != "bsx":  # finding a module imports its parents: only ours are known to be light
+    root, *inner = module_name.split(".")
+    file = Path(__file__).parent.joinpath(*inner).with_suffix(".py")
+    if root != "bsx" or not file.is_file():  # to ask Python where a module is imports its parents
         return ""
-    spec = importlib.util.find_spec(module_name)
-    if spec is None or spec.origin is None:
-        return ""
-    for node in ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body:
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == attribute:
             return (ast.get_docstring(node) or "").partition("\n")[0]
     return ""
@@ -124,6 +148,14 @@ def worker(kind: str, name: str) -> Callable[..., Any]:
     """Return the function that a unit names as its worker."""
     function: Callable[..., Any] = load(kind, name)
     return function
+
+
+def _reading(reader: Any, kind: str, name: str, source: str) -> Any:
+    """Return ``reader`` with its ``source`` given; an empty one counts as none."""
+    base, _, _ = name.partition(":")
+    if not callable(reader) or "source" not in inspect.signature(reader).parameters:
+        raise ConfigError(f"{_flag(kind)} {name}: {base} reads nothing; say {_flag(kind)} {base}")
+    return partial(reader, source) if source else reader
 
 
 def _module(kind: str, module_name: str, name: str) -> Any:

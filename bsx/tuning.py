@@ -72,7 +72,7 @@ def next_rates(
             for size in rates
         }
     base = rule.base_batch_size
-    if rule.mode == "fixed" or base not in rates:
+    if rule.mode == "fixed" or base is None or base not in rates:
         return rates
     at_base = rates[base]
     if rule.mode == "tuned":
@@ -89,10 +89,14 @@ def next_rates(
 def scaled(rate: float, rule: LearningRates, batch_size: int) -> float:
     """Return the rate that the rule gives for ``batch_size``.
 
-    linear: η·B/B₀ (Goyal et al. 2017); sqrt: η·√(B/B₀) (Hoffer et al. 2017).
+    linear: η·B/B₀ (Goyal et al. 2017); sqrt: η·√(B/B₀) (Hoffer et al. 2017); saturating:
+    η ∝ 1/(1 + B*/B), linear far below B* and flat far above (McCandlish et al. 2018, for SGD).
     """
     if rule.base_batch_size is None or rule.rule == "none":
         return rate
+    if rule.rule == "saturating" and rule.saturation is not None:
+        at_base = 1 + rule.saturation / rule.base_batch_size
+        return rate * at_base / (1 + rule.saturation / batch_size)
     ratio = batch_size / rule.base_batch_size
     return rate * (ratio if rule.rule == "linear" else math.sqrt(ratio))
 

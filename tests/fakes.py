@@ -10,9 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
-import os
 import random
-import signal
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +19,7 @@ from typing import Any
 
 from bsx import plan, registry
 from bsx.conductor import Conductor
-from bsx.errors import ConfigError, Stopped
+from bsx.errors import Stopped
 from bsx.execute.inline import InlineExecutor
 from bsx.schema import (
     Analysis,
@@ -124,7 +122,7 @@ def _point(run: Run, step: int, reaches: float) -> CurvePoint:
         step=step,
         epoch=seen / TRAIN_SAMPLES,
         samples_seen=seen,
-        train_seconds=step * 1e-4,
+        train_seconds=step * 1e-7,
         train_loss=2 * error,
         validation_loss=2 * error,
         metrics={"accuracy": 1 - error},
@@ -165,51 +163,6 @@ def fake_speed() -> Iterator[None]:
     finally:
         registry.INTERNAL["measure"] = before
         registry.targets.cache_clear()
-
-
-# --- workers that end badly -----------------------------------------------------------------
-
-
-def raise_error(_unit: Group, _report: Report) -> Iterator[tuple[RunRecord, ...]]:
-    """Fail as code with a bug does, after a first good record."""
-    yield (_record(_unit.runs[0], Truth()),)
-    raise ZeroDivisionError("a bug\nand a second line")
-
-
-def raise_config_error(_unit: Group, _report: Report) -> Iterator[tuple[RunRecord, ...]]:
-    """Fail for something that a person can mend."""
-    raise ConfigError("--model x: mend it")
-    yield ()
-
-
-def run_out_of_memory(_unit: Group, _report: Report) -> Iterator[tuple[RunRecord, ...]]:
-    """Fail for want of memory."""
-    raise MemoryError
-    yield ()
-
-
-def kill_itself(_unit: Group, _report: Report) -> Iterator[tuple[RunRecord, ...]]:
-    """End as the system ends a process when memory runs out."""
-    os.kill(os.getpid(), signal.SIGKILL)
-    yield ()
-
-
-def leave(_unit: Group, _report: Report) -> Iterator[tuple[RunRecord, ...]]:
-    """End the process without a word."""
-    os._exit(7)
-    yield ()
-
-
-def write_pid_and_wait(unit: Group, report: Report) -> Iterator[tuple[RunRecord, ...]]:
-    """Say which process works, to the file in the model's argument, and never come to an end."""
-    file = Path(unit.recipe.model.args["file"])
-    part = file.with_suffix(".part")
-    part.write_text(str(os.getpid()))
-    part.replace(file)
-    while True:
-        time.sleep(0.05)
-        report(0.5, None)
-    yield ()
 
 
 # --- a sweep in the fake world --------------------------------------------------------------

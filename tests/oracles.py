@@ -27,12 +27,16 @@ def train_by_hand(
     train: tuple[Tensor, Tensor],
     validation: tuple[Tensor, Tensor],
     *,
+    order_of: Callable[[int], Tensor],
     batch_size: int,
     seed: int,
     evaluate_at: list[int],
     drop_last: bool = False,
 ) -> HandWritten:
-    """Train as a tutorial would, evaluating after the steps ``evaluate_at``."""
+    """Train as a tutorial would, evaluating after the steps ``evaluate_at``.
+
+    ``order_of`` gives the order of the samples in an epoch.
+    """
     inputs, targets = train
     samples = len(targets)
     seen = HandWritten()
@@ -41,9 +45,7 @@ def train_by_hand(
     losses: list[float] = []
     model.train()
     while step < evaluate_at[-1]:
-        # An epoch's order is a function of the seed and the epoch's number.
-        generator = torch.Generator().manual_seed(seed * 2**32 + epoch)
-        order = torch.randperm(samples, generator=generator)
+        order = order_of(epoch)
         for start in range(0, samples, batch_size):
             rows = order[start : start + batch_size]
             if drop_last and len(rows) < batch_size:

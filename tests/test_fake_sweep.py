@@ -133,7 +133,9 @@ def test_the_grid_widens_when_the_best_rate_lies_outside_of_it(tmp_path: Path, r
 
 
 def test_rates_that_are_too_high_are_recorded_as_diverged(tmp_path: Path) -> None:
-    run_sweep(tmp_path, config(batch_sizes=SMALL, learning_rates=LearningRates("grid", (0.1, 99.0))))
+    run_sweep(
+        tmp_path, config(batch_sizes=SMALL, learning_rates=LearningRates("grid", (0.1, 99.0)))
+    )
     for record in stored_runs(tmp_path):
         high = record.run.learning_rate == 99.0
         assert record.status is (RunStatus.DIVERGED if high else RunStatus.COMPLETED)

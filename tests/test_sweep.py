@@ -20,7 +20,9 @@ SMALL = ["--batch-sizes", "16,64", "--learning-rate", "0.03,0.1", "--seeds", "3"
          "--threads", "1"]  # fmt: skip
 
 
-def bsx(*args: str, cwd: Path, timeout: float = 300, **env: str) -> subprocess.CompletedProcess[str]:
+def bsx(
+    *args: str, cwd: Path, timeout: float = 300, **env: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*BSX, *args],
         cwd=cwd,
@@ -146,7 +148,7 @@ def test_fresh_trains_again_and_comes_to_the_same(swept: Path) -> None:
 
 def test_a_toml_file_is_the_same_sweep_as_its_flags(swept: Path) -> None:
     (swept / "small.toml").write_text(
-        'batch_sizes = [16, 64]\nlearning-rate = [0.03, 0.1]\nseeds = 5\nepochs = 3\n'
+        "batch_sizes = [16, 64]\nlearning-rate = [0.03, 0.1]\nseeds = 5\nepochs = 3\n"
     )
     result = bsx("sweep", "small.toml", "--seeds", "3", cwd=swept)
     assert "stored already" in result.stderr

@@ -79,7 +79,16 @@ def load_command(name: str) -> Any:
         single.command(name=name, context_settings=CONTEXT)(found)
         command = typer.main.get_command(single)
     command.name = name
+    command.help = _reflowed(command.help)
     return command
+
+
+def _reflowed(text: str | None) -> str | None:
+    """Join the lines of each paragraph, so that a help text breaks where the terminal does."""
+    if text is None:
+        return None
+    paragraphs = text.split("\n\n")
+    return "\n\n".join(" ".join(line.strip() for line in p.splitlines()) for p in paragraphs)
 
 
 app = typer.Typer(

@@ -11,11 +11,18 @@ import typer
 
 app = typer.Typer(
     help="List stored sweeps, or the models, datasets and optimizers that have a name.\n\n"
-    "Example:\n\n  bsx list models",
-    no_args_is_help=True,
+    "Example:\n\n$ bsx list models",
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def _nothing_named(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
 
 _Form = Annotated[
     str, typer.Option("--format", help="table, json, jsonl, csv or markdown.", metavar="FORMAT")
@@ -31,7 +38,9 @@ def sweeps(
 ) -> None:
     """List the stored sweeps, the newest last.
 
-    Example:  bsx list sweeps
+    Example:
+
+    $ bsx list sweeps
     """
     from bsx.config import default_store
     from bsx.store import Store
@@ -56,7 +65,9 @@ def sweeps(
 def models(form: _Form = "table") -> None:
     """List the models that have a name.
 
-    Example:  bsx list models
+    Example:
+
+    $ bsx list models
     """
     _print("Models", _named("model"), form)
 
@@ -65,7 +76,9 @@ def models(form: _Form = "table") -> None:
 def datasets(form: _Form = "table") -> None:
     """List the data sets that have a name.
 
-    Example:  bsx list datasets
+    Example:
+
+    $ bsx list datasets
     """
     _print("Data sets", _named("dataset"), form)
 
@@ -74,7 +87,9 @@ def datasets(form: _Form = "table") -> None:
 def optimizers(form: _Form = "table") -> None:
     """List the optimizers that have a name.
 
-    Example:  bsx list optimizers
+    Example:
+
+    $ bsx list optimizers
     """
     _print("Optimizers", _named("optimizer"), form)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bsx.config import SETTINGS, Setting
+from bsx.settings import SETTINGS, Setting
 
 
 def with_settings(

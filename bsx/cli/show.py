@@ -25,13 +25,13 @@ def show(
 
     Examples:
 
-      bsx show
+    $ bsx show
 
-      bsx show --target accuracy=0.95
+    $ bsx show --target accuracy=0.95
 
-      bsx show 3f9c --format json
+    $ bsx show 3f9c --format json
 
-      bsx show --get batch_sizes.64.speed.samples_per_second.value
+    $ bsx show --get batch_sizes.64.speed.samples_per_second.value
     """
     from bsx import plan
     from bsx.cli.output import print_sweep

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bsx.conductor import Watcher
     from bsx.config import Door
     from bsx.execute.base import Executor
-    from bsx.schema import Facts, Recipe, Sweep, SweepConfig
+    from bsx.schema import Facts, Recipe, RunRecord, Sweep, SweepConfig
     from bsx.store import Store
 
 
@@ -53,7 +53,7 @@ class _Asked:
 def sweep(
     file: Annotated[
         Path | None,
-        typer.Argument(help="A TOML file of these options, which flags override.", metavar="[FILE]"),
+        typer.Argument(help="A TOML file of these options; flags override it.", metavar="[FILE]"),
     ] = None,
     **flags: Any,
 ) -> None:
@@ -65,13 +65,13 @@ def sweep(
 
     Examples:
 
-      bsx sweep
+    $ bsx sweep
 
-      bsx sweep --dataset wine --model logistic --batch-sizes 4..128 --target accuracy=0.95
+    $ bsx sweep --dataset wine --model logistic --batch-sizes 4..128 --target accuracy=0.95
 
-      bsx sweep --model my_model.py:Net --dataset my_data.py:load --within 10m
+    $ bsx sweep --model my_model.py:Net --dataset my_data.py:load --within 10m
 
-      bsx sweep --get recommendation.batch-size
+    $ bsx sweep --get recommendation.batch-size
     """
     from bsx.config import read_sweep
 
@@ -113,9 +113,7 @@ def _run(config: SweepConfig, door: Door, executor: Executor) -> int:
     return {"stopped": EXIT_STOPPED, "failed": EXIT_SOME_FAILED}.get(status, EXIT_DONE)
 
 
-def _conduct(
-    asked: _Asked, door: Door, store: Store, executor: Executor, progress: Watcher
-) -> str:
+def _conduct(asked: _Asked, door: Door, store: Store, executor: Executor, progress: Watcher) -> str:
     from bsx.conductor import Conductor
     from bsx.render import forecast
 
@@ -149,10 +147,12 @@ def _print_plan(asked: _Asked, door: Door, executor: Executor) -> None:
     from bsx.render.listing import listing
 
     cost = calibrated(asked.config, asked.facts, asked.recipes, executor)
-    coming = plan.next_round(asked.config, asked.facts, asked.recipes, {}, cost)
+    stored = {} if door.fresh else _settled(asked, door.store)
+    coming = plan.next_round(asked.config, asked.facts, asked.recipes, stored, cost)
     groups = coming.groups if coming else ()
     speeds = plan.speed_units(asked.config, asked.facts, asked.recipes, asked.machine, cost)
-    seconds = forecast.expected_seconds(groups, sum(unit.predicted_seconds for unit in speeds))
+    speed_seconds = sum(unit.predicted_seconds for unit in speeds) if groups else 0.0
+    seconds = forecast.expected_seconds(groups, speed_seconds)
     document = forecast.plan_document(asked.sweep, groups, seconds)
     if door.get is not None:
         sys.stdout.write(get_text(document, door.get))
@@ -177,18 +177,26 @@ def _asked(config: SweepConfig) -> _Asked:
     return _Asked(digest(identity, 12), config, facts, recipes, describe_machine(facts.device))
 
 
+def _settled(asked: _Asked, folder: str) -> Mapping[str, RunRecord]:
+    """What is stored already of the runs of a sweep."""
+    from bsx.conductor import stored_runs
+    from bsx.store import Store
+
+    if not Store.exists(folder):
+        return {}
+    with Store(folder) as store:
+        return stored_runs(store, asked.config, asked.facts, asked.recipes)
+
+
 @contextmanager
 def _first_signal_stops() -> Iterator[None]:
     """Turn the first Ctrl-C or SIGTERM into Stopped; the second ends the program at once."""
-    codes = {
-        signal.SIGINT: ("Ctrl-C", EXIT_INTERRUPTED_TWICE),
-        signal.SIGTERM: ("SIGTERM", EXIT_TERMINATED_TWICE),
-    }
+    codes = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 
     def stop(number: int, _frame: object) -> None:
-        for other, (_, code) in codes.items():
-            signal.signal(other, lambda _n, _f, code=code: os._exit(code))
-        raise Stopped(codes[signal.Signals(number)][0])
+        for other in codes:
+            signal.signal(other, _end_at_once)
+        raise Stopped(codes[signal.Signals(number)])
 
     before = {number: signal.signal(number, stop) for number in codes}
     try:
@@ -196,3 +204,7 @@ def _first_signal_stops() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _end_at_once(number: int, _frame: object) -> None:
+    os._exit(EXIT_TERMINATED_TWICE if number == signal.SIGTERM else EXIT_INTERRUPTED_TWICE)

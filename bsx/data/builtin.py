@@ -30,6 +30,17 @@ def iris() -> Dataset:
     return _dataset(*datasets.load_iris(return_X_y=True))
 
 
+def diabetes() -> Dataset:
+    """Diabetes progression: 442 patients of 10 features, a regression."""
+    inputs, targets = datasets.load_diabetes(return_X_y=True)
+    return Dataset(
+        torch.from_numpy(np.asarray(inputs, dtype=np.float32)),
+        torch.from_numpy(np.asarray(targets, dtype=np.float32)),
+        task="regression",
+        standardize_targets=True,
+    )
+
+
 def _dataset(inputs: np.ndarray, targets: np.ndarray) -> Dataset:
     return Dataset(
         torch.from_numpy(np.asarray(inputs, dtype=np.float32)),

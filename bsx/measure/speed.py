@@ -1,4 +1,4 @@
-"""How long one step takes, alone: the loop that the user will run, warmed up, with pinned threads."""
+"""How long a step takes, alone: the loop that the user will run, warmed up, threads pinned."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from bsx.measure.memory import PeakMemory
 from bsx.optim import build_optimizer
 from bsx.schema import Report, RunStatus, SpeedRecord, SpeedUnit
 from bsx.train.batches import SampleOrder
+from bsx.train.loop import backward, treat_gradients
 from bsx.train.session import Session, environment, synchronize
 
 DRAWS = 9
@@ -47,7 +48,6 @@ def measure(unit: SpeedUnit, report: Report) -> Iterator[tuple[SpeedRecord]]:
 
 def _stepper(session: Session, unit: SpeedUnit) -> Callable[[], None]:
     """Return a function that takes one training step on the next full batch."""
-    task = session.task
     model = session.model(seed=0).train()
     optimizer = build_optimizer(
         unit.recipe.optimizer.name,
@@ -60,8 +60,8 @@ def _stepper(session: Session, unit: SpeedUnit) -> Callable[[], None]:
     def step() -> None:
         inputs, targets = next(batches)
         optimizer.zero_grad()
-        loss = task.loss(model(inputs), targets)
-        loss.backward()
+        backward(session, model, inputs, targets)
+        treat_gradients(model, session.recipe.training)
         optimizer.step()
 
     return step
@@ -81,9 +81,7 @@ def _indexed(session: Session) -> Iterator[tuple[Tensor, Tensor]]:
 def _loaded(session: Session) -> Iterator[tuple[Tensor, Tensor]]:
     """Full batches from a DataLoader, as most training scripts write it."""
     dataset = TensorDataset(session.train.inputs.cpu(), session.train.targets.cpu())
-    loader = DataLoader(
-        dataset, batch_size=session.recipe.batch_size, shuffle=True, drop_last=True
-    )
+    loader = DataLoader(dataset, batch_size=session.recipe.batch_size, shuffle=True, drop_last=True)
     while True:
         for inputs, targets in loader:
             yield inputs.to(session.device), targets.to(session.device)

@@ -1,8 +1,29 @@
-"""From a model's name to a module, the same one for the same seed."""
+"""From a model's name to a module, the same one for the same seed.
+
+A model is any callable that gives an ``nn.Module``: a name of ``bsx list models``, or
+``module:attribute`` or ``file.py:attribute``. ``input_shape`` and ``output_size`` are passed where
+its signature names them, and every ``--model-arg``. Models of other libraries call these numbers
+something else; an argument may therefore name one of the data's in braces:
+
+=================  =========================================================================
+``{output_size}``  classes, targets, or the vocabulary
+``{input_size}``   numbers in a sample
+``{channels}``     of an image, or of a series (1 for a window without an axis of channels)
+``{context}``      steps in a window, or tokens in a sample
+=================  =========================================================================
+
+    bsx sweep --model torchvision.models:resnet18 --model-arg num_classes={output_size}
+    bsx sweep --model timm:create_model --model-arg model_name=resnet10t
+        --model-arg num_classes={output_size} --model-arg in_chans={channels}
+    bsx sweep --model transformers:AutoModelForImageClassification.from_pretrained
+        --model-arg pretrained_model_name_or_path=DIR --model-arg num_labels={output_size}
+        --model-arg ignore_mismatched_sizes=true
+
+A model whose outputs have an attribute ``logits``, as Hugging Face's have, gives these.
+"""
 
 from __future__ import annotations
 
-import inspect
 import random
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +34,9 @@ from torch import nn
 
 from bsx import registry
 from bsx.errors import BsxError, ConfigError
+from bsx.models.arguments import arguments
+from bsx.models.initialize import Start, initialize
+from bsx.models.kinds import check_kind
 
 
 def build_model(
@@ -22,14 +46,18 @@ def build_model(
     input_shape: tuple[int, ...],
     output_size: int,
     seed: int,
+    initialization: Start | None = None,
+    kind: str | None = None,
 ) -> nn.Module:
     """Return a new model, its initial weights drawn from ``seed`` alone.
 
-    ``input_shape`` and ``output_size`` are passed where the factory's signature names them. The
+    ``initialization`` says how they are drawn, loaded and frozen; None leaves them as the factory
+    draws them. ``kind`` is the kind of the data (:mod:`bsx.models.kinds`) where it is known. The
     caller's random state is left as it was.
 
     Raises:
-        ConfigError: for an unknown name or argument, a factory that fails, or no nn.Module.
+        ConfigError: for an unknown name or argument, a factory that fails, no nn.Module, data of a
+            kind or shape that the model does not take, or initial weights that do not fit.
     """
     factory = registry.load("model", name)
     if isinstance(factory, nn.Module):
@@ -39,59 +67,48 @@ def build_model(
         )
     if not callable(factory):
         raise ConfigError(f"--model {name} is {type(factory).__name__}, no function or class")
-    given = _arguments(factory, name, dict(args), input_shape, output_size)
+    if kind is not None:
+        check_kind(name, kind)
+    given = arguments(factory, name, args, input_shape, output_size)
     state, legacy = random.getstate(), np.random.get_state()
     try:
         with torch.random.fork_rng():
             random.seed(seed)
-            np.random.seed(seed)  # noqa: NPY002 - a user's factory may draw from it
+            np.random.seed(seed)
             torch.manual_seed(seed)
-            model = factory(**given)
+            model = _called(factory, name, given)
+            if initialization is not None:
+                initialize(model, initialization)
+    finally:
+        random.setstate(state)
+        np.random.set_state(legacy)
+    if not type(model).__module__.startswith(("torch.nn.", "bsx.")):
+        model.register_forward_hook(_logits)
+    return model
+
+
+def has_batchnorm(model: nn.Module) -> bool:
+    """Say whether the model normalizes over the batch, and so cannot train on a batch of 1.
+
+    Ghost BatchNorm counts: its chunks are of the batch, and a batch of 1 is a chunk of 1.
+    """
+    return any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in model.modules())
+
+
+def _called(factory: Any, name: str, given: Mapping[str, Any]) -> nn.Module:
+    try:
+        model = factory(**given)
     except BsxError:
         raise
     except Exception as error:
         raise ConfigError(
             f"--model {name} fails when it is built with {given}: {type(error).__name__}: {error}"
         ) from error
-    finally:
-        random.setstate(state)
-        np.random.set_state(legacy)
     if not isinstance(model, nn.Module):
         raise ConfigError(f"--model {name} gave {type(model).__name__}, no torch.nn.Module")
     return model
 
 
-def has_batchnorm(model: nn.Module) -> bool:
-    """Say whether the model normalizes over the batch, and so cannot train on a batch of 1."""
-    return any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in model.modules())
-
-
-def _arguments(
-    factory: Any, name: str, args: dict[str, Any], input_shape: tuple[int, ...], output_size: int
-) -> dict[str, Any]:
-    try:
-        parameters = inspect.signature(factory).parameters
-    except ValueError:  # some built-in callables have no signature
-        return args
-    offered = {"input_shape": input_shape, "output_size": output_size}
-    given = {key: value for key, value in offered.items() if key in parameters} | args
-    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    unknown = [key for key in args if key not in parameters and not takes_any]
-    if unknown:
-        known = [key for key in parameters if key not in offered]
-        raise ConfigError(
-            f"--model-arg {unknown[0]}={args[unknown[0]]}: {name} takes "
-            f"{', '.join(known) or 'no arguments'}"
-        )
-    missing = [
-        key
-        for key, p in parameters.items()
-        if p.default is p.empty
-        and key not in given
-        and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
-    ]
-    if missing:
-        raise ConfigError(
-            f"--model {name} needs {', '.join(missing)}; give --model-arg {missing[0]}=VALUE"
-        )
-    return given
+def _logits(_model: nn.Module, _inputs: Any, outputs: Any) -> Any:
+    """Give the logits of an output object; as a hook, so that parameters keep their names."""
+    return getattr(outputs, "logits", outputs)

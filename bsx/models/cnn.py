@@ -1,23 +1,19 @@
-"""A small convolutional network with BatchNorm."""
+"""Small convolutional networks: one with BatchNorm, and the Simple CNN of Shallue et al."""
 
 from __future__ import annotations
 
 from torch import nn
 
-from bsx.errors import ConfigError
+from bsx.models.kinds import check_image
+from bsx.models.options import whole
 
 
 def cnn(input_shape: tuple[int, ...], output_size: int, width: int = 16) -> nn.Module:
-    """Small CNN with BatchNorm for images: two convolutions, global average pooling."""
-    if len(input_shape) != 3:
-        raise ConfigError(
-            f"--model cnn: needs images of shape (channels, height, width), not {input_shape}; "
-            "take --model mlp"
-        )
-    if not isinstance(width, int) or width < 1:
-        raise ConfigError(f"--model-arg width={width}: give a whole number of at least 1")
+    """Small CNN with BatchNorm: width=16. Two convolutions, global average pooling."""
+    channels, _, _ = check_image("cnn", input_shape, least=1)
+    whole("width", width)
     return nn.Sequential(
-        nn.Conv2d(input_shape[0], width, 3, padding=1, bias=False),
+        nn.Conv2d(channels, width, 3, padding=1, bias=False),
         nn.BatchNorm2d(width),
         nn.ReLU(),
         nn.Conv2d(width, 2 * width, 3, padding=1, stride=2, bias=False),
@@ -26,4 +22,28 @@ def cnn(input_shape: tuple[int, ...], output_size: int, width: int = 16) -> nn.M
         nn.AdaptiveAvgPool2d(1),
         nn.Flatten(),
         nn.Linear(2 * width, output_size),
+    )
+
+
+def simple_cnn(input_shape: tuple[int, ...], output_size: int, width: int = 32) -> nn.Module:
+    """Simple CNN of Shallue et al. 2019: width=32. Two 5×5 convolutions, max-pooling, linear.
+
+    Convolutions are valid, the second twice as wide. Images of at least 16×16 pixels.
+
+    References:
+        Shallue et al. 2019, "Measuring the effects of data parallelism on neural network
+        training", appendix B (arXiv 1811.03600).
+    """
+    channels, height, width_px = check_image("simple-cnn", input_shape, least=16)
+    whole("width", width)
+    rows, columns = (((side - 4) // 2 - 4) // 2 for side in (height, width_px))
+    return nn.Sequential(
+        nn.Conv2d(channels, width, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(width, 2 * width, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(2 * width * rows * columns, output_size),
     )

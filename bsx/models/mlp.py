@@ -8,15 +8,9 @@ from collections.abc import Callable, Sequence
 from torch import nn
 
 from bsx.errors import ConfigError
-
-_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
-    "relu": nn.ReLU,
-    "sigmoid": nn.Sigmoid,
-    "tanh": nn.Tanh,
-    "gelu": nn.GELU,
-    "silu": nn.SiLU,
-}
-_NORMS: dict[str, Callable[[int], nn.Module]] = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
+from bsx.models import options
+from bsx.models.kinds import check_shape
+from bsx.models.norms import GhostBatchNorm
 
 
 def mlp(
@@ -26,28 +20,51 @@ def mlp(
     activation: str = "relu",
     norm: str = "none",
     dropout: float = 0.0,
+    depth: int | None = None,
+    ghost_size: int = 32,
 ) -> nn.Module:
-    """Multi-layer perceptron: hidden=128,128 activation=relu norm=none|batch|layer dropout=0."""
-    widths = (hidden,) if isinstance(hidden, int) else tuple(hidden)
-    if not all(isinstance(width, int) and width > 0 for width in widths):
-        raise ConfigError(f"--model-arg hidden={hidden}: give widths such as 128 or 256,128")
-    if activation not in _ACTIVATIONS:
-        raise ConfigError(
-            f"--model-arg activation={activation}: give one of {', '.join(_ACTIVATIONS)}"
-        )
-    if norm != "none" and norm not in _NORMS:
-        raise ConfigError(f"--model-arg norm={norm}: give one of none, {', '.join(_NORMS)}")
-    if not 0 <= dropout < 1:
-        raise ConfigError(f"--model-arg dropout={dropout}: give a fraction from 0 up to below 1")
+    """MLP: hidden=128 depth=1 activation=relu norm=none|batch|layer|ghost ghost_size=32 dropout=0.
+
+    Any input is flattened. ``hidden`` is a width, or several: 256,128. ``depth`` repeats a single
+    width; 0 gives a linear model. ``activation``: relu, sigmoid, tanh, gelu or silu.
+    """
+    check_shape("mlp", input_shape)
+    activate = options.activation(activation)
+    normalize = _norm(norm, options.whole("ghost_size", ghost_size, least=2))
+    rate = options.fraction("dropout", dropout)
     layers: list[nn.Module] = [nn.Flatten()]
     size = math.prod(input_shape)
-    for width in widths:
+    for width in _widths(hidden, depth):
         layers.append(nn.Linear(size, width))
         if norm != "none":
-            layers.append(_NORMS[norm](width))
-        layers.append(_ACTIVATIONS[activation]())
-        if dropout:
-            layers.append(nn.Dropout(dropout))
+            layers.append(normalize(width))
+        layers.append(activate())
+        if rate:
+            layers.append(nn.Dropout(rate))
         size = width
     layers.append(nn.Linear(size, output_size))
     return nn.Sequential(*layers)
+
+
+def _norm(norm: str, ghost_size: int) -> Callable[[int], nn.Module]:
+    builders: dict[str, Callable[[int], nn.Module]] = {
+        "none": lambda width: nn.Identity(),
+        "batch": nn.BatchNorm1d,
+        "layer": nn.LayerNorm,
+        "ghost": lambda width: GhostBatchNorm(width, ghost_size),
+    }
+    return builders[options.one_of("norm", norm, *builders)]
+
+
+def _widths(hidden: int | Sequence[int], depth: int | None) -> tuple[int, ...]:
+    widths = tuple(hidden) if isinstance(hidden, list | tuple) else (hidden,)
+    if not all(type(width) is int and width > 0 for width in widths):
+        raise ConfigError(f"--model-arg hidden={hidden}: give widths such as 128 or 256,128")
+    if depth is None:
+        return widths
+    if len(widths) != 1:
+        raise ConfigError(
+            f"--model-arg depth={depth} repeats one width, and hidden={hidden} gives "
+            f"{len(widths)}; give hidden=128 depth=2, or hidden=128,128 alone"
+        )
+    return widths * options.whole("depth", depth, least=0)

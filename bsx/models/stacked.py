@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bsx.models.norms import GhostBatchNorm, ghost_batch_norm
+
 # Applied to (lanes, batch, features) they do to each lane what they do to (batch, features).
 _ELEMENTWISE = (
     nn.Identity,
@@ -31,6 +33,7 @@ _ELEMENTWISE = (
     nn.ReLU6,
     nn.Dropout,
 )
+_WEIGHTED = (nn.Linear, nn.BatchNorm1d, GhostBatchNorm, nn.LayerNorm)
 
 
 class _Linear(nn.Module):
@@ -62,12 +65,15 @@ class _Flatten(nn.Module):
 
 
 class _BatchNorm(nn.Module):
+    """BatchNorm or Ghost BatchNorm: in training the lanes stand side by side as channels."""
+
     running_mean: Tensor | None
     running_var: Tensor | None
 
-    def __init__(self, layers: Sequence[nn.BatchNorm1d]) -> None:
+    def __init__(self, layers: Sequence[nn.BatchNorm1d | GhostBatchNorm]) -> None:
         super().__init__()
         first = layers[0]
+        self.ghost_size = first.ghost_size if isinstance(first, GhostBatchNorm) else None
         self.eps = first.eps
         self.momentum = first.momentum
         affine = first.affine
@@ -82,21 +88,29 @@ class _BatchNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         lanes, batch, features = x.shape
         if self.training or self.running_mean is None or self.running_var is None:
-            y = F.batch_norm(
-                x.transpose(0, 1).reshape(batch, lanes * features),
-                None if self.running_mean is None else self.running_mean.view(-1),
-                None if self.running_var is None else self.running_var.view(-1),
-                None if self.weight is None else self.weight.reshape(-1),
-                None if self.bias is None else self.bias.reshape(-1),
-                True,
-                self.momentum or 0.0,
-                self.eps,
-            )
+            y = self._over_the_batch(x.transpose(0, 1).reshape(batch, lanes * features))
             return y.view(batch, lanes, features).transpose(0, 1)
-        y = (x - self.running_mean.unsqueeze(1)) * torch.rsqrt(self.running_var + self.eps).unsqueeze(1)
+        y = (x - self.running_mean.unsqueeze(1)) * torch.rsqrt(
+            self.running_var + self.eps
+        ).unsqueeze(1)
         if self.weight is not None and self.bias is not None:
             y = y * self.weight.unsqueeze(1) + self.bias.unsqueeze(1)
         return y
+
+    def _over_the_batch(self, x: Tensor) -> Tensor:
+        """Normalize (batch, lanes · features) by the statistics of the batch, or of its chunks."""
+        running_mean = None if self.running_mean is None else self.running_mean.view(-1)
+        running_var = None if self.running_var is None else self.running_var.view(-1)
+        weight = None if self.weight is None else self.weight.reshape(-1)
+        bias = None if self.bias is None else self.bias.reshape(-1)
+        momentum = self.momentum or 0.0
+        if self.ghost_size is None:
+            return F.batch_norm(
+                x, running_mean, running_var, weight, bias, True, momentum, self.eps
+            )
+        return ghost_batch_norm(
+            x, running_mean, running_var, weight, bias, momentum, self.eps, self.ghost_size
+        )
 
 
 class _LayerNorm(nn.Module):
@@ -145,6 +159,19 @@ class Stacked(nn.Module):
         y: Tensor = self.layers(x)
         return y
 
+    def of_lane(self, values: Sequence[Tensor], lane: int) -> list[Tensor]:
+        """Return one lane of ``values`` (one a parameter), shaped as in a single model."""
+        transposed = [
+            isinstance(module, _Linear) and name == "weight"
+            for module in self.modules()
+            for name, parameter in module._parameters.items()
+            if parameter is not None
+        ]
+        return [
+            value[lane].T if turned else value[lane]
+            for value, turned in zip(values, transposed, strict=True)
+        ]
+
     @torch.no_grad()
     def keep(self, lanes: Tensor) -> None:
         """Drop all lanes but these; parameters and buffers are replaced by shorter ones."""
@@ -160,9 +187,7 @@ class Stacked(nn.Module):
 
 def can_stack(model: nn.Module, input_shape: tuple[int, ...]) -> bool:
     """Say whether :class:`Stacked` can take models like this one."""
-    if any(
-        m._forward_hooks or m._forward_pre_hooks or m._backward_hooks for m in model.modules()
-    ):
+    if any(m._forward_hooks or m._forward_pre_hooks or m._backward_hooks for m in model.modules()):
         return False
     leaves = _leaves(model)
     parameters = [id(p) for leaf in leaves for p in leaf.parameters()]
@@ -174,10 +199,10 @@ def can_stack(model: nn.Module, input_shape: tuple[int, ...]) -> bool:
             if (leaf.start_dim, leaf.end_dim) != (1, -1):
                 return False
             flat = True
-        elif type(leaf) in (nn.Linear, nn.BatchNorm1d, nn.LayerNorm):
+        elif type(leaf) in _WEIGHTED:
             if not flat or any(not p.requires_grad for p in leaf.parameters()):
-                return False
-            if isinstance(leaf, nn.BatchNorm1d) and leaf.momentum is None:
+                return False  # frozen parameters are the plain loop's
+            if isinstance(leaf, nn.BatchNorm1d | GhostBatchNorm) and leaf.momentum is None:
                 return False  # a cumulative average: its step counter is not stacked
         elif type(leaf) not in _ELEMENTWISE:
             return False
@@ -186,7 +211,7 @@ def can_stack(model: nn.Module, input_shape: tuple[int, ...]) -> bool:
 
 def _first(leaves: list[nn.Module]) -> nn.Module | None:
     """The first layer that gives lanes an axis of their own, or what stands in its way."""
-    return next((m for m in leaves if type(m) in (nn.Linear, nn.BatchNorm1d, nn.LayerNorm)), None)
+    return next((m for m in leaves if type(m) in _WEIGHTED), None)
 
 
 def _leaves(model: nn.Module) -> list[nn.Module]:
@@ -200,7 +225,7 @@ def _stacked_layer(column: Sequence[nn.Module], sample_dims: int) -> nn.Module:
     first = column[0]
     if isinstance(first, nn.Linear):
         return _Linear(column)  # type: ignore[arg-type]
-    if isinstance(first, nn.BatchNorm1d):
+    if isinstance(first, nn.BatchNorm1d | GhostBatchNorm):
         return _BatchNorm(column)  # type: ignore[arg-type]
     if isinstance(first, nn.LayerNorm):
         return _LayerNorm(column)  # type: ignore[arg-type]

@@ -29,9 +29,7 @@ _ELEMENTWISE = frozenset(
     }
 )
 # Where torch offers one kernel for the whole update, lanes take it.
-_FUSED = frozenset(
-    {torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW, torch.optim.Adagrad}
-)
+_FUSED = frozenset({torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW, torch.optim.Adagrad})
 
 
 def build_optimizer(
@@ -55,7 +53,9 @@ def build_optimizer(
     try:
         made = factory(params, lr=lr, **keywords)
     except Exception as error:
-        raise ConfigError(f"--optimizer {name} refuses {dict(args)} at rate {lr}: {error}") from error
+        raise ConfigError(
+            f"--optimizer {name} refuses {dict(args)} at rate {lr}: {error}"
+        ) from error
     if not isinstance(made, torch.optim.Optimizer):
         raise ConfigError(f"--optimizer {name} gave {type(made).__name__}, no torch Optimizer")
     return made
@@ -89,8 +89,12 @@ def _check_args(factory: Any, name: str, args: Mapping[str, Any]) -> None:
         return
     for key, value in args.items():
         if key not in parameters:
-            flag = f"--{key.replace('_', '-')}" if key in ("momentum", "weight_decay") else (
-                f"--optimizer-arg {key}"
+            flag = (
+                f"--{key.replace('_', '-')}"
+                if key in ("momentum", "weight_decay")
+                else (f"--optimizer-arg {key}")
             )
-            takes = ", ".join(p for p in list(parameters)[1:] if p not in ("lr", "foreach", "fused"))
+            takes = ", ".join(
+                p for p in list(parameters)[1:] if p not in ("lr", "foreach", "fused")
+            )
             raise ConfigError(f"{flag}={value}: {name} does not take it; it takes {takes}")

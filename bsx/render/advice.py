@@ -18,6 +18,7 @@ from bsx.schema import (
 )
 
 _AIMS = {"time": "time to the target", "steps": "iterations", "samples": "samples"}
+_AIM_HEADERS = {"time": "time"}  # the others have a column of their own
 
 # --- the trade-off ----------------------------------------------------------------------------
 
@@ -87,11 +88,11 @@ def _indifferent(recommendation: Recommendation) -> str:
     aim = _AIMS.get(recommendation.objective, phrases.spelled(recommendation.objective))
     if not others:
         return f"No other batch size comes so close in {aim} that it could not be told apart."
+    text = f"In {aim} it cannot be told apart from {phrases.batch_sizes(others)}"
     smallest = min(*others, recommendation.batch_size)
-    return (
-        f"In {aim} it cannot be told apart from {phrases.batch_sizes(others)}; of these, "
-        f"{numbers.count(smallest)} needs the least memory."
-    )
+    if smallest == recommendation.batch_size:
+        return f"{text}."
+    return f"{text}; the smallest of them, {numbers.count(smallest)}, needs the least memory."
 
 
 def no_recommendation(sweep: Sweep, analysis: Analysis) -> str:
@@ -117,7 +118,12 @@ def costs(sweep: Sweep, analysis: Analysis) -> Grid | None:
         return None
     metric = sweep.facts.metric_named(analysis.metric) or Metric(analysis.metric, True)
     columns = [Column("batch_size", "batch size", tuple(_name(o, chosen) for o in others))]
-    for key, header in (("seconds", "time"), ("steps", "iterations"), ("samples", "samples")):
+    if recommendation.objective in _AIM_HEADERS:
+        costs = [recommendation.relative_cost.get(o.batch_size) for o in others]
+        header = _AIM_HEADERS[recommendation.objective]
+        columns.append(Column("cost", header, tuple(_ratio(_value(c), 1.0) for c in costs)))
+        columns.append(Column("between", "between", tuple(map(_between, costs))))
+    for key, header in (("steps", "iterations"), ("samples", "samples")):
         cells = tuple(_ratio(_need(o, key), _need(chosen, key)) for o in others)
         columns.append(Column(key, header, cells))
     quality = tuple(_difference(o, chosen, metric) for o in others)
@@ -126,7 +132,7 @@ def costs(sweep: Sweep, analysis: Analysis) -> Grid | None:
     columns.append(Column("memory", "memory", memory))
     told = tuple(c for c in columns if any(cell != numbers.UNKNOWN for cell in c.cells))
     title = f"Compared with batch size {numbers.count(chosen.batch_size)}:"
-    return Grid(title, told, drop("memory", "samples", "quality", "iterations"))
+    return Grid(title, told, drop("memory", "between", "samples", "quality", "steps"))
 
 
 def _neighbours(chosen: int, sizes: Sequence[int]) -> list[int]:
@@ -151,6 +157,16 @@ def _need(summary: BatchSizeSummary, key: str) -> float | None:
 
 def _peak(summary: BatchSizeSummary) -> float | None:
     return summary.speed.peak_memory_bytes if summary.speed else None
+
+
+def _value(estimate: Estimate | None) -> float | None:
+    return None if estimate is None else estimate.value
+
+
+def _between(ratio: Estimate | None) -> str:
+    if ratio is None or ratio.low is None or ratio.high is None:
+        return numbers.UNKNOWN
+    return f"{ratio.low:.2f}–{ratio.high:.2f}"
 
 
 def _ratio(other: float | None, chosen: float | None) -> str:

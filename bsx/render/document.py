@@ -145,6 +145,9 @@ def _recommendation(
         "learning_rate": recommendation.learning_rate,
         "objective": recommendation.objective,
         "indifferent": list(recommendation.indifferent),
+        "relative_cost": {
+            str(size): plain(ratio) for size, ratio in recommendation.relative_cost.items()
+        },
         "reason": wording.reason(recommendation, metric),
     }
 

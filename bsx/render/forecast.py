@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bsx.arithmetic import steps_per_epoch
 from bsx.render import numbers
-from bsx.schema import Group, Sweep
+from bsx.schema import Group, Recipe, Sweep
 
 LONG_SECONDS = 1800.0  # from here on the options that make it shorter are named
 _WIDER_ROUNDS = 1.2  # the first round is foreseen; wider grids after it add about a fifth
@@ -32,8 +33,7 @@ def lines(sweep: Sweep, runs: int, seconds: float) -> list[str]:
     first = f"{numbers.count(runs)} runs to train, about {about} on {place(sweep)}."
     if within is not None and seconds > within:
         return [
-            first
-            + f" With --within {numbers.duration(within)} the most valuable ones come first."
+            first + f" With --within {numbers.duration(within)} the most valuable ones come first."
         ]
     return [first, _SHORTER] if seconds > LONG_SECONDS else [first]
 
@@ -52,9 +52,7 @@ def round_duration(seconds: float) -> float:
     return max(step, round(seconds / step) * step)
 
 
-def plan_document(
-    sweep: Sweep, groups: Sequence[Group], seconds: float
-) -> dict[str, Any]:
+def plan_document(sweep: Sweep, groups: Sequence[Group], seconds: float) -> dict[str, Any]:
     """Return what ``--dry-run`` prints for machines."""
     rows: dict[int, dict[str, Any]] = {}
     for group in groups:
@@ -64,7 +62,7 @@ def plan_document(
             {
                 "batch_size": recipe.batch_size,
                 "steps": recipe.steps,
-                "epochs": recipe.steps * recipe.batch_size / sweep.facts.train_samples,
+                "epochs": recipe.steps / _steps_per_epoch(sweep, recipe),
                 "runs": 0,
                 "seconds": 0.0,
             },
@@ -78,6 +76,10 @@ def plan_document(
         "seconds": round(seconds, 1),
         "batch_sizes": [rows[size] for size in sorted(rows)],
     }
+
+
+def _steps_per_epoch(sweep: Sweep, recipe: Recipe) -> int:
+    return steps_per_epoch(sweep.facts.train_samples, recipe.batch_size, recipe.tail)
 
 
 def plan_rows(document: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -17,6 +17,15 @@ def _fastest_admitted(values: Values) -> str:
     )
 
 
+def _fastest_unsettled(values: Values) -> str:
+    admitted = len(values.get("admitted", ()))
+    return (
+        f"too few seeds to show which batch sizes end within {tolerance(values)} of the best "
+        f"validation {values['metric']}; of the {numbers.count(admitted)} whose mean does, it "
+        f"reaches the target {_least(values)}"
+    )
+
+
 def _only_best_admitted(values: Values) -> str:
     return (
         f"it ends with the best validation {values['metric']}, and no other batch size is shown to "
@@ -37,5 +46,6 @@ def _least(values: Values) -> str:
 
 REASONS: dict[str, Callable[[Values], str]] = {
     "fastest_admitted": _fastest_admitted,
+    "fastest_unsettled": _fastest_unsettled,
     "only_best_admitted": _only_best_admitted,
 }

@@ -7,7 +7,7 @@ compared on joint draws: what they share, a seed's luck or the level of the curv
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,11 +23,11 @@ _DRAWS = 4000
 
 @dataclass(frozen=True)
 class Ranked:
-    """A batch size with its cost to the target, and how many times the cheapest one's that is."""
+    """A batch size with its cost to the target, and how many times the winner's that is."""
 
     batch_size: int
     cost: Estimate
-    ratio: Estimate  # to the cheapest; low ≤ 1: the two cannot be told apart
+    ratio: Estimate  # to the winner; low ≤ 1: the two cannot be told apart
 
 
 def rank(
@@ -35,8 +35,9 @@ def rank(
     steps: Mapping[int, Estimate],
     log_steps: Mapping[int, Mapping[int, float]],
     tradeoff: TradeOff,
+    eligible: Collection[int] | None = None,
 ) -> list[Ranked]:
-    """Rank batch sizes by cost, the cheapest first.
+    """Rank batch sizes by cost: the cheapest of the ``eligible`` first, then all by cost.
 
     Args:
         prices: batch size → draws of the price of a step (one draw: known exactly).
@@ -60,9 +61,10 @@ def rank(
     values = [c * float(np.median(prices[b])) for b, c in zip(sizes, centers, strict=True)]
     n = min((steps[b].n for b in sizes if b in steps), default=1)
     known = n > 1
-    winner = int(np.argmin(values))
+    able = [i for i, b in enumerate(sizes) if eligible is None or b in eligible]
+    winner = min(able or range(len(sizes)), key=lambda i: values[i])
     ranked = []
-    for index in np.argsort(values, kind="stable"):
+    for index in (winner, *(i for i in np.argsort(values, kind="stable") if i != winner)):
         ratio = total[:, index] - total[:, winner]
         ranked.append(
             Ranked(

@@ -1,4 +1,4 @@
-"""Dataclasses ↔ what SQLite keeps. Doubles are kept as they are, so that curves come back bit for bit."""
+"""Dataclasses ↔ what SQLite keeps; doubles stay as they are, so that curves come back exactly."""
 
 from __future__ import annotations
 
@@ -56,9 +56,7 @@ def decode_curve(metric_names: str, blob: bytes) -> tuple[CurvePoint, ...]:
     points = []
     for step, epoch, seen, seconds, train_loss, loss, *values in zip(*columns, strict=True):
         metrics = dict(zip(names, values, strict=True))
-        points.append(
-            CurvePoint(int(step), epoch, int(seen), seconds, train_loss, loss, metrics)
-        )
+        points.append(CurvePoint(int(step), epoch, int(seen), seconds, train_loss, loss, metrics))
     return tuple(points)
 
 

@@ -42,7 +42,8 @@ class Store:
         self.path = self.folder / FILE_NAME
         if not create and not self.path.is_file():
             raise StoreError(
-                f"there is no store in {self.folder}; run `bsx sweep` first, or name one with --store"
+                f"there is no store in {self.folder}; run `bsx sweep` first, or name one with "
+                "--store"
             )
         with self._plainly("open"):
             if create:
@@ -51,6 +52,11 @@ class Store:
             self._db.execute("PRAGMA foreign_keys = ON")
             self._db.execute("PRAGMA synchronous = FULL")
             self._prepare()
+
+    @staticmethod
+    def exists(folder: Path | str) -> bool:
+        """Say whether there is a store in ``folder``."""
+        return (Path(folder) / FILE_NAME).is_file()
 
     def close(self) -> None:
         """Let the file go."""
@@ -73,7 +79,8 @@ class Store:
             db.execute(
                 "INSERT INTO sweeps VALUES (?, ?, ?, ?, 'running', ?, ?, ?) "
                 "ON CONFLICT (sweep_id) DO UPDATE SET touched = excluded.touched, "
-                "status = 'running', name = coalesce(excluded.name, name), config = excluded.config",
+                "status = 'running', name = coalesce(excluded.name, name), "
+                "config = excluded.config",
                 (
                     sweep_id,
                     config.name,
@@ -102,13 +109,14 @@ class Store:
                 self._insert_run(db, unit_id, record, anew)
                 _link(db, "sweep_runs", sweep_id, record.run_id)
 
-    def append_speed(
-        self, sweep_id: str, record: SpeedRecord, *, anew: bool = False
-    ) -> None:
-        """Store a speed measurement; one that is there already is left alone unless ``anew``."""
+    def append_speed(self, sweep_id: str, record: SpeedRecord, *, anew: bool = False) -> None:
+        """Store a speed measurement, as :meth:`append` does a run."""
         with self._transaction() as db:
             db.execute(
-                f"INSERT OR {'REPLACE' if anew else 'IGNORE'} INTO speeds VALUES (?, ?)",
+                "INSERT INTO speeds VALUES (?, ?) "
+                "ON CONFLICT (unit_id) DO UPDATE SET record = excluded.record "
+                f"WHERE {int(anew)} "
+                "OR json_extract(speeds.record, '$.status') IN ('failed', 'timed_out')",
                 (record.unit_id, to_json(record)),
             )
             _link(db, "sweep_speeds", sweep_id, record.unit_id)
@@ -189,9 +197,10 @@ class Store:
 
     def attempts(self) -> list[tuple[str, str | None]]:
         """Return (unit id, outcome) of every attempt in the order they were begun."""
-        return [tuple(row) for row in self._rows(
-            "SELECT unit_id, outcome FROM attempts ORDER BY attempt"
-        )]
+        return [
+            tuple(row)
+            for row in self._rows("SELECT unit_id, outcome FROM attempts ORDER BY attempt")
+        ]
 
     def speeds(self, sweep_id: str) -> list[SpeedRecord]:
         """Return the speed records of a sweep."""
@@ -304,7 +313,8 @@ class Store:
             try:
                 yield self._db
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # SQLite has done it itself where the disk is full
+                    self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")
 

@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from bsx import registry
-from bsx.tasks.base import Task
+from bsx.tasks.base import Objective, Task
 
 
-def build_task(name: str) -> Task:
-    """Return the task called ``name``."""
-    task: Task = registry.load("task", name)()
+@dataclass(frozen=True)
+class _Own:
+    """The objective of someone who asked for nothing."""
+
+    loss: str | None = None
+    label_smoothing: float = 0.0
+    metric: str | None = None
+
+
+OWN = _Own()
+
+
+def build_task(name: str, objective: Objective = OWN, output_size: int | None = None) -> Task:
+    """Return the task called ``name``.
+
+    ``output_size``, where it is known, decides which metrics make sense: no top-5 of three classes.
+
+    Raises:
+        ConfigError: for a loss or metric that the task does not have, with those that it has.
+    """
+    task: Task = registry.load("task", name)(objective, output_size)
     return task

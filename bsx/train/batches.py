@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from bsx.arithmetic import steps_per_epoch
+from bsx.errors import ConfigError
+from bsx.schema import Sampling
+
+SHUFFLED = Sampling()
 
 
 class SampleOrder:
@@ -15,6 +20,17 @@ class SampleOrder:
 
     The permutation of an epoch depends on the seed and the epoch alone, never on the batch size,
     so that runs of one seed see the samples in one order whatever the size of their batches.
+
+    Of ``sampling`` two fields are meant here. ``order``: *shuffled*; *sequential*, as the data
+    lie, in every epoch; *by-class*, one class after another, each shuffled. ``class_skew`` s fills
+    a share s of each batch from one class and the rest from all: what a batch holds then follows
+    its size, but which sample stands before which in its class does not.
+
+    Args:
+        labels: the class of each sample, where ``sampling`` asks for classes.
+
+    Raises:
+        ConfigError: for an order that needs classes, where there are none.
     """
 
     def __init__(
@@ -24,6 +40,9 @@ class SampleOrder:
         tail: str,
         seeds: Sequence[int],
         device: torch.device | str = "cpu",
+        *,
+        sampling: Sampling = SHUFFLED,
+        labels: Tensor | None = None,
     ) -> None:
         self.samples = samples
         self.batch_size = batch_size
@@ -31,6 +50,9 @@ class SampleOrder:
         self.seeds = tuple(seeds)
         self.device = device
         self.steps_per_epoch = steps_per_epoch(samples, batch_size, tail)
+        check_order(sampling, labels)
+        self._sampling = sampling
+        self._labels = labels.cpu() if labels is not None else torch.zeros(0)
         self._epoch = -1
         self._rows = torch.empty(0)
 
@@ -51,10 +73,73 @@ class SampleOrder:
         return epochs * an_epoch + rest * self.batch_size
 
     def _permutations(self, epoch: int) -> Tensor:
-        orders = [
-            torch.randperm(
-                self.samples, generator=torch.Generator().manual_seed((seed << 32) + epoch)
-            )
-            for seed in self.seeds
-        ]
-        return torch.stack(orders).to(self.device)
+        return torch.stack([self._order(seed, epoch) for seed in self.seeds]).to(self.device)
+
+    def _order(self, seed: int, epoch: int) -> Tensor:
+        if self._sampling.order == "sequential":
+            return torch.arange(self.samples)
+        generator = torch.Generator().manual_seed(_seed_of(seed, epoch))
+        shuffled = torch.randperm(self.samples, generator=generator)
+        if self._sampling.order == "by-class":
+            return shuffled[torch.argsort(self._labels[shuffled], stable=True)]
+        if self._sampling.class_skew:
+            share = self._sampling.class_skew
+            return _skewed(shuffled, self._labels, self.batch_size, share, generator)
+        return shuffled
+
+
+def check_order(sampling: Sampling, labels: Tensor | None) -> None:
+    """Refuse an order that the data have no classes for, or that contradicts itself.
+
+    Raises:
+        ConfigError: with the option and the remedy.
+    """
+    has_classes = labels is not None and labels.dim() == 1 and not labels.is_floating_point()
+    if sampling.order == "by-class" and not has_classes:
+        raise ConfigError("--order by-class: these data have no classes; take shuffled")
+    if sampling.class_skew and not has_classes:
+        raise ConfigError(
+            f"--class-skew {sampling.class_skew:g}: these data have no classes; leave it at 0"
+        )
+    if sampling.class_skew and sampling.order != "shuffled":
+        raise ConfigError(
+            f"--class-skew {sampling.class_skew:g}: it is for --order shuffled, "
+            f"not {sampling.order}"
+        )
+
+
+def _skewed(
+    shuffled: Tensor, labels: Tensor, batch_size: int, share: float, generator: torch.Generator
+) -> Tensor:
+    """Reorder an epoch so that each batch takes ``share`` of its samples from one class.
+
+    A share of each class is set aside and cut into pieces, each of which goes into one batch; the
+    batch is filled up with the others as they come. What is left, too little of any class to make
+    a piece, comes last.
+    """
+    piece = int(share * batch_size + 0.5)
+    if piece == 0:
+        return shuffled
+    pieces = []
+    for label in sorted(set(labels.tolist())):
+        of_class = shuffled[labels[shuffled] == label]
+        aside = int(share * len(of_class) + 0.5)
+        pieces.append(of_class[: aside // piece * piece].view(-1, piece))
+    cut = torch.cat(pieces)
+    cut = cut[torch.randperm(len(cut), generator=generator)]
+    count = len(cut)
+    if batch_size > piece:
+        count = min(count, (len(shuffled) - cut.numel()) // (batch_size - piece))
+    cut = cut[:count]
+    is_cut = torch.zeros(len(shuffled), dtype=torch.bool)
+    is_cut[cut.flatten()] = True
+    others = shuffled[~is_cut[shuffled]]
+    filling = count * (batch_size - piece)
+    batches = torch.cat([cut, others[:filling].view(count, batch_size - piece)], dim=1)
+    return torch.cat([batches.flatten(), others[filling:]])
+
+
+def _seed_of(seed: int, epoch: int) -> int:
+    """Mix seed and epoch into 32 bits: torch's generator on the CPU ignores all above them."""
+    mixed = hashlib.blake2b(f"{seed} {epoch}".encode(), digest_size=4)
+    return int.from_bytes(mixed.digest(), "big")

@@ -10,7 +10,8 @@ from torch import Tensor
 from bsx.data import Samples
 from bsx.tasks import Task
 
-EVALUATION_BATCH = 2048  # of its own: it never follows the batch size of training
+# Predictions at once; of its own: it never follows the batch size of training.
+EVALUATION_BATCH = 2048
 
 
 def evaluation_steps(total: int, spacing: float) -> tuple[int, ...]:
@@ -33,7 +34,14 @@ def evaluate(
 ) -> dict[str, Tensor]:
     """Return ``loss`` and every metric of the task over all ``samples``.
 
-    ``forward`` maps (batch, *input_shape) to (…, batch, outputs); each value has the shape (…).
+    ``forward`` maps (batch, *input_shape) to (…, batch, *outputs); each value has the shape (…).
+    Of each chunk only what the metrics need is kept: the outputs of a language model are many
+    times its data.
     """
-    outputs = [forward(part) for part in samples.inputs.split(EVALUATION_BATCH)]
-    return task.evaluate(torch.cat(outputs, dim=-2), samples.targets)
+    inputs, targets = samples.inputs, samples.targets
+    size = max(1, EVALUATION_BATCH // task.predictions(tuple(targets.shape[1:])))
+    seen = [
+        task.observe(forward(inputs[start : start + size]), targets[start : start + size])
+        for start in range(0, len(targets), size)
+    ]
+    return task.summarize(seen, targets)

@@ -14,11 +14,12 @@ import torch
 from torch import Tensor
 
 from bsx.models import Stacked
-from bsx.optim import build_optimizer, is_elementwise
-from bsx.schema import CurvePoint, Group, Recipe, Report, RunRecord
+from bsx.schema import CurvePoint, Group, Report, RunRecord
 from bsx.train.batches import SampleOrder
 from bsx.train.evaluate import evaluate
+from bsx.train.gradients import is_plain, treat
 from bsx.train.session import Clock, Session, curve_point, run_record
+from bsx.train.updaters import build_updater
 
 
 def train(group: Group, report: Report) -> Iterator[tuple[RunRecord, ...]]:
@@ -60,7 +61,11 @@ class Lanes:
         self._stopped_at: dict[int, int] = {}
         seeds = sorted({seed for _, seed in group.members})
         self._order = SampleOrder(
-            len(session.train), session.recipe.batch_size, session.recipe.tail, seeds, session.device
+            len(session.train),
+            session.recipe.batch_size,
+            session.recipe.tail,
+            seeds,
+            session.device,
         )
         models = {seed: session.model(seed) for seed in seeds}
         self._seed_rows = torch.tensor(
@@ -68,24 +73,47 @@ class Lanes:
         )
         self._model = Stacked([models[seed] for _, seed in group.members], session.input_shape)
         self._model.train()
-        self._updater = Updater(
-            session.recipe, list(self._model.parameters()), [rate for rate, _ in group.members]
+        self._updater = build_updater(
+            session.recipe.optimizer, self._model, [rate for rate, _ in group.members]
         )
         self._restart_tally()
 
     def step(self, step: int) -> None:
         """Take one optimizer step in every lane; nothing waits for the device."""
-        train, task = self.session.train, self.session.task
+        train = self.session.train
         rows = self._order.rows(step).index_select(0, self._seed_rows)  # (lanes, batch)
         flat = rows.reshape(-1)
         inputs = train.inputs.index_select(0, flat).view(*rows.shape, *self.session.input_shape)
-        targets = train.targets.index_select(0, flat).view(rows.shape)
-        losses = task.lane_losses(self._model(inputs), targets)  # (lanes,)
-        self._updater.step(torch.autograd.grad(losses.sum(), self._updater.parameters))
+        targets = train.targets.index_select(0, flat).view(*rows.shape, *train.targets.shape[1:])
+        losses, gradients = self._gradients(inputs, targets)
+        self._updater.scale_rates(self.session.factor(step))
+        self._updater.step(gradients)
         with torch.no_grad():
             self._loss_sum += losses
             self._finite &= torch.isfinite(losses)
             self._finite_steps += self._finite
+
+    def _gradients(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return the mean loss of each lane, shape (lanes,), and its treated gradients."""
+        task, training = self.session.task, self.session.recipe.training
+        parameters = list(self._model.parameters())
+        batch = inputs.shape[1]
+        size = training.micro_batch_size or batch
+        total: Tensor | None = None
+        summed: list[Tensor] = []
+        for start in range(0, batch, size):
+            part = inputs[:, start : start + size]
+            with self.session.precision():
+                losses = task.lane_losses(self._model(part), targets[:, start : start + size])
+            if part.shape[1] < batch:
+                losses = losses * (part.shape[1] / batch)
+            gradients = torch.autograd.grad(losses.sum(), parameters)
+            summed = list(map(torch.add, summed, gradients)) if summed else list(gradients)
+            total = losses.detach() if total is None else total + losses.detach()
+        assert total is not None
+        if not is_plain(training):
+            summed = treat(parameters, summed, training, lanes=True)
+        return total, summed
 
     def evaluate(self, step: int, steps: int, seconds: float) -> None:
         """Append a point to each lane's curve, and drop the lanes that diverged on the way."""
@@ -135,86 +163,10 @@ class Lanes:
         lanes = torch.tensor(kept, device=self.session.device)
         self._seed_rows = self._seed_rows[lanes]
         self._model.keep(lanes)
-        self._updater = self._updater.keeping(list(self._model.parameters()), kept)
+        self._updater = self._updater.keeping(self._model, kept)
 
     def _restart_tally(self) -> None:
         count, device = len(self.alive), self.session.device
         self._loss_sum = torch.zeros(count, device=device, dtype=self.session.dtype)
         self._finite = torch.ones(count, device=device, dtype=torch.bool)
         self._finite_steps = torch.zeros(count, device=device, dtype=torch.int64)
-
-
-class Updater:
-    """torch's own optimizer over slices of the stacked parameters.
-
-    Lanes of one learning rate lie side by side, so that their slice is one parameter to an
-    optimizer that works elementwise; any other optimizer gets an instance for each lane.
-    """
-
-    def __init__(self, recipe: Recipe, parameters: list[Tensor], rates: list[float]) -> None:
-        self.parameters = parameters
-        self._recipe = recipe
-        self._rates = rates
-        self._together = is_elementwise(recipe.optimizer.name)
-        self._slices = _runs_of_equal(rates) if self._together else _singles(rates)
-        self._views = [
-            [p.detach()[part] if self._together else p.detach()[part.start] for p in parameters]
-            for part in self._slices
-        ]
-        groups = [
-            {"params": views, "lr": rates[part.start]}
-            for part, views in zip(self._slices, self._views, strict=True)
-        ]
-        instances = [groups] if self._together else [[group] for group in groups]
-        self._optimizers = [
-            build_optimizer(
-                recipe.optimizer.name,
-                recipe.optimizer.args,
-                instance,
-                lr=float(instance[0]["lr"]),  # type: ignore[arg-type]
-                for_lanes=True,
-            )
-            for instance in instances
-        ]
-
-    def step(self, gradients: tuple[Tensor, ...]) -> None:
-        """Update every lane from the gradients of the stacked parameters."""
-        # torch's fused kernels read memory in order, whatever the strides say.
-        gradients = tuple(gradient.contiguous() for gradient in gradients)
-        for part, views in zip(self._slices, self._views, strict=True):
-            for view, gradient in zip(views, gradients, strict=True):
-                view.grad = gradient[part] if self._together else gradient[part.start]
-        for optimizer in self._optimizers:
-            optimizer.step()
-
-    def keeping(self, parameters: list[Tensor], kept: list[int]) -> Updater:
-        """Return an updater over the shorter ``parameters`` with the history of the kept lanes."""
-        after = Updater(self._recipe, parameters, [self._rates[lane] for lane in kept])
-        before_of = {lane: number for number, part in enumerate(self._slices)
-                     for lane in range(part.start, part.stop)}
-        for number, part in enumerate(after._slices):
-            lanes = kept[part]
-            source = before_of[lanes[0]]
-            rows = [lane - self._slices[source].start for lane in lanes]
-            for view, new in zip(self._views[source], after._views[number], strict=True):
-                state = self._optimizer_of(source).state.get(view, {})
-                after._optimizer_of(number).state[new] = {
-                    key: value[rows].clone()
-                    if self._together and isinstance(value, Tensor) and value.shape == view.shape
-                    else value
-                    for key, value in state.items()
-                }
-        return after
-
-    def _optimizer_of(self, number: int) -> torch.optim.Optimizer:
-        return self._optimizers[0 if self._together else number]
-
-
-def _runs_of_equal(rates: list[float]) -> list[slice]:
-    """Cut the lanes into stretches of one rate."""
-    starts = [lane for lane in range(len(rates)) if lane == 0 or rates[lane] != rates[lane - 1]]
-    return [slice(a, b) for a, b in zip(starts, [*starts[1:], len(rates)], strict=True)]
-
-
-def _singles(rates: list[float]) -> list[slice]:
-    return [slice(lane, lane + 1) for lane in range(len(rates))]

@@ -6,11 +6,13 @@ import math
 from collections.abc import Iterator
 
 import torch
+from torch import Tensor, nn
 
 from bsx.optim import build_optimizer
-from bsx.schema import CurvePoint, Group, Report, Run, RunRecord
+from bsx.schema import CurvePoint, Group, Report, Run, RunRecord, Training
 from bsx.train.batches import SampleOrder
 from bsx.train.evaluate import evaluate
+from bsx.train.gradients import is_plain, treat
 from bsx.train.session import Clock, Session, curve_point, run_record
 
 
@@ -49,11 +51,11 @@ def train_run(session: Session, run: Run, report: Report) -> RunRecord:
         clock.start()
         for step in range(done, next_evaluation):
             rows = order.rows(step)[0]
+            scale_rate(optimizer, run.learning_rate, session.factor(step))
             optimizer.zero_grad()
-            loss = task.loss(model(train.inputs[rows]), train.targets[rows])
-            loss.backward()
+            losses.append(backward(session, model, train.inputs[rows], train.targets[rows]))
+            treat_gradients(model, recipe.training)
             optimizer.step()
-            losses.append(loss.detach())
         seconds = clock.stop()
         values = [float(v) for v in torch.stack(losses).cpu()]
         finite = next((i for i, v in enumerate(values) if not math.isfinite(v)), len(values))
@@ -81,3 +83,43 @@ def train_run(session: Session, run: Run, report: Report) -> RunRecord:
         for part, samples in session.final_parts.items()
     }
     return run_record(session, run, curve, final, done, clock.stop())
+
+
+def backward(session: Session, model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+    """Add the gradient of one batch's mean loss, in as many passes as asked for; return the loss.
+
+    Micro-batches count by their share of the samples, so that a smaller last one weighs less.
+    """
+    size = session.recipe.training.micro_batch_size
+    if size is None or size >= len(inputs):
+        with session.precision():
+            loss = session.task.loss(model(inputs), targets)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
+    total = torch.zeros((), device=inputs.device, dtype=session.dtype)
+    for start in range(0, len(inputs), size):
+        part = slice(start, start + size)
+        with session.precision():
+            loss = session.task.loss(model(inputs[part]), targets[part])
+        share = loss * (len(inputs[part]) / len(inputs))
+        share.backward()  # type: ignore[no-untyped-call]
+        total += share.detach()
+    return total
+
+
+def scale_rate(optimizer: torch.optim.Optimizer, rate: float, factor: float) -> None:
+    """Set the rate that the schedule gives for this step."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * factor
+
+
+def treat_gradients(model: nn.Module, training: Training) -> None:
+    """Add penalties and bound the norm, where that was asked for."""
+    if is_plain(training):
+        return
+    parameters = [p for p in model.parameters() if p.grad is not None]
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    for parameter, gradient in zip(
+        parameters, treat(parameters, gradients, training, lanes=False), strict=True
+    ):
+        parameter.grad = gradient

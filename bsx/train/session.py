@@ -1,7 +1,8 @@
-"""What every trainer needs for a group: its data on the device, its task, its clock, its records."""
+"""What every trainer needs: the data on the device, the task, a clock, records."""
 
 from __future__ import annotations
 
+import contextlib
 import math
 import platform
 import time
@@ -13,6 +14,7 @@ from torch import nn
 from bsx import __version__
 from bsx.data import Samples, open_dataset
 from bsx.models import build_model
+from bsx.optim import schedule_factor
 from bsx.schema import CurvePoint, Group, Recipe, Run, RunRecord, RunStatus, SpeedUnit
 from bsx.tasks import Task, build_task
 from bsx.train.evaluate import evaluation_steps
@@ -42,7 +44,7 @@ class Session:
         self.train = self._ready(splits.train)
         self.validation = self._ready(splits.validation)
         self.test = self._ready(splits.test)
-        self.task: Task = build_task(recipe.task)
+        self.task: Task = build_task(recipe.task, recipe.objective, splits.output_size)
         self.quality = self.task.metrics[0]
         self.evaluate_at = evaluation_steps(recipe.steps, recipe.evaluation_spacing)
 
@@ -71,6 +73,17 @@ class Session:
         )
         return model.to(device=self.device, dtype=self.dtype)
 
+    def factor(self, step: int) -> float:
+        """Return the schedule's factor on the learning rate at ``step`` (from 0)."""
+        training = self.recipe.training
+        return schedule_factor(training.schedule, training.warmup, step, self.recipe.steps)
+
+    def precision(self) -> contextlib.AbstractContextManager[object]:
+        """Return the context of a forward pass: autocast where it was asked for."""
+        if self.recipe.training.precision == "float32":
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+
     def better(self, value: float, best: float | None) -> float:
         """Return the better of two values of the metric that quality is judged by."""
         if best is None:
@@ -78,7 +91,10 @@ class Session:
         return max(value, best) if self.quality[1] else min(value, best)
 
     def _ready(self, samples: Samples) -> Samples:
-        return Samples(samples.inputs.to(self.dtype), samples.targets).to(self.device)
+        inputs = samples.inputs
+        if inputs.dtype is not torch.int64:  # tokens stay what they are
+            inputs = inputs.to(self.dtype)
+        return Samples(inputs, samples.targets).to(self.device)
 
 
 class Clock:

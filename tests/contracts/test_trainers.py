@@ -30,7 +30,8 @@ OPTIMIZERS = {
     "momentum and decay": Ingredient("sgd", {"momentum": 0.9, "weight_decay": 1e-3}),
     "adam": Ingredient("adam", {"weight_decay": 1e-3}),
     "rmsprop": Ingredient("rmsprop"),
-    "adagrad": Ingredient("adagrad"),
+    # Under BatchNorm the gradient of a bias is rounding alone, which a tiny eps would blow up.
+    "adagrad": Ingredient("adagrad", {"eps": 1e-6}),
     "user's class": Ingredient("tests.user_code:NormalizedDescent"),
     "user's factory": Ingredient("tests.user_code:decaying_weights_only"),
 }
@@ -68,7 +69,7 @@ def test_a_group_gives_a_complete_record_for_every_member(trainer: str) -> None:
         assert record.curve[-1].samples_seen == 40 * 16  # 96 samples: no tail
         assert record.curve[-1].epoch == pytest.approx(40 * 16 / 96)
         assert set(record.final) == {"train", "validation", "test"}
-        assert all(set(part) == {"loss", "accuracy"} for part in record.final.values())
+        assert all(set(part) >= {"loss", "accuracy"} for part in record.final.values())
         assert record.final["validation"]["loss"] == pytest.approx(record.curve[-1].validation_loss)
         assert record.stopped_at == 40
         assert record.train_seconds > 0
@@ -187,9 +188,8 @@ def test_in_float32_the_gradients_of_one_step_agree(model: str) -> None:
         loss = task.loss(single(inputs[lane]), targets[lane])
         torch.testing.assert_close(losses[lane], loss, rtol=1e-5, atol=1e-6)
         alone = torch.autograd.grad(loss, list(single.parameters()))
-        for a, b in zip(together, alone, strict=True):
-            gradient = a[lane].T if a[lane].shape != b.shape or b.dim() == 2 else a[lane]
-            torch.testing.assert_close(gradient, b, rtol=1e-5, atol=1e-6)
+        for a, b in zip(stacked.of_lane(together, lane), alone, strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
 
 
 BROKEN = 1e200
@@ -248,10 +248,10 @@ def test_the_distribution_of_steps_to_target_is_the_same() -> None:
         steps=150,
         evaluation_spacing=1.05,
     )
-    members = [(0.02, seed) for seed in range(20)]
+    members = [(0.05, seed) for seed in range(20)]
     found: dict[str, list[int]] = {}
     for trainer in TRAINERS:
-        found[trainer] = [steps_to(r, 0.35) for r in trained(group(of, members, trainer))]
+        found[trainer] = [steps_to(r, 0.5) for r in trained(group(of, members, trainer))]
         assert max(found[trainer]) < 10**6
         assert len(set(found[trainer])) > 3
     with warnings.catch_warnings():

@@ -203,6 +203,11 @@ def analysis() -> Analysis:
             learning_rate=0.125,
             objective="time",
             indifferent=(32, 128),
+            relative_cost={
+                32: Estimate(1.28, 0.97, 1.69, n=5),
+                64: Estimate(1.0, 1.0, 1.0, n=5),
+                128: Estimate(0.98, 0.8, 1.2, n=5),
+            },
             reason=Caution(
                 "fastest_admitted",
                 {

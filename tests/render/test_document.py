@@ -125,6 +125,7 @@ CONTRACT = _object(
             learning_rate=NUMBER,
             objective=TEXT,
             indifferent=_list(COUNT),
+            relative_cost={"type": "object", "additionalProperties": ESTIMATE},
             reason=TEXT,
         )
     ),

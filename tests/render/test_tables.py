@@ -97,8 +97,8 @@ def test_the_recommended_row_is_marked_without_colour() -> None:
 
 def test_other_sizes_are_compared_with_the_recommended_one() -> None:
     text = drawn(sample.analysis())
-    assert "half, 32  × 1.28" in text
-    assert "double, 128  × 0.98" in text
+    assert "half, 32  × 1.28  0.97–1.69" in text
+    assert "double, 128  × 0.98  0.80–1.20" in text
 
 
 def test_a_size_without_neighbours_is_compared_with_none() -> None:

@@ -1,0 +1,180 @@
+"""The user's program as a trainer: each run of a group is one run of the program."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from bsx.command import template
+from bsx.command.curve import Reading, is_divergence, read_curve, steps_per_epoch
+from bsx.command.program import Ended, run_program
+from bsx.command.reports import Report, Source, source
+from bsx.errors import ConfigError
+from bsx.schema import Group, Metric, Program, Run, RunRecord, RunStatus
+from bsx.schema import Report as Progress
+
+MOST_FAILURES = 3  # of a batch size whose every run has failed, before the rest is given up
+
+_LOSS = Metric("loss", higher_is_better=False)
+_NO_MEMORY = re.compile(
+    r"out of memory|OutOfMemory|MemoryError|cannot allocate memory|can't allocate memory",
+    re.IGNORECASE,
+)
+_LAST_LINES = 3
+_LONGEST_LINE = 300
+
+
+def train(group: Group, report: Progress) -> Iterator[tuple[RunRecord, ...]]:
+    """Run the program for every run of the group and yield each record as it is complete.
+
+    Where it runs out of memory once, or fails at the first few runs, the other runs of the group
+    are recorded as what became of those, untried.
+    """
+    best: float | None = None
+    failures = 0
+    for number, run in enumerate(group.runs):
+        one = _OneRun(group, run)
+
+        def tell(fraction: float, value: float | None, number: int = number) -> None:
+            nonlocal best
+            best = _better(group.judged_by or _LOSS, value, best)
+            report((number + fraction) / len(group.members), best)
+
+        record = one.train(tell)
+        yield (record,)
+        if record.status in (RunStatus.FAILED, RunStatus.TIMED_OUT):
+            failures += 1
+        hopeless = failures == number + 1 == MOST_FAILURES
+        if hopeless or record.status is RunStatus.OUT_OF_MEMORY:
+            yield tuple(_untried(rest, record) for rest in group.runs[number + 1 :])
+            return
+
+
+def _untried(run: Run, after: RunRecord) -> RunRecord:
+    return RunRecord(run, after.status, error=f"not tried after others failed: {after.error}")
+
+
+def _better(metric: Metric, value: float | None, best: float | None) -> float | None:
+    if value is None or best is None:
+        return best if value is None else value
+    return max(value, best) if metric.higher_is_better else min(value, best)
+
+
+@dataclass
+class _OneRun:
+    """One run of the program on its way."""
+
+    group: Group
+    run: Run
+
+    def __post_init__(self) -> None:
+        program = self.run.recipe.program
+        if program is None:
+            raise ConfigError("this run has no --command")
+        self._program: Program = program
+        self._judged = self.group.judged_by or _LOSS
+        self._per_epoch = steps_per_epoch(self.run.recipe, program.train_samples)
+        self._command = template.filled(program.text, self.run, self._per_epoch)
+        self._source: Source = source(program.reports)
+        self._understood = 0
+        self._diverged = False
+
+    def train(self, report: Progress) -> RunRecord:
+        """Run the program to its end and say what came of it."""
+
+        def tick(seconds: float) -> bool:
+            self._source.look(seconds)
+            self._look_for_divergence()
+            report(self._fraction(), None)
+            return not self._diverged
+
+        ended = run_program(
+            self._command,
+            self._environment(),
+            self.group.timeout_seconds,
+            self._source.output,
+            tick,
+        )
+        self._source.finish()
+        self._look_for_divergence()
+        record = self._record(ended)
+        report(1.0, record.final.get("validation", {}).get(self._judged.name))
+        return record
+
+    def _look_for_divergence(self) -> None:
+        new = self._source.found()[self._understood :]
+        self._understood += len(new)
+        self._diverged |= any(is_divergence(one, self._judged.name) for one in new)
+
+    def _fraction(self) -> float:
+        """How far the run is, where its length is known: 0 where it is not."""
+        if not template.LENGTH & set(self._program.placeholders):
+            return 0.0
+        reports = self._source.found()
+        reading = read_curve(reports[-1:], self.run.recipe, self._program.train_samples, _LOSS)
+        last = reading.points[-1].step if reading.points else 0
+        return min(1.0, last / self.run.recipe.steps)
+
+    def _environment(self) -> dict[str, str]:
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}  # reports come when they are made
+        if self.group.threads != os.cpu_count():
+            environment |= dict.fromkeys(
+                ("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(self.group.threads)
+            )
+        return environment
+
+    def _record(self, ended: Ended) -> RunRecord:
+        reading = self._reading()
+        status, error = self._status(ended, reading)
+        return RunRecord(
+            run=self.run,
+            status=status,
+            curve=reading.points,
+            final=reading.final if status is RunStatus.COMPLETED else {},
+            stopped_at=reading.points[-1].step if reading.points else 0,
+            train_seconds=ended.seconds,
+            environment={"trainer": "command", "command": template.shown(self._command)},
+            error=error,
+        )
+
+    def _reading(self) -> Reading:
+        """The curve: up to where it diverged, if it did."""
+        reports: Sequence[Report] = self._source.found()
+        finite = len(reports)
+        if self._diverged:
+            judged = self._judged.name
+            finite = next(i for i, one in enumerate(reports) if is_divergence(one, judged))
+        recipe, samples = self.run.recipe, self._program.train_samples
+        return read_curve(reports[:finite], recipe, samples, self._judged)
+
+    def _status(self, ended: Ended, reading: Reading) -> tuple[RunStatus, str | None]:
+        if self._diverged:
+            return RunStatus.DIVERGED, None
+        if ended.timed_out:
+            limit = self.group.timeout_seconds or 0.0
+            return RunStatus.TIMED_OUT, f"the program took longer than --timeout {limit:g} s"
+        if ended.code:
+            said = _last_lines(ended.last_words)
+            status = RunStatus.FAILED
+            if _NO_MEMORY.search(ended.last_words):
+                status = RunStatus.OUT_OF_MEMORY
+            return status, f"the program {_how_it_ended(ended.code)}" + (f": {said}" if said else "")
+        if reading.trouble:
+            said = _last_lines(ended.last_words)
+            also = f" (on stderr: {said})" if said else ""
+            return RunStatus.FAILED, f"the program ended well, but {reading.trouble}{also}"
+        return RunStatus.COMPLETED, None
+
+
+def _how_it_ended(code: int) -> str:
+    if code <= 128:
+        return f"ended with exit code {code}"
+    by_memory = " (the system does that when memory runs out)" if code == 137 else ""
+    return f"was ended by signal {code - 128}{by_memory}"
+
+
+def _last_lines(text: str) -> str:
+    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    return " | ".join(line[-_LONGEST_LINE:] for line in lines[-_LAST_LINES:])

@@ -1,0 +1,116 @@
+"""The MNIST family's format: one file of images and one of labels a part, packed or not.
+
+References: http://yann.lecun.com/exdb/mnist: two zero bytes, the type, the number of dimensions,
+the sizes as big-endian 32-bit numbers, the values.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from bsx.data.dataset import Dataset
+from bsx.data.source import Folder, the_folder, unpacked
+from bsx.errors import DataError
+
+_TYPES: dict[int, np.dtype[Any]] = {
+    0x08: np.dtype("u1"),
+    0x09: np.dtype("i1"),
+    0x0B: np.dtype(">i2"),
+    0x0C: np.dtype(">i4"),
+    0x0D: np.dtype(">f4"),
+    0x0E: np.dtype(">f8"),
+}
+_FILE = re.compile(
+    r"(?:(?P<prefix>.*?)[-_.])?(?P<part>train|t10k|test|validation|val)[-_.]"
+    r"(?P<what>images|labels)[-_.]idx[13][-_.]ubyte(?:\.gz)?",
+    re.IGNORECASE,
+)
+_PARTS = {"train": "train", "t10k": "test", "test": "test", "validation": "validation",
+          "val": "validation"}  # fmt: skip
+
+
+def idx(source: Folder) -> Dataset:
+    """idx:DIR, the MNIST family: images and labels of the training and the test part."""
+    folder = the_folder(source, "idx")
+    files = _files(folder)
+    images, labels, parts, start = [], [], {}, 0
+    for part in sorted({part for part, _ in files}, key=("train", "validation", "test").index):
+        for what in ("images", "labels"):
+            if (part, what) not in files:
+                raise DataError(f"{folder}: the {part} part has no file of {what}")
+        pixels = read_idx(files[part, "images"])
+        marks = read_idx(files[part, "labels"])
+        if pixels.ndim not in (3, 4):
+            raise DataError(
+                f"{files[part, 'images']}: images of shape {pixels.shape}; (images, height, "
+                "width) is expected"
+            )
+        if marks.ndim != 1 or len(marks) != len(pixels):
+            raise DataError(
+                f"{files[part, 'labels']}: labels of shape {marks.shape} for {len(pixels)} images"
+            )
+        images.append(pixels[:, None] if pixels.ndim == 3 else pixels)
+        labels.append(marks.astype(np.int64))
+        parts[part] = torch.arange(start, start + len(marks))
+        start += len(marks)
+    if "train" not in parts:
+        raise DataError(f"{folder}: there is no training part (train-images-idx3-ubyte)")
+    if len({one.shape[1:] for one in images}) > 1:
+        shapes = ", ".join(str(one.shape[1:]) for one in images)
+        raise DataError(f"{folder}: the parts have images of different shapes: {shapes}")
+    together = np.concatenate(images)
+    inputs = together if together.dtype == np.uint8 else together.astype(np.float32)
+    return Dataset(torch.from_numpy(inputs), torch.from_numpy(np.concatenate(labels)), parts=parts)
+
+
+def read_idx(path: Path) -> np.ndarray:
+    """Return the array of an idx file.
+
+    Raises:
+        DataError: for a wrong magic number, or a size that the header does not say.
+    """
+    content = unpacked(path)
+    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in _TYPES:
+        raise DataError(
+            f"{path}: it begins with {content[:4].hex(' ') or 'nothing'}, which is no idx file "
+            "(00 00, type, dimensions)"
+        )
+    dtype, dimensions = _TYPES[content[2]], content[3]
+    header = 4 + 4 * dimensions
+    if not 1 <= dimensions <= 4 or len(content) < header:
+        raise DataError(f"{path}: its header says {dimensions} dimensions and ends too early")
+    shape = tuple(int(n) for n in np.frombuffer(content, ">u4", dimensions, 4))
+    expected = header + math.prod(shape) * dtype.itemsize
+    if len(content) != expected:
+        raise DataError(
+            f"{path}: its header says {' × '.join(map(str, shape))}, which makes {expected:,} "
+            f"bytes, but it has {len(content):,}; download it again"
+        )
+    array = np.frombuffer(content, dtype, offset=header).reshape(shape)
+    return array.astype(dtype.newbyteorder("="))
+
+
+def _files(folder: Path) -> dict[tuple[str, str], Path]:
+    """Return (part, images or labels) → file; packed and unpacked files of one name are one."""
+    found: dict[tuple[str, str], Path] = {}
+    prefixes = set()
+    for path in sorted(folder.iterdir()):
+        match = _FILE.fullmatch(path.name)
+        if match and path.is_file():
+            prefixes.add(match["prefix"] or "")
+            found.setdefault((_PARTS[match["part"].lower()], match["what"].lower()), path)
+    if not found:
+        raise DataError(
+            f"{folder}: there are no files train-images-idx3-ubyte and train-labels-idx1-ubyte "
+            "(packed as .gz or not)"
+        )
+    if len(prefixes) > 1:
+        names = ", ".join(sorted(prefixes))
+        raise DataError(f"{folder}: there are several data sets ({names}); give each a folder")
+    return found

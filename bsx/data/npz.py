@@ -1,0 +1,105 @@
+"""NumPy's archives of named arrays."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy
+
+from bsx.data.coerce import from_mapping
+from bsx.data.dataset import Dataset
+from bsx.data.source import File, the_file
+from bsx.errors import ConfigError, DataError
+
+MOST_BYTES = 2**34
+_KEYS = ("x", "y", *(f"{axis}_{part}" for part in ("train", "validation", "val", "valid", "test")
+                     for axis in "xy"))  # fmt: skip
+_SYNONYMS = {"x": ("inputs", "data", "features", "images"), "y": ("targets", "target", "labels")}
+
+
+def npz(source: File, task: str = "auto", x: str | None = None, y: str | None = None) -> Dataset:
+    """npz:FILE, arrays x and y, or x_train, y_train, x_test …: x=NAME y=NAME task=auto.
+
+    ``x`` and ``y`` name the arrays where they are called otherwise. ``task``: classification,
+    multi-label or regression; ``auto`` judges by the targets. Images without a channel axis,
+    (samples, height, width), are given one where they are of type uint8.
+    """
+    path = the_file(source, "npz")
+    stored = _arrays(path)
+    values: dict[str, Any] = {"task": task}
+    if x is not None or y is not None:
+        for key, wanted in (("x", x), ("y", y)):
+            values[key] = stored[_named(wanted or key, stored, path)]
+    else:
+        values.update(_known(stored))
+    for key, array in values.items():
+        if key.startswith("x") and array.ndim == 3 and array.dtype == np.uint8:
+            values[key] = array[:, None]
+    return from_mapping(values, f"npz:{source}")
+
+
+def _known(stored: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the arrays whose names say what they are."""
+    lower = {name.lower(): array for name, array in stored.items()}
+    known = {name: array for name, array in lower.items() if name in _KEYS}
+    for key, others in _SYNONYMS.items():
+        for other in others:
+            if key not in known and f"{key}_train" not in known and other in lower:
+                known[key] = lower[other]
+    return known or stored
+
+
+def _named(wanted: str, stored: dict[str, np.ndarray], path: Path) -> str:
+    if wanted in stored:
+        return wanted
+    raise ConfigError(f"{path}: there is no array {wanted}; there are {', '.join(stored)}")
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    """Return name → array; headers are judged before anything is allocated."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            found = {}
+            for member in archive.infolist():
+                if member.filename.endswith(".npy"):
+                    _check_header(archive, member, path)
+                    with archive.open(member) as stream:
+                        name = member.filename.removesuffix(".npy")
+                        found[name] = npy.read_array(stream, allow_pickle=False)
+    except DataError:
+        raise
+    except Exception as error:
+        first = str(error).partition("\n")[0]
+        raise DataError(
+            f"{path}: it is no whole .npz file ({type(error).__name__}: {first}); write it again "
+            "with numpy.savez"
+        ) from None
+    if not found:
+        raise DataError(f"{path}: it holds no arrays; write it with numpy.savez")
+    return found
+
+
+def _check_header(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> None:
+    """Refuse an array of objects, and a header that says more than the file holds."""
+    with archive.open(member) as stream:
+        version = npy.read_magic(stream)
+        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, _, dtype = read(stream)
+        header = stream.tell()
+    if dtype.hasobject:
+        raise DataError(
+            f"{path}: array {member.filename} holds Python objects, which are not read (they could "
+            "run code); save numbers or fixed-width text"
+        )
+    if dtype.names is not None:
+        raise DataError(f"{path}: array {member.filename} has named fields; save plain arrays")
+    size = math.prod(shape) * dtype.itemsize
+    if size > MOST_BYTES or header + size != member.file_size:
+        raise DataError(
+            f"{path}: the header of {member.filename} says {shape} of {dtype}, {size:,} bytes, but "
+            f"the file has {member.file_size - header:,}"
+        )

@@ -1,0 +1,269 @@
+"""Tables as data: a column to predict, numbers and categories to predict it from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bsx.data.coerce import TASKS
+from bsx.data.dataset import Dataset
+from bsx.data.source import File
+from bsx.data.table import Table, read_csv, read_parquet
+from bsx.errors import ConfigError, DataError
+
+_STRATEGIES = ("refuse", "mean", "median", "most-frequent")
+_MOST_CATEGORIES = 1000  # of one column: more are names or keys, which nothing is learned from
+_MOST_CLASSES = 100  # of a target of whole numbers, for it to count as classes
+_Columns = str | int | Sequence[str | int]
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """How a table becomes samples."""
+
+    target: Any
+    task: str
+    missing: str
+    categorical: Any
+    drop: Any
+    standardize: bool
+    standardize_targets: bool
+
+    def __post_init__(self) -> None:
+        if self.task not in ("auto", *TASKS):
+            known = ", ".join(("auto", *TASKS))
+            raise ConfigError(f"--dataset-arg task={self.task}: give one of {known}")
+        if self.missing not in _STRATEGIES:
+            known = ", ".join(_STRATEGIES)
+            raise ConfigError(f"--dataset-arg missing={self.missing}: give one of {known}")
+
+
+def csv(
+    source: File,
+    target: _Columns = -1,
+    task: str = "auto",
+    header: bool | str = "auto",
+    separator: str = ",",
+    missing: str = "refuse",
+    categorical: _Columns = (),
+    drop: _Columns = (),
+    encoding: str = "utf-8",
+    test_file: str | None = None,
+    standardize: bool = True,
+    standardize_targets: bool = True,
+) -> Dataset:
+    """csv:FILE, a row a sample: target=NAME|NUMBER task= header= missing=refuse|mean|median|….
+
+    ``target`` is a column's name or number (from 0; -1, the last, by default), or several.
+    ``task`` is judged by the target: text and few whole numbers are classes. Columns of text
+    become a column for each category; ``categorical`` names columns of numbers that are to be
+    taken so, ``drop`` those to leave out. ``missing`` values (nothing, ``?``, NA …) are refused,
+    or filled with the mean, median or most frequent value of the training part; in columns of
+    categories it is always the most frequent. ``test_file`` is an official test part. Targets of
+    a regression are shifted and scaled by the training part, unless ``standardize_targets`` is
+    false: losses and metrics are in these units.
+    """
+    wanted = _Wanted(target, task, missing, categorical, drop, standardize, standardize_targets)
+    options: dict[str, Any] = {"header": header, "separator": separator, "encoding": encoding}
+    tables = [read_csv(source, "csv", **options)]
+    if test_file is not None:
+        tables.append(read_csv(str(test_file), "csv", **options))
+    return _dataset(tables, wanted)
+
+
+def parquet(
+    source: File,
+    target: _Columns = -1,
+    task: str = "auto",
+    missing: str = "refuse",
+    categorical: _Columns = (),
+    drop: _Columns = (),
+    test_file: str | None = None,
+    standardize: bool = True,
+    standardize_targets: bool = True,
+) -> Dataset:
+    """parquet:FILE, with the options of csv that are not about text; needs bsx[parquet]."""
+    wanted = _Wanted(target, task, missing, categorical, drop, standardize, standardize_targets)
+    tables = [read_parquet(source, "parquet")]
+    if test_file is not None:
+        tables.append(read_parquet(str(test_file), "parquet"))
+    return _dataset(tables, wanted)
+
+
+def _dataset(tables: Sequence[Table], wanted: _Wanted) -> Dataset:
+    first = tables[0]
+    for table in tables[1:]:
+        if len(table.titles) != len(first.titles):
+            raise DataError(
+                f"{table.name}: it has {len(table.titles)} columns, the training file "
+                f"{len(first.titles)}"
+            )
+    predicted = first.numbered(wanted.target, "target")
+    dropped = first.numbered(wanted.drop, "drop")
+    categorical = first.numbered(wanted.categorical, "categorical")
+    used = [c for c in range(len(first.titles)) if c not in predicted and c not in dropped]
+    if not used or set(predicted) & set(dropped):
+        raise ConfigError(f"{first.name}: no column remains; see --dataset-arg target and drop")
+    blocks = [_block(tables, column, column in categorical) for column in used]
+    inputs = torch.from_numpy(np.concatenate(blocks, axis=1).astype(np.float32))
+    if wanted.missing == "refuse":
+        _refuse_gaps(tables, used, blocks)
+    targets, task = _targets(tables, predicted, wanted.task)
+    ends = np.cumsum([len(table.lines) for table in tables]).tolist()
+    parts = {"train": torch.arange(ends[0]), "test": torch.arange(ends[0], ends[-1])}
+    return Dataset(
+        inputs,
+        targets,
+        task=task,
+        parts=parts if len(tables) > 1 else None,
+        standardize=wanted.standardize,
+        standardize_targets=wanted.standardize_targets and task == "regression",
+        impute=None
+        if wanted.missing == "refuse"
+        else Filler(
+            wanted.missing,
+            tuple(block.shape[1] for block in blocks),
+            tuple(f"{first.name}: column {first.titles[column]}" for column in used),
+        ),
+    )
+
+
+def _block(tables: Sequence[Table], column: int, categorical: bool) -> np.ndarray:
+    """Return a column of numbers, or one of 0 and 1 for each category; (rows, 1 or categories)."""
+    if not categorical:
+        found = [table.numbers(column) for table in tables]
+        numbers = [one for one in found if one is not None]
+        if len(numbers) == len(found):
+            return np.concatenate(numbers)[:, None]
+        if numbers:
+            raise DataError(
+                f"{tables[1].name}: column {tables[0].titles[column]} holds numbers in one of the "
+                "two files and text in the other"
+            )
+    texts = [text for table in tables for text in table.texts(column)]
+    categories = sorted({text for text in texts if text is not None})
+    if len(categories) > _MOST_CATEGORIES:
+        title = tables[0].titles[column]
+        raise DataError(
+            f"{tables[0].name}: column {title} has {len(categories):,} different texts, such as "
+            f"{categories[0]!r}; leave it out with --dataset-arg drop={title}"
+        )
+    code = {text: i for i, text in enumerate(categories)}
+    codes = np.array([-1 if text is None else code[text] for text in texts])
+    block = np.zeros((len(texts), max(len(categories), 1)), dtype=np.float32)
+    block[np.arange(len(texts)), np.maximum(codes, 0)] = 1.0
+    block[codes < 0] = np.nan
+    return block
+
+
+def _refuse_gaps(
+    tables: Sequence[Table], used: Sequence[int], blocks: Sequence[np.ndarray]
+) -> None:
+    for column, block in zip(used, blocks, strict=True):
+        gaps = np.flatnonzero(np.isnan(block[:, 0]))
+        if gaps.size:
+            raise DataError(
+                f"{_place(tables, int(gaps[0]), column)}: a value is missing ({gaps.size} in this "
+                "column); mend it, or give --dataset-arg missing=most-frequent, mean or median"
+            )
+
+
+def _place(tables: Sequence[Table], row: int, column: int) -> str:
+    for table in tables:
+        if row < len(table.lines):
+            return table.place(row, column)
+        row -= len(table.lines)
+    raise IndexError(row)
+
+
+def _targets(tables: Sequence[Table], columns: Sequence[int], task: str) -> tuple[Tensor, str]:
+    """Return the targets and the task: one column, or several of numbers."""
+    found = [[table.numbers(column) for table in tables] for column in columns]
+    texts = any(part is None for parts in found for part in parts)
+    numbers = np.zeros((0, 0))
+    if not texts:
+        numbers = np.stack([np.concatenate(parts) for parts in found], axis=1)  # type: ignore[arg-type]
+    for index, column in enumerate(columns):
+        cells = [cell for table in tables for cell in table.texts(column)] if texts else []
+        gap = [c is None for c in cells] if texts else np.isnan(numbers[:, index])
+        if np.any(gap):
+            row = int(np.flatnonzero(gap)[0])
+            raise DataError(f"{_place(tables, row, column)}: the target is missing; leave it out")
+    task = _judged(numbers, texts) if task == "auto" else task
+    if task == "classification":
+        return _classes(tables, columns, None if texts else numbers[:, 0]), task
+    if texts:
+        raise DataError(
+            f"{tables[0].name}: the target of a {task} must be numbers, but column "
+            f"{tables[0].titles[columns[0]]} is text"
+        )
+    if task == "multi-label" and not np.isin(numbers, (0, 1)).all():
+        raise DataError(f"{tables[0].name}: targets of a multi-label task must be 0 or 1")
+    if numbers.shape[1] == 1 and task == "regression":
+        numbers = numbers[:, 0]
+    return torch.from_numpy(numbers.astype(np.float32)), task
+
+
+def _classes(tables: Sequence[Table], columns: Sequence[int], numbers: np.ndarray | None) -> Tensor:
+    if len(columns) > 1:
+        raise ConfigError(f"{tables[0].name}: a classification has one target column")
+    if numbers is None:
+        values = np.array([str(text) for table in tables for text in table.texts(columns[0])])
+    else:
+        values = numbers
+    _, codes = np.unique(values, return_inverse=True)
+    return torch.from_numpy(codes.astype(np.int64))
+
+
+def _judged(numbers: np.ndarray, texts: bool) -> str:
+    if texts:
+        return "classification"
+    if numbers.shape[1] > 1:
+        return "multi-label" if np.isin(numbers, (0, 1)).all() else "regression"
+    different = len(np.unique(numbers))
+    few = different <= _MOST_CLASSES and 2 * different <= len(numbers)
+    whole = bool(np.array_equal(numbers, np.round(numbers)))
+    return "classification" if whole and few else "regression"
+
+
+@dataclass(frozen=True)
+class Filler:
+    """Fills gaps with a statistic of the training rows, column of the file by column.
+
+    ``widths``: how many columns of the inputs a column of the file became; several are the
+    categories of one, of which the most frequent is taken.
+    """
+
+    strategy: str
+    widths: tuple[int, ...]
+    places: tuple[str, ...]
+
+    def __call__(self, inputs: Tensor, train: Tensor) -> Tensor:
+        """Return inputs without gaps."""
+        filled, start = inputs.clone(), 0
+        for width, place in zip(self.widths, self.places, strict=True):
+            block = filled[:, start : start + width]
+            gaps = torch.isnan(block[:, 0])
+            if bool(gaps.any()):
+                known = block[train][~gaps[train]]
+                if not len(known):
+                    raise DataError(f"{place} is empty in all rows of the training part; drop it")
+                block[gaps] = self._value(known)
+            start += width
+        return filled
+
+    def _value(self, known: Tensor) -> Tensor:
+        if known.shape[1] > 1:
+            return torch.eye(known.shape[1])[known.sum(dim=0).argmax()]
+        values = known[:, 0].double().numpy()
+        if self.strategy == "mean":
+            return torch.tensor([values.mean()], dtype=torch.float32)
+        if self.strategy == "median":
+            return torch.tensor([np.median(values)], dtype=torch.float32)
+        different, counts = np.unique(values, return_counts=True)
+        return torch.tensor([different[counts.argmax()]], dtype=torch.float32)

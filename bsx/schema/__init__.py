@@ -1,0 +1,107 @@
+"""Everything that travels: frozen dataclasses without torch, writable as JSON.
+
+What was asked (``asked``), what planning must know (``known``), what is to be done (``work``), what
+came of it (``records``) and what it means (``analysis``). Nothing here computes a result.
+"""
+
+from bsx.schema.analysis import (
+    Analysis,
+    BatchSizeSummary,
+    Final,
+    Recommendation,
+    Speed,
+    TargetSummary,
+    ToTarget,
+)
+from bsx.schema.asked import (
+    BatchSizes,
+    Budget,
+    Ingredient,
+    Initialization,
+    LearningRates,
+    Objective,
+    Sampling,
+    Scaling,
+    Split,
+    SweepConfig,
+    TargetSpec,
+    Training,
+)
+from bsx.schema.canonical import (
+    SCHEMA_VERSION,
+    canonical_json,
+    digest,
+    plain,
+)
+from bsx.schema.known import (
+    CostModel,
+    Facts,
+    Metric,
+)
+from bsx.schema.quantity import (
+    Caution,
+    Estimate,
+)
+from bsx.schema.records import (
+    SETTLED,
+    CurvePoint,
+    Record,
+    RunRecord,
+    RunStatus,
+    SpeedRecord,
+    Sweep,
+)
+from bsx.schema.work import (
+    CalibrationUnit,
+    Group,
+    Recipe,
+    Report,
+    Run,
+    SpeedUnit,
+    Unit,
+)
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "SETTLED",
+    "Analysis",
+    "BatchSizeSummary",
+    "BatchSizes",
+    "Budget",
+    "CalibrationUnit",
+    "Caution",
+    "CostModel",
+    "CurvePoint",
+    "Estimate",
+    "Facts",
+    "Final",
+    "Group",
+    "Ingredient",
+    "Initialization",
+    "LearningRates",
+    "Metric",
+    "Objective",
+    "Recipe",
+    "Recommendation",
+    "Record",
+    "Report",
+    "Run",
+    "RunRecord",
+    "RunStatus",
+    "Sampling",
+    "Scaling",
+    "Speed",
+    "SpeedRecord",
+    "SpeedUnit",
+    "Split",
+    "Sweep",
+    "SweepConfig",
+    "TargetSpec",
+    "TargetSummary",
+    "ToTarget",
+    "Training",
+    "Unit",
+    "canonical_json",
+    "digest",
+    "plain",
+]

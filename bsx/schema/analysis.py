@@ -1,0 +1,108 @@
+"""What the records mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bsx.schema.quantity import Caution, Estimate
+
+
+@dataclass(frozen=True)
+class ToTarget:
+    """How one batch size reaches one target, at the rate that is fastest to it."""
+
+    learning_rate: float | None
+    learning_rate_at_edge: bool | None
+    learning_rate_basin: tuple[float, float] | None  # rates within 20 % of the fastest
+    steps: Estimate | None
+    epochs: Estimate | None
+    samples: Estimate | None
+    seconds: Estimate | None
+    reached_fraction: float | None
+
+
+@dataclass(frozen=True)
+class Final:
+    """Where one batch size ends, at the rate best on validation at the end."""
+
+    learning_rate: float
+    train: Mapping[str, Estimate]
+    validation: Mapping[str, Estimate]
+    test: Mapping[str, Estimate]
+    generalization_gap: Estimate | None
+    best_epoch: Estimate | None
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How fast one batch size runs, alone."""
+
+    loop: str
+    step_seconds: Estimate
+    samples_per_second: Estimate
+    epoch_seconds: Estimate
+    peak_memory_bytes: int | None
+
+
+@dataclass(frozen=True)
+class BatchSizeSummary:
+    """One row of every table."""
+
+    batch_size: int
+    status: str  # ok | censored | diverged | out_of_memory | failed | not_run
+    runs: int
+    seeds: int
+    diverged_fraction: float | None
+    steps_per_epoch: int
+    last_batch: int
+    steps: int
+    epochs: float
+    to_target: tuple[ToTarget, ...]
+    final: Final | None
+    speed: Speed | None
+    noise_scale: Estimate | None = None
+    sharpness: Estimate | None = None
+
+
+@dataclass(frozen=True)
+class TargetSummary:
+    """One target, and the trade-off between steps and samples that was fitted to it."""
+
+    metric: str
+    threshold: float
+    source: str  # user | auto
+    critical_batch_size: Estimate | None
+    critical_batch_size_20: Estimate | None
+    min_steps: Estimate | None
+    min_samples: Estimate | None
+    reference_batch_size: int | None  # of critical_batch_size_20
+    verdict: str  # fitted | the code of the reason why there is no fit
+    split: str = "validation"
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """The batch size to take; ``reason`` is a code with values, worded by the renderer.
+
+    ``relative_cost``: batch size → how many times this one's cost to the target that one's is, as
+    the sizes were compared (by the fitted curve where it describes them).
+    """
+
+    batch_size: int
+    learning_rate: float | None
+    objective: str
+    indifferent: tuple[int, ...]
+    reason: Caution
+    relative_cost: Mapping[int, Estimate] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Everything that the records of a sweep say."""
+
+    metric: str
+    targets: tuple[TargetSummary, ...]
+    batch_sizes: tuple[BatchSizeSummary, ...]
+    recommendation: Recommendation | None
+    cautions: tuple[Caution, ...]

@@ -1,0 +1,186 @@
+"""What was asked: a sweep, fully validated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bsx.schema.canonical import plain
+
+
+@dataclass(frozen=True)
+class Ingredient:
+    """A dataset, model or optimizer as named by the user, with the arguments given to it.
+
+    ``source`` is the hash of the file that defines it, when the user named one.
+    """
+
+    name: str
+    args: Mapping[str, Any] = field(default_factory=dict)
+    source: str | None = None
+
+
+@dataclass(frozen=True)
+class Split:
+    """How a dataset without official splits is divided; the same for every run of a sweep."""
+
+    validation: float = 0.1
+    test: float = 0.1
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Which samples are trained on, in which order, and how they are varied.
+
+    ``subset``: a stratified draw of so many of all samples; None takes all. ``order``: shuffled,
+    sequential or by-class. ``class_skew``: 0 mixes classes freely, 1 fills a batch from one class.
+    ``augment``: of flip, crop, noise.
+    """
+
+    subset: int | None = None
+    order: str = "shuffled"
+    class_skew: float = 0.0
+    augment: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What is minimized and what quality is judged by; None takes the task's own."""
+
+    loss: str | None = None
+    label_smoothing: float = 0.0
+    metric: str | None = None
+
+
+@dataclass(frozen=True)
+class Initialization:
+    """The weights that a run starts from.
+
+    ``scheme``: default, xavier, he, orthogonal or zeros-last. ``file``: weights to load after
+    that, ``source`` its hash; ``without_head`` leaves the last layer as drawn. ``freeze``:
+    patterns (as of a shell) of parameters that are not trained.
+    """
+
+    scheme: str = "default"
+    file: str | None = None
+    source: str | None = None
+    without_head: bool = False
+    freeze: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a step is taken, beside the optimizer's own arguments.
+
+    ``schedule``: constant, step, exponential, cosine, linear or one-cycle, over the run's steps,
+    after a ``warmup`` (a share of the steps) that rises linearly. ``clip_norm`` bounds the norm of
+    the whole gradient. ``l1`` and ``l2`` are added to the loss. ``micro_batch_size`` splits a batch
+    into passes whose gradients are accumulated. ``precision``: float32, or bfloat16 by autocast.
+    """
+
+    schedule: str = "constant"
+    warmup: float = 0.0
+    clip_norm: float | None = None
+    l1: float = 0.0
+    l2: float = 0.0
+    micro_batch_size: int | None = None
+    precision: str = "float32"
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """How the optimizer's other numbers follow the batch size, from ``base_batch_size`` on.
+
+    ``momentum``: fixed, or half-life: momentum and betas are raised to the power B/B₀, so that
+    they forget after as many samples (Malladi et al. 2022). ``weight_decay``: fixed, linear, sqrt.
+    """
+
+    momentum: str = "fixed"
+    weight_decay: str = "fixed"
+    base_batch_size: int | None = None
+
+
+@dataclass(frozen=True)
+class BatchSizes:
+    """The batch sizes asked for: explicit ones, or None for powers of two up to the data."""
+
+    sizes: tuple[int, ...] | None = None
+    full_batch: bool = False
+
+
+@dataclass(frozen=True)
+class LearningRates:
+    """How learning rates are found.
+
+    ``mode`` is ``tuned`` (a grid that widens itself), ``grid`` (these values) or ``fixed`` (one
+    value). ``rule`` says how a rate follows the batch size: ``tuned`` at each size, or ``none``,
+    ``linear``, ``sqrt`` or ``saturating`` (at the batch size ``saturation``) relative to the
+    rate at ``base_batch_size``.
+    """
+
+    mode: str = "tuned"
+    values: tuple[float, ...] = ()
+    rule: str = "tuned"
+    base_batch_size: int | None = None
+    saturation: float | None = None
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long a run trains: the first limit reached ends it, above the floor ``min_steps``."""
+
+    epochs: float | None = None
+    steps: int | None = None
+    samples_seen: int | None = None
+    min_steps: int | None = None
+
+
+@dataclass(frozen=True)
+class TargetSpec:
+    """A target the user named, e.g. ``accuracy=0.97``; which way is better is the task's to say."""
+
+    metric: str
+    threshold: float
+
+
+@dataclass(frozen=True)
+class SweepConfig:
+    """What was asked, fully validated.
+
+    Where it runs and how results are read is no part of the question; see :meth:`question`.
+    """
+
+    dataset: Ingredient
+    model: Ingredient
+    optimizer: Ingredient
+    batch_sizes: BatchSizes
+    learning_rates: LearningRates
+    budget: Budget
+    seeds: int
+    split: Split
+    tail: str  # keep | drop
+    speed_loop: str  # device | dataloader
+
+    targets: tuple[TargetSpec, ...]
+    tolerance: float
+
+    device: str  # as asked: auto, cpu, cuda, mps
+    threads: int
+    executor: str
+    within_seconds: float | None
+    name: str | None
+    sampling: Sampling = Sampling()
+    objective: Objective = Objective()
+    initialization: Initialization = Initialization()
+    training: Training = Training()
+    scaling: Scaling = Scaling()
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    def question(self) -> dict[str, Any]:
+        """Return the part that decides which runs the sweep consists of."""
+        document: dict[str, Any] = plain(self)
+        for key in ("tolerance", "executor", "within_seconds", "name", "origins"):
+            del document[key]
+        return document

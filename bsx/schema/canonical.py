@@ -1,0 +1,41 @@
+"""The one JSON text of a value, and the identity that is hashed from it."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+SCHEMA_VERSION = 1
+
+
+def canonical_json(value: Any) -> str:
+    """Write ``value`` as the one JSON text that equal values share.
+
+    Raises:
+        ValueError: for NaN and infinities, which JSON does not know.
+    """
+    return json.dumps(
+        plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False
+    )
+
+
+def plain(value: Any) -> Any:
+    """Turn dataclasses, mappings, sequences and enums into what ``json`` writes."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    if isinstance(value, StrEnum):
+        return value.value
+    return value
+
+
+def digest(value: Any, length: int = 20) -> str:
+    """Hash the canonical JSON of ``value`` (SHA-256, ``length`` hexadecimal digits)."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:length]

@@ -1,0 +1,63 @@
+"""What planning must know before anything is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number that the task reports of a set of samples."""
+
+    name: str
+    higher_is_better: bool
+    bounded: bool = False  # lies in [0, 1]
+
+    def reaches(self, value: float, threshold: float) -> bool:
+        """Say whether ``value`` is at ``threshold`` or better."""
+        return value >= threshold if self.higher_is_better else value <= threshold
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What planning must know of the data, the model and the machine, looked at once."""
+
+    dataset_name: str
+    fingerprint: str
+    train_samples: int
+    validation_samples: int
+    test_samples: int
+    input_shape: tuple[int, ...]
+    classes: int | None
+    task: str
+    metrics: tuple[Metric, ...]  # the first is the one that quality is judged by
+    parameters: int
+    has_batchnorm: bool
+    sample_floats: int  # numbers kept for one sample through forward and backward
+    trainer: str  # the registry's name of the trainer that suits the model
+    device: str
+    threads: int
+
+    @property
+    def metric(self) -> Metric:
+        """The metric that quality is judged by."""
+        return self.metrics[0]
+
+    def metric_named(self, name: str) -> Metric | None:
+        """Return the metric called ``name`` (``loss`` is one of every task's), or None."""
+        known = (*self.metrics, Metric("loss", higher_is_better=False))
+        return next((m for m in known if m.name == name), None)
+
+
+@dataclass(frozen=True)
+class CostModel:
+    """Predicted wall time: seconds = steps × (per step + per sample × batch × lanes)."""
+
+    step_seconds: float
+    sample_seconds: float
+    unit_seconds: float = 0.5  # starting a unit: process, data, first allocation
+
+    def group_seconds(self, steps: int, batch_size: int, lanes: int) -> float:
+        """Predict how long a group takes, in seconds."""
+        per_step = self.step_seconds + self.sample_seconds * batch_size * lanes
+        return self.unit_seconds + steps * per_step

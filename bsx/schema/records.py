@@ -1,0 +1,90 @@
+"""What came of it: the records that are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from bsx.schema.asked import SweepConfig
+from bsx.schema.known import CostModel, Facts
+from bsx.schema.work import Run
+
+
+class RunStatus(StrEnum):
+    """How a run ended; every one of them is a result."""
+
+    COMPLETED = "completed"
+    DIVERGED = "diverged"
+    OUT_OF_MEMORY = "out_of_memory"
+    TIMED_OUT = "timed_out"
+    FAILED = "failed"
+
+
+# A run with one of these is never trained again.
+SETTLED = frozenset({RunStatus.COMPLETED, RunStatus.DIVERGED, RunStatus.OUT_OF_MEMORY})
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """One evaluation during training; evaluation time is kept out of ``train_seconds``.
+
+    ``train_loss`` is the mean over the batches since the point before.
+    """
+
+    step: int
+    epoch: float
+    samples_seen: int
+    train_seconds: float
+    train_loss: float
+    validation_loss: float
+    metrics: Mapping[str, float]  # on validation
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A run and what came of it. ``stopped_at`` is the last step taken with a finite loss."""
+
+    run: Run
+    status: RunStatus
+    curve: tuple[CurvePoint, ...] = ()
+    final: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # split → metric → value
+    stopped_at: int = 0
+    train_seconds: float = 0.0
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    error: str | None = None
+
+    @property
+    def run_id(self) -> str:
+        """The identity of the run."""
+        return self.run.run_id
+
+
+@dataclass(frozen=True)
+class SpeedRecord:
+    """How fast one batch size runs alone: seconds per step of each draw, and the peak memory."""
+
+    unit_id: str
+    batch_size: int
+    loop: str
+    status: RunStatus
+    step_seconds: tuple[float, ...] = ()  # one a draw: the mean over the draw's steps
+    peak_memory_bytes: int | None = None
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    error: str | None = None
+
+
+Record = RunRecord | SpeedRecord | CostModel
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A stored sweep: what was asked, what was known, and how far it came."""
+
+    sweep_id: str
+    config: SweepConfig
+    facts: Facts
+    environment: Mapping[str, Any]
+    status: str  # running | complete | stopped | out_of_time | failed
+    created: str  # ISO 8601, UTC

@@ -1,0 +1,172 @@
+"""The one list of what can be set; flags, environment, TOML keys and reference follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from bsx import parse
+
+# Enough for small and large batch sizes alike to come to a plateau on data of a few thousand
+# samples; an epochs budget alone starves the large ones, hence the floor in steps.
+DEFAULT_EPOCHS = 10.0
+DEFAULT_MIN_STEPS = 300
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One thing that can be set: ``read`` turns what was given into its value."""
+
+    key: str  # in TOML; BSX_KEY in the environment; --key on the command line
+    read: Callable[[Any, str], Any]
+    help: str
+    panel: str
+    default: Any = None
+    metavar: str = "TEXT"
+    flags: tuple[str, ...] = ()
+    switch: bool = False
+    repeatable: bool = False
+
+    @property
+    def flag(self) -> str:
+        """The flag by which messages name it."""
+        return self.flags[0] if self.flags else "--" + self.key.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return "BSX_" + self.key.upper()
+
+
+_INGREDIENTS = "What is trained"
+_TRAINING = "How it is trained"
+_SIZES = "Batch sizes, learning rates, seeds"
+_BUDGET = "How long"
+_SPLIT = "Data split"
+_READING = "How results are read"
+_WHERE = "Where and how it runs"
+_OUTPUT = "Output"
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("dataset", parse.text, "Data set: a name of `bsx list datasets`, module:attribute or "
+            "file.py:attribute.", _INGREDIENTS, "digits", "NAME"),
+    Setting("dataset_args", parse.arguments, "Argument of the data set; repeat for more.",
+            _INGREDIENTS, metavar="KEY=VALUE", flags=("--dataset-arg",), repeatable=True),
+    Setting("model", parse.text, "Model: a name of `bsx list models`, module:attribute or "
+            "file.py:attribute.", _INGREDIENTS, "mlp", "NAME"),
+    Setting("model_args", parse.arguments, "Argument of the model, e.g. hidden=128,128.",
+            _INGREDIENTS, metavar="KEY=VALUE", flags=("--model-arg",), repeatable=True),
+    Setting("optimizer", parse.text, "Optimizer: a name of `bsx list optimizers`, "
+            "module:attribute or file.py:attribute.", _INGREDIENTS, "sgd", "NAME"),
+    Setting("optimizer_args", parse.arguments, "Argument of the optimizer, e.g. nesterov=true.",
+            _INGREDIENTS, metavar="KEY=VALUE", flags=("--optimizer-arg",), repeatable=True),
+    Setting("momentum", parse.fraction, "Momentum.  (default: 0.9 for sgd)", _INGREDIENTS,
+            metavar="FLOAT"),
+    Setting("weight_decay", parse.not_negative, "Weight decay.", _INGREDIENTS, metavar="FLOAT"),
+
+    Setting("loss", parse.text, "Loss: cross-entropy, binary, mse, l1 or huber.  (default: the "
+            "task's own)", _TRAINING, metavar="NAME"),
+    Setting("label_smoothing", parse.fraction, "Label smoothing of the cross-entropy.", _TRAINING,
+            0.0, "FLOAT"),
+    Setting("metric", parse.text, "Metric that quality is judged by.  (default: the task's own)",
+            _TRAINING, metavar="NAME"),
+    Setting("schedule", parse.one_of("constant", "step", "exponential", "cosine", "linear",
+            "one-cycle"), "Learning-rate schedule over the run's iterations: constant, step, "
+            "exponential, cosine, linear or one-cycle.", _TRAINING, "constant", "NAME"),
+    Setting("warmup", parse.fraction, "Share of the iterations over which the rate rises.",
+            _TRAINING, 0.0, "FLOAT"),
+    Setting("clip_norm", parse.positive, "Bound on the norm of the gradient.", _TRAINING,
+            metavar="FLOAT"),
+    Setting("l1", parse.not_negative, "L1 penalty.", _TRAINING, 0.0, "FLOAT"),
+    Setting("l2", parse.not_negative, "L2 penalty added to the gradient, whatever the optimizer "
+            "makes of --weight-decay.", _TRAINING, 0.0, "FLOAT"),
+    Setting("micro_batch_size", parse.count, "Split each batch into passes of this many samples "
+            "and accumulate their gradients.", _TRAINING, metavar="INT"),
+    Setting("precision", parse.one_of("float32", "bfloat16"), "float32, or bfloat16 by autocast.",
+            _TRAINING, "float32", "NAME"),
+    Setting("momentum_rule", parse.one_of("fixed", "half-life"), "fixed, or half-life: momentum "
+            "and betas forget after as many samples as at --base-batch-size.", _TRAINING, "fixed",
+            "RULE"),
+    Setting("weight_decay_rule", parse.one_of("fixed", "linear", "sqrt"), "How weight decay "
+            "follows the batch size from --base-batch-size on.", _TRAINING, "fixed", "RULE"),
+    Setting("init", parse.one_of("default", "xavier", "he", "orthogonal", "zeros-last"),
+            "Initial weights: default, xavier, he, orthogonal or zeros-last.", _TRAINING,
+            "default", "NAME"),
+    Setting("init_from", parse.text, "Start every run from the weights in this file (safetensors "
+            "or a torch state dict).", _TRAINING, metavar="FILE"),
+    Setting("without_head", parse.switch, "Leave the last layer of --init-from as it is drawn.",
+            _TRAINING, False, switch=True),
+    Setting("freeze", parse.texts, "Do not train parameters of this name pattern; repeat for "
+            "more.", _TRAINING, metavar="PATTERN", repeatable=True),
+
+    Setting("batch_sizes", parse.batch_sizes, "Batch sizes: 32, 8,32,128, 2..1024 (powers of two) "
+            "or 8..64:8 (multiples).  (default: 2.. as large as the training set allows)", _SIZES,
+            metavar="SIZES", flags=("--batch-sizes", "--batch-size")),
+    Setting("full_batch", parse.switch, "Also train on the whole training set at once.", _SIZES,
+            False, switch=True),
+    Setting("learning_rate", parse.learning_rate, "tuned (at each batch size, over a grid that "
+            "widens itself), one rate, or a grid 0.01,0.03,0.1.", _SIZES, "tuned", "RATE",
+            flags=("--learning-rate", "--lr")),
+    Setting("learning_rate_rule", parse.one_of("tuned", "none", "linear", "sqrt",
+            "saturating"), "How the rate follows the batch size: tuned at each, or none, linear, "
+            "sqrt or saturating from the rate at --base-batch-size.  (default: tuned; none for one "
+            "rate)", _SIZES, metavar="RULE", flags=("--learning-rate-rule", "--lr-rule")),
+    Setting("base_batch_size", parse.count, "The batch size that a rule starts from.", _SIZES,
+            metavar="INT"),
+    Setting("saturation", parse.positive, "The batch size at which a saturating rate has come to "
+            "half of its limit.", _SIZES, metavar="FLOAT"),
+    Setting("seeds", parse.count, "Seeds, the same at every batch size.", _SIZES, 5, "INT"),
+
+    Setting("epochs", parse.positive, "Train for this many epochs.  (default: "
+            f"{DEFAULT_EPOCHS:g}, with --min-steps {DEFAULT_MIN_STEPS})", _BUDGET, metavar="FLOAT"),
+    Setting("steps", parse.count, "Train for this many iterations.", _BUDGET, metavar="INT"),
+    Setting("samples_seen", parse.count, "Train until this many samples were seen.", _BUDGET,
+            metavar="INT"),
+    Setting("min_steps", parse.count, "A floor in iterations under the limits above.", _BUDGET,
+            metavar="INT"),
+    Setting("within", parse.duration, "Time for the whole sweep, e.g. 90s, 10m, 1h30m: the most "
+            "valuable parts come first.", _BUDGET, metavar="TIME"),
+
+    Setting("validation_fraction", parse.proper_fraction, "Share of the data for validation.",
+            _SPLIT, 0.1, "FLOAT"),
+    Setting("test_fraction", parse.proper_fraction, "Share of the data for the test set.", _SPLIT,
+            0.1, "FLOAT"),
+    Setting("subset", parse.count, "Train on this many of the samples, drawn stratified.", _SPLIT,
+            metavar="INT"),
+    Setting("order", parse.one_of("shuffled", "sequential", "by-class"), "Order of the samples in "
+            "an epoch: shuffled, sequential or by-class.", _SPLIT, "shuffled", "NAME"),
+    Setting("class_skew", parse.share, "How far a batch is of one class, from 0 to 1.", _SPLIT,
+            0.0, "FLOAT"),
+    Setting("augment", parse.texts, "Vary images on the way: flip, crop, noise; repeat for more.",
+            _SPLIT, metavar="NAME", repeatable=True),
+    Setting("split_seed", parse.index, "Seed of the division.", _SPLIT, 0, "INT"),
+    Setting("drop_last", parse.switch, "Drop the last, smaller batch of an epoch.", _SPLIT, False,
+            switch=True),
+
+    Setting("target", parse.targets, "Metric to reach on validation, e.g. accuracy=0.97; repeat "
+            "for more.  (default: chosen from the results)", _READING, metavar="METRIC=VALUE",
+            repeatable=True),
+    Setting("tolerance", parse.not_negative, "How much worse on validation a batch size may be "
+            "and still be recommended.", _READING, 0.005, "FLOAT"),
+
+    Setting("device", parse.one_of("auto", "cpu", "cuda", "mps"), "auto, cpu, cuda or mps.",
+            _WHERE, "auto", "DEVICE"),
+    Setting("threads", parse.count, "CPU threads.  (default: all)", _WHERE, metavar="INT"),
+    Setting("speed_loop", parse.one_of("device", "dataloader"), "The loop that is timed: data "
+            "indexed on the device, or a DataLoader.", _WHERE, "device", "LOOP"),
+    Setting("executor", parse.one_of("workers", "inline"), "Where units run: a process each, or "
+            "in this one.", _WHERE, "workers", "NAME"),
+    Setting("store", parse.text, "Folder of the stored sweeps.", _WHERE, "bsx-runs", "DIR"),
+    Setting("fresh", parse.switch, "Train again what is stored.", _WHERE, False, switch=True),
+    Setting("name", parse.text, "A name for the sweep.", _WHERE),
+
+    Setting("format", parse.one_of("table", "json", "jsonl", "csv", "markdown"),
+            "table, json, jsonl, csv or markdown.", _OUTPUT, "table", "FORMAT"),
+    Setting("get", parse.text, "Print one value, e.g. recommendation.batch-size.", _OUTPUT,
+            metavar="PATH"),
+    Setting("quiet", parse.switch, "No progress and no cautions on stderr.", _OUTPUT, False,
+            switch=True),
+    Setting("dry_run", parse.switch, "Say what would be trained and how long it would take; train "
+            "nothing.", _OUTPUT, False, switch=True),
+)  # fmt: skip

@@ -1,0 +1,120 @@
+"""Metrics: which of them are measured, and the arithmetic of those that are no plain mean.
+
+Everything works on any leading axes at once and answers in float64.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from bsx.errors import ConfigError
+from bsx.tasks.base import MetricSpec
+
+
+def chosen(
+    task: str,
+    usual: tuple[MetricSpec, ...],
+    asked: str | None,
+    on_request: Mapping[str, MetricSpec] | None = None,
+) -> tuple[MetricSpec, ...]:
+    """Return the metrics to measure: those asked for first, then the task's usual ones.
+
+    ``asked`` may name several, divided by commas. Those ``on_request`` take long to compute, or
+    few people want them: they are measured only where they are named.
+
+    Raises:
+        ConfigError: for a metric that the task does not have.
+    """
+    known = {spec[0]: spec for spec in usual} | dict(on_request or {})
+    first = []
+    for name in (part.strip() for part in (asked or "").split(",") if part.strip()):
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            raise ConfigError(
+                f"--metric {name}: the task is {task}, which has {', '.join(known)}{hint}"
+            )
+        if known[name] not in first:
+            first.append(known[name])
+    return (*first, *(spec for spec in usual if spec not in first))
+
+
+def mean(rows: Tensor) -> Tensor:
+    """Average over the samples: (…, n, 1) → (…)."""
+    return rows.squeeze(-1).double().mean(dim=-1)
+
+
+def column(values: Tensor) -> Tensor:
+    """Give the values of samples the shape of notes: (…, n) → (…, n, 1)."""
+    return values.unsqueeze(-1)
+
+
+def in_top(outputs: Tensor, targets: Tensor, k: int) -> Tensor:
+    """Say whether the right class is among the k likeliest: (…, n, classes), (…, n) → (…, n).
+
+    Of classes that are equally likely the first counts as likelier, as for ``argmax``: a model
+    that cannot tell any two apart must not be right about all.
+    """
+    own = outputs.gather(-1, targets.unsqueeze(-1))
+    numbers = torch.arange(outputs.shape[-1], device=outputs.device)
+    tied_before = (outputs == own) & (numbers < targets.unsqueeze(-1))
+    return ((outputs > own) | tied_before).sum(dim=-1) < k
+
+
+def counts(labels: Tensor, classes: int, where: Tensor | None = None) -> Tensor:
+    """Count each class: (…, n) → (…, 1, classes), a row of notes; ``where`` picks samples."""
+    of = torch.ones_like(labels) if where is None else where.to(labels.dtype)
+    found = torch.zeros(*labels.shape[:-1], classes, dtype=labels.dtype, device=labels.device)
+    return found.scatter_add_(-1, labels, of).unsqueeze(-2)
+
+
+def balanced_accuracy(hits: Tensor, present: Tensor) -> Tensor:
+    """Average the recall of the classes that there are: (…, classes), (classes,) → (…)."""
+    there = present > 0
+    return (hits[..., there].double() / present[there]).mean(dim=-1)
+
+
+def macro_f1(hits: Tensor, predicted: Tensor, present: Tensor) -> Tensor:
+    """Average F1 over the classes that are present or predicted: (…, classes) → (…).
+
+    A class that is neither says nothing, and does not count.
+    """
+    sizes = predicted + present
+    f1 = torch.where(sizes > 0, 2 * hits.double() / sizes.clamp(min=1), 0.0)
+    return f1.sum(dim=-1) / (sizes > 0).sum(dim=-1).clamp(min=1)
+
+
+def macro_auroc(scores: Tensor, positive: Tensor) -> Tensor:
+    """Average the area under the ROC curve over columns: (…, n, columns), (n, columns) → (…).
+
+    The area is the chance that a positive sample scores above a negative one, ties counting half
+    (Mann & Whitney 1947). Columns whose samples are all positive or all negative do not count;
+    one at least must have both.
+    """
+    areas = [
+        _auroc(scores[..., number], positive[:, number])
+        for number in range(scores.shape[-1])
+        if both_sides(positive[:, number])
+    ]
+    return torch.stack(areas, dim=-1).mean(dim=-1)
+
+
+def _auroc(scores: Tensor, positive: Tensor) -> Tensor:
+    """Return the area of one column: (…, n), (n,) → (…)."""
+    groups = scores[..., positive].contiguous(), scores[..., ~positive].contiguous()
+    fewer, more = sorted(groups, key=lambda group: group.shape[-1])
+    ordered = fewer.sort(dim=-1).values
+    # Twice the number of pairs in which the one of ``more`` is the higher, ties counting once.
+    above = torch.searchsorted(ordered, more).sum(dim=-1)
+    above += torch.searchsorted(ordered, more, right=True).sum(dim=-1)
+    area = above.double() / (2 * fewer.shape[-1] * more.shape[-1])
+    return area if more is groups[0] else 1 - area
+
+
+def both_sides(positive: Tensor) -> bool:
+    """Say whether there are positive samples and negative ones."""
+    return bool(positive.any()) and not bool(positive.all())

@@ -1,0 +1,170 @@
+"""How torch's own optimizers serve many lanes whose weights are stacked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from bsx.models import Stacked
+from bsx.optim import build_optimizer, is_elementwise
+from bsx.schema import Ingredient
+
+
+class Updater(Protocol):
+    """Takes the optimizer's step in every lane."""
+
+    def scale_rates(self, factor: float) -> None:
+        """Set each lane's learning rate to ``factor`` times its own, for the steps to come."""
+        ...
+
+    def step(self, gradients: Sequence[Tensor]) -> None:
+        """Update every lane from the gradients of the stacked parameters."""
+        ...
+
+    def keeping(self, model: Stacked, kept: Sequence[int]) -> Updater:
+        """Return an updater of the shorter ``model``, with the history of the lanes it keeps."""
+        ...
+
+
+def build_updater(optimizer: Ingredient, model: Stacked, rates: Sequence[float]) -> Updater:
+    """Return an updater of ``model``, whose lanes have these learning rates."""
+    if is_elementwise(optimizer.name):
+        return TogetherUpdater(optimizer, model, rates)
+    return ApartUpdater.of(optimizer, model, rates)
+
+
+class TogetherUpdater:
+    """One optimizer over slices of the stacked parameters, for those that work elementwise.
+
+    Lanes of one learning rate that lie side by side are one parameter to it.
+    """
+
+    def __init__(self, optimizer: Ingredient, model: Stacked, rates: Sequence[float]) -> None:
+        self._ingredient = optimizer
+        self._rates = tuple(rates)
+        self._slices = _runs_of_equal(rates)
+        parameters = list(model.parameters())
+        self._views = [[p.detach()[part] for p in parameters] for part in self._slices]
+        groups = [
+            {"params": views, "lr": rates[part.start]}
+            for part, views in zip(self._slices, self._views, strict=True)
+        ]
+        self._optimizer = build_optimizer(
+            optimizer.name, optimizer.args, groups, lr=rates[0], for_lanes=True
+        )
+
+    def scale_rates(self, factor: float) -> None:
+        """Set each lane's learning rate to ``factor`` times its own, for the steps to come."""
+        for part, group in zip(self._slices, self._optimizer.param_groups, strict=True):
+            group["lr"] = self._rates[part.start] * factor
+
+    def step(self, gradients: Sequence[Tensor]) -> None:
+        """Update every lane from the gradients of the stacked parameters."""
+        # torch's fused kernels read memory in order, whatever the strides say.
+        gradients = [gradient.contiguous() for gradient in gradients]
+        for part, views in zip(self._slices, self._views, strict=True):
+            for view, gradient in zip(views, gradients, strict=True):
+                view.grad = gradient[part]
+        self._optimizer.step()
+
+    def keeping(self, model: Stacked, kept: Sequence[int]) -> TogetherUpdater:
+        """Return an updater of the shorter ``model``, with the history of the lanes it keeps."""
+        rates = [self._rates[lane] for lane in kept]
+        after = TogetherUpdater(self._ingredient, model, rates)
+        for part, views in zip(after._slices, after._views, strict=True):
+            for number, view in enumerate(views):
+                after._optimizer.state[view] = self._history(number, kept[part])
+        return after
+
+    def _history(self, number: int, lanes: Sequence[int]) -> dict[str, Any]:
+        """The optimizer's state of parameter ``number`` in ``lanes``, which may come from
+        several slices: those beside a dropped lane may be of one rate."""
+        found = []
+        for lane in lanes:
+            at = next(i for i, part in enumerate(self._slices) if part.start <= lane < part.stop)
+            view = self._views[at][number]
+            found.append((self._optimizer.state.get(view, {}), view, lane - self._slices[at].start))
+        first, view, _ = found[0]
+        return {
+            key: torch.stack([state[key][row] for state, _, row in found])
+            if isinstance(value, Tensor) and value.shape == view.shape
+            else value  # a count of steps, common to all
+            for key, value in first.items()
+        }
+
+
+class ApartUpdater:
+    """An optimizer of its own for each lane, which sees tensors as the single model has them."""
+
+    def __init__(
+        self,
+        model: Stacked,
+        optimizers: Sequence[torch.optim.Optimizer],
+        views: Sequence[Sequence[Tensor]],
+        rates: Sequence[float],
+    ) -> None:
+        self._rates = tuple(rates)
+        self._optimizers = optimizers
+        self._views = views
+        self._model = model
+
+    @classmethod
+    def of(cls, optimizer: Ingredient, model: Stacked, rates: Sequence[float]) -> ApartUpdater:
+        """Build the optimizer of each lane."""
+        views = [
+            [p.detach() for p in model.of_lane(list(model.parameters()), lane)]
+            for lane in range(len(rates))
+        ]
+        optimizers = [
+            build_optimizer(optimizer.name, optimizer.args, list(params), lr=rate, for_lanes=True)
+            for params, rate in zip(views, rates, strict=True)
+        ]
+        return cls(model, optimizers, views, rates)
+
+    def scale_rates(self, factor: float) -> None:
+        """Set each lane's learning rate to ``factor`` times its own, for the steps to come."""
+        for rate, optimizer in zip(self._rates, self._optimizers, strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * factor
+
+    def step(self, gradients: Sequence[Tensor]) -> None:
+        """Update every lane from the gradients of the stacked parameters."""
+        gradients = [gradient.contiguous() for gradient in gradients]
+        for lane, optimizer in enumerate(self._optimizers):
+            of_lane = self._model.of_lane(gradients, lane)
+            for view, gradient in zip(self._views[lane], of_lane, strict=True):
+                view.grad = gradient
+            optimizer.step()
+
+    def keeping(self, model: Stacked, kept: Sequence[int]) -> ApartUpdater:
+        """Return an updater of the shorter ``model``, with the history of the lanes it keeps.
+
+        The optimizers stay, whatever they keep of their own; their parameters are exchanged.
+        """
+        views = []
+        for lane, before in enumerate(kept):
+            new = [p.detach() for p in model.of_lane(list(model.parameters()), lane)]
+            _exchange(self._optimizers[before], self._views[before], new)
+            views.append(new)
+        rates = [self._rates[lane] for lane in kept]
+        return ApartUpdater(model, [self._optimizers[lane] for lane in kept], views, rates)
+
+
+def _exchange(
+    optimizer: torch.optim.Optimizer, old: Sequence[Tensor], new: Sequence[Tensor]
+) -> None:
+    by_id = {id(a): b for a, b in zip(old, new, strict=True)}
+    for group in optimizer.param_groups:
+        group["params"] = [by_id[id(p)] for p in group["params"]]
+    for a, b in zip(old, new, strict=True):
+        if a in optimizer.state:
+            optimizer.state[b] = optimizer.state.pop(a)
+
+
+def _runs_of_equal(rates: Sequence[float]) -> list[slice]:
+    """Cut the lanes into stretches of one rate."""
+    starts = [lane for lane in range(len(rates)) if lane == 0 or rates[lane] != rates[lane - 1]]
+    return [slice(a, b) for a, b in zip(starts, [*starts[1:], len(rates)], strict=True)]

@@ -1,0 +1,439 @@
+"""Write docs/reference.md from the commands, the settings and a document: it cannot drift.
+
+    python docs/make_reference.py            write it
+    python docs/make_reference.py --check    exit 1 where it is out of date
+
+What a key or a code means stands here; that each has a meaning, and each meaning a key, is checked
+while it is written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import bsx.errors
+from bsx import registry
+from bsx.cli.app import COMMANDS, load_command, run
+from bsx.config import read_sweep
+from bsx.render.document import document, rows
+from bsx.render.formats import Format
+from bsx.render.sentences import WORDS
+from bsx.schema import (
+    Analysis,
+    BatchSizeSummary,
+    Caution,
+    Estimate,
+    Facts,
+    Final,
+    Metric,
+    Recommendation,
+    Speed,
+    Sweep,
+    TargetSummary,
+    ToTarget,
+)
+from bsx.settings import SETTINGS
+
+HERE = Path(__file__).parent
+FILE = HERE / "reference.md"
+
+EXIT_CODES = {
+    "EXIT_DONE": "done. Runs that diverged or ran out of memory are results, not errors",
+    "EXIT_INTERNAL": "an internal error, or `--get` found no value",
+    "EXIT_USAGE": "an option, file or combination that makes no sense; nothing was trained",
+    "EXIT_UNUSABLE": "the data or the store cannot be used",
+    "EXIT_STOPPED": "stopped by Ctrl-C or SIGTERM; the same command goes on from there",
+    "EXIT_SOME_FAILED": "finished, but some units failed",
+    "EXIT_INTERRUPTED_TWICE": "interrupted (a second Ctrl-C, or Ctrl-C outside of a sweep)",
+    "EXIT_TERMINATED_TWICE": "terminated by a second SIGTERM",
+}
+
+CALC_FIELDS = {
+    "samples": "training samples",
+    "batch_size": "samples in one update, over all devices",
+    "epochs": "passes over the data",
+    "steps_per_epoch": "updates in one epoch; also `iterations_per_epoch`",
+    "last_batch": "samples in the last batch of an epoch",
+    "total_steps": "updates in all; also `total_iterations`",
+    "samples_seen": "samples in all, repeats counted",
+    "dropped_per_epoch": "samples left out in each epoch",
+    "padded_per_epoch": "samples repeated in each epoch so that devices get equal shares",
+    "micro_batch_size": "samples in one forward pass on one device",
+    "micro_batches_per_epoch": "forward passes of one device in an epoch",
+    "last_micro_batch": "samples in the last of them",
+    "last_window": "micro-batches in an epoch's last update",
+    "accumulation": "micro-batches in one update",
+    "world_size": "devices that share a batch",
+    "bn_safe": "with `--bn`: whether no micro-batch holds one sample alone",
+    "bn_advice": "with `--bn`: what to do where one does",
+    "class_coverage": "with `--classes`: the chance that a batch holds every class",
+    "batch_size_for_coverage": "with `--classes`: the smallest batch size for a chance of 95 %",
+    "input_shape": "of a batch, for time series",
+}
+
+KEYS = {
+    "schema_version": "1; keys are added, never renamed, while it stays",
+    "sweep_id": "the sweep's identity: equal questions have equal ids",
+    "name": "as given with `--name`, or null",
+    "status": "running, complete, stopped, out_of_time or failed",
+    "metric": "the metric that quality is judged by",
+    "config": "everything that was asked, with where each value came from (`origins`)",
+    "environment": "machine and versions",
+    "data.name": "the data set's name",
+    "data.train_samples": "samples in the training part",
+    "data.validation_samples": "samples in the validation part",
+    "data.test_samples": "samples in the test part",
+    "data.input_shape": "of one sample",
+    "data.classes": "number of classes",
+    "targets[].metric": "the metric to reach",
+    "targets[].split": "on which part: validation",
+    "targets[].threshold": "the value to reach",
+    "targets[].source": "user, or auto: chosen from the results",
+    "targets[].critical_batch_size": "E_min/S_min of the fitted trade-off; an estimate",
+    "targets[].critical_batch_size_20":
+        "the size with 20 % more iterations than perfect scaling from `reference_batch_size`; "
+        "an estimate",
+    "targets[].min_steps": "S_min of the fit; an estimate",
+    "targets[].min_samples": "E_min of the fit; an estimate",
+    "targets[].reference_batch_size": "where perfect scaling starts: the smallest size measured",
+    "targets[].verdict": "fitted, or the code of the reason why there is no fit",
+    "batch_sizes[].batch_size": "samples in one update",
+    "batch_sizes[].status": "ok, censored (target not reached), diverged, out_of_memory, failed or "
+        "not_run",
+    "batch_sizes[].runs": "runs stored, over all rates and seeds",
+    "batch_sizes[].seeds": "different seeds among them",
+    "batch_sizes[].diverged_fraction": "share of the runs that diverged",
+    "batch_sizes[].steps_per_epoch": "updates in one epoch",
+    "batch_sizes[].last_batch": "samples in an epoch's last batch",
+    "batch_sizes[].steps": "the budget of a run in updates",
+    "batch_sizes[].epochs": "the budget of a run in epochs",
+    "batch_sizes[].to_target[].learning_rate": "the rate fastest to the target",
+    "batch_sizes[].to_target[].learning_rate_at_edge": "whether it is the lowest or highest tried",
+    "batch_sizes[].to_target[].learning_rate_basin": "lowest and highest rate within 20 % of it",
+    "batch_sizes[].to_target[].steps": "updates to the target; an estimate",
+    "batch_sizes[].to_target[].epochs": "epochs to the target; an estimate",
+    "batch_sizes[].to_target[].samples": "samples to the target; an estimate",
+    "batch_sizes[].to_target[].seconds": "steps × seconds per step; an estimate",
+    "batch_sizes[].to_target[].reached_fraction": "share of the seeds that reached it",
+    "batch_sizes[].final.learning_rate": "the rate best on validation at the end",
+    "batch_sizes[].final.train": "metric → estimate, on (at most 10,000) training samples",
+    "batch_sizes[].final.validation": "metric → estimate, on validation",
+    "batch_sizes[].final.test": "metric → estimate, on test",
+    "batch_sizes[].final.generalization_gap": "how much worse on test than on train; an estimate",
+    "batch_sizes[].final.best_epoch": "the epoch with the best validation metric; an estimate",
+    "batch_sizes[].speed.loop": "device or dataloader: the loop that was timed",
+    "batch_sizes[].speed.step_seconds": "seconds for one update; an estimate",
+    "batch_sizes[].speed.samples_per_second": "throughput; an estimate",
+    "batch_sizes[].speed.epoch_seconds": "seconds for one epoch; an estimate",
+    "batch_sizes[].speed.peak_memory_bytes": "peak memory; an estimate without an interval",
+    "batch_sizes[].noise_scale": "not measured yet: null",
+    "batch_sizes[].sharpness": "not measured yet: null",
+    "recommendation.batch_size": "the batch size to take",
+    "recommendation.learning_rate": "its rate fastest to the first target",
+    "recommendation.objective": "what is made small: time",
+    "recommendation.indifferent": "batch sizes that cannot be told apart from it",
+    "recommendation.reason": "why, as a sentence",
+    "cautions[].code": "see below",
+    "cautions[].message": "what to know, as a sentence",
+    "cautions[].batch_size": "the batch size concerned, or null",
+}  # fmt: skip
+
+ESTIMATE = {
+    "value": "the value; null where it was censored",
+    "low": "the lower end of the interval; null where that side is not known",
+    "high": "the upper end",
+    "level": "the confidence level of the interval",
+    "n": "independent draws that it comes from (seeds, or timings)",
+    "method": "how it was estimated",
+    "censored_at": "the last step looked at without reaching the target, else null",
+}
+
+CAUTIONS = {
+    "learning_rate_at_edge": "the chosen rate is the lowest or highest that was tried",
+    "censored": "not every seed reached the target within the budget",
+    "diverged": "every run of this size diverged",
+    "out_of_memory": "this size does not fit",
+    "failed": "runs ended with an error",
+    "not_run": "there was no time for this size",
+    "tail_merged": "a last batch of one sample was merged into the one before (BatchNorm)",
+    "target_auto": "the target was chosen from the results",
+    "target_not_common": "no target is reached reliably by every size",
+    "no_target": "no target could be chosen",
+    "few_seeds": "too few seeds for good intervals",
+    "no_critical_batch_size": "the trade-off cannot be fitted, and why",
+    "critical_batch_size_beyond": "it lies beyond the largest size: an extrapolation",
+    "poor_fit": "the iterations do not follow the curve well",
+    "speed_noisy": "the timings varied much: was the machine busy?",
+    "quality_not_settled": "the seeds cannot show which sizes are good enough",
+    "no_recommendation": "why nothing is recommended",
+}
+
+VARIABLES = {
+    "BSX_TRACEBACK": "set to show the traceback of an internal error",
+    "NO_COLOR": "set to print without colours",
+    "TERM": "`dumb`: no colours, no progress bar",
+    "COLUMNS": "the width of tables where stdout is no terminal",
+}
+
+NOTATION = """\
+| Kind | How it is written |
+|---|---|
+| batch sizes | `32`, a list `8,32,128`, `2..1024` (the powers of two), `8..64:8` (the multiples of 8); in TOML also `[8, 32, 128]` |
+| learning rate | `tuned`, one rate `0.1`, or a grid `0.01,0.03,0.1`; in TOML also `[0.01, 0.03, 0.1]` |
+| time | `90s`, `10m`, `1h30m`; a bare number is seconds |
+| target | `accuracy=0.97` or `loss=0.1`; several: repeat the option, or `["accuracy=0.95", "accuracy=0.97"]` in TOML, or separate them by spaces in the environment |
+| arguments | `key=value`: numbers, `true`, `false`, `null`, lists `128,64`, else a text; repeat the option for more; a table in TOML: `model_args = { hidden = [128, 64] }` |
+| names | a name of `bsx list …`, `package.module:attribute`, or `path/to/file.py:attribute` |
+"""  # noqa: E501
+
+
+def reference() -> str:
+    """Return the text of docs/reference.md."""
+    parts = [
+        "<!-- Written by docs/make_reference.py; edit that. -->",
+        "# Reference",
+        "Made from the program itself. For what the numbers mean see the "
+        "[explanation](explanation.md); to begin, the [tutorial](tutorial.md).",
+        "## Commands",
+        _table(
+            ("Command", "What it does"),
+            [(f"[`bsx {n}`](#bsx-{n})", text) for n, (_, text) in COMMANDS.items()],
+        ),
+        "`bsx --version` prints the version, `--help` (or `-h`) explains any command, and "
+        "`bsx --install-completion` sets up completion for your shell.",
+    ]
+    for name in COMMANDS:
+        parts += _command(f"bsx {name}", load_command(name))
+    parts += _settings()
+    parts += ["## How values are written", NOTATION.strip()]
+    parts += _documents()
+    parts += _codes()
+    return "\n\n".join(parts) + "\n"
+
+
+# --- commands ---------------------------------------------------------------------------------
+
+
+def _command(path: str, command: Any) -> Iterator[str]:
+    yield f"## {path}"
+    yield from _help(command.help)
+    inner = getattr(command, "commands", {})
+    for name, child in inner.items():
+        yield f"### {path} {name}"
+        yield from _help(child.help)
+        yield _options(child)
+    if not inner:
+        yield _options(command)
+
+
+def _help(text: str) -> Iterator[str]:
+    """Yield a command's help as Markdown, its examples as code."""
+    text = text.replace("\b", "")
+    for paragraph in re.split(r"\n\s*\n", text):
+        joined = " ".join(paragraph.split())
+        label, found, example = joined.partition("Example: ")
+        if found and not label:
+            yield "Example:"
+            joined = example.strip()
+        if joined.removeprefix("$ ").startswith("bsx "):
+            example = joined.removeprefix("$ ")
+            trains = not example.startswith(("bsx calc", "bsx list m", "bsx list d", "bsx list o"))
+            mark = "<!-- not run: it trains, or needs a stored sweep -->\n" if trains else ""
+            yield f"{mark}```bash\n{example}\n```"
+        elif joined:
+            yield joined
+
+
+def _options(command: Any) -> str:
+    lines = []
+    for parameter in command.params:
+        if parameter.name in ("help", "install_completion", "show_completion"):
+            continue
+        names = parameter.opts
+        meta = parameter.metavar or ""
+        if type(parameter).__name__.endswith("Argument"):
+            shown = f"`{meta or parameter.name.upper()}`"
+        else:
+            shown = ", ".join(f"`{n}`" for n in names) + (f" `{meta}`" if meta else "")
+        lines.append((shown, _help_of(parameter)))
+    return _table(("Option", "What it is"), lines)
+
+
+def _help_of(parameter: Any) -> str:
+    text = " ".join((getattr(parameter, "help", "") or "").split())
+    default = getattr(parameter, "default", None)
+    plain = isinstance(default, str) and default not in text
+    return f"{text} Default: {default}." if plain and default else text
+
+
+# --- settings ---------------------------------------------------------------------------------
+
+
+def _settings() -> Iterator[str]:
+    yield "## Settings of a sweep"
+    yield (
+        "Each can be given on the command line, in the environment, or in a TOML file "
+        "(`bsx sweep my.toml`). Flags win over the environment, the environment over the file, "
+        "the file over the defaults. In a file, hyphens and underscores are alike."
+    )
+    for panel in dict.fromkeys(setting.panel for setting in SETTINGS):
+        yield f"### {panel}"
+        lines = []
+        for s in SETTINGS:
+            if s.panel != panel:
+                continue
+            flags = ", ".join(f"`{flag}`" for flag in s.flags or (s.flag,))
+            told = "[default:" in s.help or s.default is None
+            default = "" if told or s.switch else f" Default: {s.default}."
+            text = re.sub(r"\s*\[default: (.*?)\]", r" Default: \1.", s.help)
+            lines.append((flags, f"`{s.key}`", f"`{s.variable}`", f"{text}{default}"))
+        yield _table(("Flag", "TOML key", "Variable", "What it is"), lines)
+
+
+# --- documents --------------------------------------------------------------------------------
+
+
+def _documents() -> Iterator[str]:
+    yield "## Fields of `bsx calc`"
+    yield (
+        "`--format json` prints an object with all of them (a list of objects for several batch "
+        "sizes), `--get` one. What was solved for and has several answers is "
+        '`{"low", "high", "multiple_of"}`. Plain `iterations` is refused by `--get`: say '
+        "`iterations-per-epoch` or `total-iterations`."
+    )
+    yield _table(("Field", "Meaning"), _matched(calc_fields(), CALC_FIELDS, "field"))
+    yield "## The document of `bsx sweep` and `bsx show`"
+    yield (
+        "`--format json` prints it; `--get` takes a dotted path into it, where hyphens and "
+        "underscores are alike, batch sizes are addressed by their number and other lists by "
+        "position from 0: `batch_sizes.64.speed.step_seconds.value`, "
+        "`targets.0.critical_batch_size.low`. A name in place of a batch size collects from all: "
+        "`batch_sizes.status`. The first target is the one that the recommendation uses."
+    )
+    yield _table(("Key", "Meaning"), _matched(document_keys(), KEYS, "key"))
+    yield "An estimate is an object:"
+    names = [field.name for field in dataclasses.fields(Estimate)]
+    yield _table(("Key", "Meaning"), _matched(names, ESTIMATE, "key"))
+    yield "### Rows"
+    yield (
+        "A row of `--format csv` or `jsonl` is a batch size. An estimate `x` has the columns `x`, "
+        "`x_low` and `x_high`; those that count towards a target also `x_censored_at`. A second "
+        "target's columns begin with `to_target_2_`. With one target the columns are:"
+    )
+    yield ", ".join(f"`{name}`" for name in row_columns())
+
+
+def calc_fields() -> list[str]:
+    """Return the names of every field of ``bsx calc``."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        run(["calc", "--samples", "100", "--batch-size", "10", "--format", "json"])
+    return list(json.loads(printed.getvalue()))
+
+
+def document_keys() -> list[str]:
+    """Return the path of every key of a sweep's document."""
+    return list(_paths(document(*_sample())))
+
+
+def row_columns() -> list[str]:
+    """Return the columns of a sweep's rows."""
+    return list(rows(document(*_sample()))[0])
+
+
+def _paths(value: Any, path: str = "") -> Iterator[str]:
+    if path in KEYS:
+        yield path
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _paths(inner, f"{path}.{key}" if path else key)
+    elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+        yield from _paths(value[0], f"{path}[]")
+    else:
+        yield path
+
+
+def _sample() -> tuple[Sweep, Analysis]:
+    """Make a sweep of which everything is known."""
+    one = Estimate(1.0)
+    config, _ = read_sweep({}, {}, None)
+    facts = Facts(
+        "digits", "", 3, 1, 1, (1,), 2, "classification", (Metric("accuracy", True, True),), 1,
+        False, 1, "lanes", "cpu", 1,
+    )  # fmt: skip
+    metrics = {"loss": one, "accuracy": one}
+    summary = BatchSizeSummary(
+        2, "ok", 1, 1, 0.0, 2, 1, 2, 1.0,
+        (ToTarget(0.1, False, (0.1, 0.1), one, one, one, one, 1.0),),
+        Final(0.1, metrics, metrics, metrics, one, one),
+        Speed("device", one, one, one, 1),
+    )  # fmt: skip
+    target = TargetSummary("accuracy", 0.9, "auto", one, one, one, one, 2, "fitted")
+    analysis = Analysis(
+        "accuracy",
+        (target,),
+        (summary,),
+        Recommendation(2, 0.1, "time", (), Caution("only_best_admitted")),
+        (Caution("no_target"),),
+    )
+    return Sweep("0", config, facts, {}, "complete", ""), analysis
+
+
+# --- codes ------------------------------------------------------------------------------------
+
+
+def _codes() -> Iterator[str]:
+    yield "## Codes of cautions"
+    yield _table(("Code", "Meaning"), _matched(list(WORDS), CAUTIONS, "caution"))
+    yield "## Exit codes"
+    names = [name for name in vars(bsx.errors) if name.startswith("EXIT_")]
+    lines = [(str(getattr(bsx.errors, name)), EXIT_CODES[name]) for name in names]
+    _matched(names, EXIT_CODES, "exit code")
+    yield _table(("Code", "Meaning"), lines)
+    yield "## Environment variables"
+    yield (
+        "Every setting of a sweep has one, see above; switches are `1` or `0`. "
+        "`BSX_STORE` is also read by `bsx show` and `bsx list sweeps`. Besides:"
+    )
+    yield _table(("Variable", "Meaning"), [(f"`{k}`", v) for k, v in VARIABLES.items()])
+    yield "## Formats"
+    yield "`--format` is one of " + ", ".join(f"`{form}`" for form in Format) + "."
+    yield "## Names"
+    for kind in registry.ENTRY_POINT_GROUPS:
+        names = ", ".join(f"`{name}`" for name in registry.targets(kind))
+        yield f"{kind.capitalize()}s: {names}."
+
+
+def _matched(names: Sequence[str], meanings: Mapping[str, str], what: str) -> list[tuple[str, str]]:
+    missing = [name for name in names if name not in meanings]
+    left = [name for name in meanings if name not in names]
+    if missing or left:
+        raise SystemExit(f"make_reference: no meaning of {what} {missing}; no {what} for {left}")
+    return [(f"`{name}`", meanings[name]) for name in names]
+
+
+def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    rule = ["---"] * len(head)
+    escaped = ([cell.replace("|", "\\|") for cell in line] for line in (head, rule, *lines))
+    return "\n".join("| " + " | ".join(line) + " |" for line in escaped)
+
+
+def main(args: Sequence[str]) -> int:
+    """Write the file, or with ``--check`` compare it."""
+    text = reference()
+    if "--check" not in args:
+        FILE.write_text(text, encoding="utf-8")
+        return 0
+    return int(not FILE.exists() or FILE.read_text(encoding="utf-8") != text)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

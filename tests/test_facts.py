@@ -1,0 +1,129 @@
+"""What planning must know, looked at once, and what measuring a machine gives."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from bsx import plan
+from bsx.errors import ConfigError
+from bsx.facts import describe_machine, look, resolve_device
+from bsx.measure import calibration, speed
+from bsx.schema import BatchSizes, CostModel, Facts, Ingredient, RunStatus, SweepConfig
+from tests import fakes
+
+
+def silent(_fraction: float, _best: float | None) -> None:
+    """Take note of nothing."""
+
+
+def asked(**changes: Any) -> SweepConfig:
+    """Return a configuration on real, small data."""
+    usual: dict[str, Any] = {"dataset": Ingredient("iris"), "model": Ingredient("mlp")}
+    return fakes.config(**{**usual, "batch_sizes": BatchSizes((4, 32)), **changes})
+
+
+def test_facts_say_what_there_is() -> None:
+    found = look(asked(model=Ingredient("mlp", {"hidden": (8,), "norm": "batch"})))
+    assert (found.train_samples, found.validation_samples, found.test_samples) == (120, 15, 15)
+    assert (found.input_shape, found.classes, found.task) == ((4,), 3, "classification")
+    assert found.parameters == 4 * 8 + 8 + 2 * 8 + 8 * 3 + 3
+    assert found.has_batchnorm
+    assert found.trainer == "lanes"
+    assert found.metric.name == "accuracy"
+    assert (found.device, found.threads) == ("cpu", 1)
+    assert look(asked(threads=0)).threads >= 1
+
+
+@pytest.mark.parametrize("model", ["tests.user_code:Branching", "tests.test_facts:with_hook"])
+def test_models_that_cannot_be_stacked_train_in_the_plain_loop(model: str) -> None:
+    assert look(asked(model=Ingredient(model))).trainer == "loop"
+
+
+def with_hook(output_size: int) -> nn.Module:
+    """A model with a hook, which lanes would not call."""
+    model = nn.Linear(4, output_size)
+    model.register_forward_hook(lambda _m, _i, out: 2 * out)
+    return model
+
+
+def too_few(output_size: int) -> nn.Module:
+    """A model with one output too few."""
+    return nn.Linear(4, output_size - 1)
+
+
+def for_other_data(output_size: int) -> nn.Module:
+    """A model for inputs of another size."""
+    return nn.Linear(7, output_size)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"model": Ingredient("tests.test_facts:too_few")}, r"need \(2, 3\)"),
+        ({"model": Ingredient("tests.test_facts:for_other_data")}, "does not take inputs of shape"),
+        ({"model": Ingredient("cnn")}, "take --model mlp"),
+        ({"optimizer": Ingredient("adam", {"momentum": 0.9})}, "--momentum=0.9: adam does not"),
+        ({"optimizer": Ingredient("sgd", {"nesterov": True})}, "--optimizer sgd refuses"),
+        ({"optimizer": Ingredient("torch.optim:LBFGS")}, "several times a step"),
+        ({"optimizer": Ingredient("tests.user_code:NUMBER")}, "--optimizer tests.user_code:NUMBER"),
+        ({"optimizer": Ingredient("tests.user_code:tensors")}, "does not take it|refuses"),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_any_training(
+    changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        look(asked(**changes))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_device_that_is_not_there_is_refused_with_those_that_are() -> None:
+    assert resolve_device("cpu") == "cpu"
+    with pytest.raises(ConfigError, match=r"--device cuda: torch finds none.*it finds cpu"):
+        resolve_device("cuda")
+
+
+def test_the_machine_is_described_without_an_unknown_that_looks_like_a_value() -> None:
+    found = describe_machine("cpu")
+    assert found["torch"] == torch.__version__
+    assert found["processor"]
+    assert found["accelerator"] is None
+    assert found == describe_machine("cpu")
+
+
+def measured(loop: str, known: Facts, **changes: Any) -> Any:
+    """Return the record of one speed measurement."""
+    sweep = asked(speed_loop=loop, **changes)
+    of = plan.recipes(sweep, known)
+    unit = plan.speed_units(sweep, known, of, {}, CostModel(1e-3, 1e-6))[1]
+    [[record]] = speed.measure(unit, silent)
+    assert record.unit_id == unit.unit_id
+    return record
+
+
+@pytest.mark.parametrize("loop", ["device", "dataloader"])
+def test_speed_is_drawn_several_times(loop: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "DRAW_SECONDS", 0.002)
+    monkeypatch.setattr(speed, "WARM_UP_SECONDS", 0.0)
+    record = measured(loop, look(asked()))
+    assert record.status is RunStatus.COMPLETED
+    assert (record.batch_size, record.loop) == (32, loop)
+    assert len(record.step_seconds) == speed.DRAWS
+    assert all(0 < seconds < 1 for seconds in record.step_seconds)
+    assert record.peak_memory_bytes is None or record.peak_memory_bytes > 10**6
+    assert record.environment["threads"] == 1
+
+
+@pytest.mark.parametrize("trainer", ["lanes", "loop"])
+def test_calibration_foretells_a_positive_time(trainer: str) -> None:
+    known = dataclasses.replace(look(asked()), trainer=trainer)
+    unit = plan.calibration(asked(), known, plan.recipes(asked(), known))
+    [[cost]] = calibration.measure(unit, silent)
+    assert cost.step_seconds >= 0
+    assert cost.sample_seconds >= 0
+    assert 0 < cost.group_seconds(100, 32, 10) < 60

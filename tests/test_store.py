@@ -1,0 +1,293 @@
+"""What is stored comes back bit for bit; what is not ours is left alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bsx.errors import StoreError
+from bsx.schema import CurvePoint, Ingredient, Run, RunRecord, RunStatus, SpeedRecord
+from bsx.store import Store
+from bsx.store.encoding import decode_curve, encode_curve
+from bsx.store.store import FILE_NAME
+from tests import fakes
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+POINTS = st.builds(
+    CurvePoint,
+    step=st.integers(1, 2**53),
+    epoch=FINITE,
+    samples_seen=st.integers(0, 2**53),
+    train_seconds=FINITE,
+    train_loss=FINITE,
+    validation_loss=FINITE,
+    metrics=st.builds(lambda a, z: {"accuracy": a, "zeta": z}, FINITE, FINITE),
+)
+
+
+def begun(folder: Path, sweep_id: str = "aaa111", **changes: Any) -> Store:
+    """Return a store with a sweep in it."""
+    store = Store(folder, create=True)
+    store.begin_sweep(sweep_id, fakes.config(**changes), fakes.facts(), {"machine": "fake"})
+    return store
+
+
+def record(rate: float = 0.1, seed: int = 0, **changes: Any) -> RunRecord:
+    """Return a small record."""
+    point = CurvePoint(1, 0.1, 16, 0.01, 2.0, 2.1, {"accuracy": 0.1})
+    made = RunRecord(
+        Run(fakes.recipe(), rate, seed),
+        RunStatus.COMPLETED,
+        (point,),
+        {"test": {"accuracy": 0.9}},
+        1,
+        0.01,
+        {"torch": "2"},
+    )
+    return dataclasses.replace(made, **changes)
+
+
+def stored(store: Store, sweep_id: str = "aaa111") -> list[RunRecord]:
+    """Return what the store holds of a sweep."""
+    return store.runs(sweep_id)
+
+
+@given(st.lists(POINTS, max_size=20))
+def test_curves_come_back_bit_for_bit(curve: list[CurvePoint]) -> None:
+    back = decode_curve(*encode_curve(curve))
+    assert repr(back) == repr(tuple(curve))  # repr tells 0.0 from −0.0
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None
+)
+@given(
+    curve=st.lists(POINTS, max_size=4),
+    rate=st.floats(1e-300, 1e300),
+    status=st.sampled_from(RunStatus),
+)
+def test_records_come_back_as_they_were(
+    curve: list[CurvePoint], rate: float, status: RunStatus, tmp_path: Path
+) -> None:
+    given_record = record(rate, curve=tuple(curve), status=status, error="a\nb")
+    with begun(tmp_path, "fff") as store:
+        store.append("fff", "unit", [given_record], anew=True)
+        [back] = [r for r in stored(store, "fff") if r.run.learning_rate == rate]
+    assert back == given_record
+    assert back.run_id == given_record.run_id
+
+
+def test_arguments_of_any_shape_leave_the_identity_of_a_run_alone(tmp_path: Path) -> None:
+    args = {"hidden": (8, 4), "table": {"a": (1, None)}, "flag": True, "x": 0.1, "text": "é"}
+    recipe = fakes.recipe(model=Ingredient("mlp", args, "0" * 20))
+    with begun(tmp_path) as store:
+        store.append("aaa111", "unit", [record(), record(run=Run(recipe, 0.1, 0))])
+    with Store(tmp_path) as store:
+        assert {r.run_id for r in stored(store)} == {record().run_id, Run(recipe, 0.1, 0).run_id}
+
+
+def test_a_sweep_comes_back_as_it_was_asked_for(tmp_path: Path) -> None:
+    with begun(tmp_path, name="first") as store:
+        found = store.sweep()
+    assert found.config == fakes.config(name="first")
+    assert found.config.question() == fakes.config().question()
+    assert found.facts == fakes.facts()
+    assert found.status == "running"
+
+
+def test_storing_twice_changes_nothing(tmp_path: Path) -> None:
+    with begun(tmp_path) as store:
+        store.append("aaa111", "one", [record(), record(seed=1)])
+        before = stored(store)
+        store.append("aaa111", "two", [record(train_seconds=9.0), record(seed=1)])
+        assert stored(store) == before
+        assert store.count_runs("aaa111") == 2
+        store.append("aaa111", "two", [record(train_seconds=9.0)], anew=True)
+        assert stored(store)[0].train_seconds == 9.0
+
+
+@pytest.mark.parametrize("status", [RunStatus.FAILED, RunStatus.TIMED_OUT])
+def test_what_failed_gives_way_to_what_came_of_a_later_try(
+    tmp_path: Path, status: RunStatus
+) -> None:
+    with begun(tmp_path) as store:
+        store.append("aaa111", "one", [record(status=status, error="no", curve=())])
+        store.append("aaa111", "two", [record()])
+        assert stored(store) == [record()]
+        store.append("aaa111", "three", [record(status=status, error="no", curve=())])
+        assert stored(store) == [record()]
+
+
+def test_records_of_a_unit_are_stored_all_or_none(tmp_path: Path) -> None:
+    unwritable = record(seed=1, environment={"x": float("nan")})
+    with begun(tmp_path) as store:
+        with pytest.raises(ValueError, match="JSON"):
+            store.append("aaa111", "one", [record(), unwritable])
+        assert stored(store) == []
+        store.append("aaa111", "one", [record()])
+        assert stored(store) == [record()]
+
+
+def test_runs_are_shared_between_sweeps_but_shown_only_where_they_belong(tmp_path: Path) -> None:
+    with begun(tmp_path) as store:
+        store.append("aaa111", "one", [record(), record(seed=1)])
+        store.begin_sweep("bbb222", fakes.config(), fakes.facts(), {})
+        assert stored(store, "bbb222") == []
+        found = store.runs_by_id([record().run_id, "unknown"])
+        assert found == [record()]
+        store.adopt("bbb222", [record().run_id], [])
+        store.adopt("bbb222", [record().run_id], [])
+        assert stored(store, "bbb222") == [record()]
+        assert len(stored(store)) == 2
+
+
+def test_records_come_in_an_order_of_their_own(tmp_path: Path) -> None:
+    some = [record(rate, seed) for rate in (0.1, 0.2) for seed in (0, 1)]
+    with begun(tmp_path) as store:
+        store.append("aaa111", "one", reversed(some))
+        assert stored(store) == some
+
+
+def test_speeds_come_back(tmp_path: Path) -> None:
+    speed = SpeedRecord("u1", 16, "device", RunStatus.COMPLETED, (0.1, 1 / 3), None, {"a": 1})
+    failed = SpeedRecord("u1", 16, "device", RunStatus.FAILED, error="no")
+    with begun(tmp_path) as store:
+        store.append_speed("aaa111", failed)
+        store.append_speed("aaa111", speed, anew=True)
+        store.append_speed("aaa111", failed)
+        assert store.speeds("aaa111") == [speed]
+        assert store.speeds_by_id(["u1", "u2"]) == [speed]
+
+
+def test_a_failed_speed_gives_way_like_a_failed_run(tmp_path: Path) -> None:
+    speed = SpeedRecord("u1", 16, "device", RunStatus.COMPLETED, (0.1,))
+    with begun(tmp_path) as store:
+        store.append_speed("aaa111", SpeedRecord("u1", 16, "device", RunStatus.FAILED, error="no"))
+        store.append_speed("aaa111", speed)
+        assert store.speeds("aaa111") == [speed]
+
+
+def test_a_sweep_is_found_by_name_or_by_the_beginning_of_its_id(tmp_path: Path) -> None:
+    with begun(tmp_path, "abc111", name="first") as store:
+        store.begin_sweep("abd222", fakes.config(name="second"), fakes.facts(), {})
+        assert store.sweep().sweep_id == "abd222"
+        assert store.sweep("first").sweep_id == "abc111"
+        assert store.sweep("abc").sweep_id == "abc111"
+        with pytest.raises(StoreError, match="several sweeps begin so"):
+            store.sweep("ab")
+        with pytest.raises(StoreError, match="there is no such sweep"):
+            store.sweep("zzz")
+        store.begin_sweep("abc111", fakes.config(name="first"), fakes.facts(), {})
+        assert store.sweep().sweep_id == "abc111"  # the newest is the one last run
+        store.end_sweep("abc111", "complete")
+        assert store.sweep("abc").status == "complete"
+
+
+def test_attempts_are_put_down_with_how_they_ended(tmp_path: Path) -> None:
+    with begun(tmp_path) as store:
+        first, second = store.begin_attempt("u", "trainer"), store.begin_attempt("u", "trainer")
+        store.end_attempt(first, "failed", "trace")
+        rows = store._rows("SELECT attempt, outcome, detail FROM attempts ORDER BY attempt")
+    assert rows == [(first, "failed", "trace"), (second, None, None)]
+
+
+def test_two_programs_may_write_to_one_store(tmp_path: Path) -> None:
+    with begun(tmp_path) as one, Store(tmp_path, create=True) as other:
+        one.append("aaa111", "one", [record()])
+        other.append("aaa111", "two", [record(seed=1)])
+        assert stored(one) == stored(other)
+
+
+def test_no_store_is_said_plainly(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="run `bsx sweep` first"):
+        Store(tmp_path / "nowhere")
+    assert not (tmp_path / "nowhere").exists()
+    with Store(tmp_path, create=True) as store, pytest.raises(StoreError, match="no sweep yet"):
+        store.sweep()
+
+
+def foreign(file: Path) -> None:
+    """Make a database of someone else's."""
+    db = sqlite3.connect(file)
+    db.execute("CREATE TABLE theirs (x)")
+    db.commit()
+    db.close()
+
+
+def newer(file: Path) -> None:
+    """Make a store of a version to come."""
+    Store(file.parent, create=True).close()
+    db = sqlite3.connect(file)
+    db.execute("PRAGMA user_version = 99")
+    db.close()
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (foreign, "none of bsx"),
+        (newer, "of store version 99"),
+        (lambda file: file.write_text("no database, but a text of some length\n" * 99), "cannot"),
+        (lambda file: file.mkdir(), "cannot open"),
+    ],
+    ids=["foreign", "newer", "text", "folder"],
+)
+def test_what_is_not_ours_is_refused_and_left_as_it_is(
+    make: Any, said: str, tmp_path: Path
+) -> None:
+    file = tmp_path / FILE_NAME
+    make(file)
+    before = file.read_bytes() if file.is_file() else None
+    with pytest.raises(StoreError) as refused:
+        Store(tmp_path, create=True)
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert (file.read_bytes() if file.is_file() else None) == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == [FILE_NAME]
+
+
+def test_a_folder_that_cannot_be_written_to_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"cannot open the store .*--store"):
+        Store(tmp_path / "file" / "store", create=True)
+
+
+def test_a_full_disk_is_one_clear_line_and_keeps_what_was_stored(tmp_path: Path) -> None:
+    with begun(tmp_path) as store:
+        store.append("aaa111", "one", [record()])
+        [[pages]] = store._rows("PRAGMA page_count")
+        store._db.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(StoreError, match=r"full; check the folder, its room"):
+            for seed in range(1, 200):
+                store.append("aaa111", "two", [record(seed=seed, error="x" * 4000)])
+        store._db.execute("PRAGMA max_page_count = 1000000")
+        before = store.count_runs("aaa111")
+        assert before >= 1
+        store.append("aaa111", "three", [record(seed=999)])
+        assert store.count_runs("aaa111") == before + 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder_is_one_clear_line(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(StoreError, match="cannot"):
+            Store(tmp_path, create=True)
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_a_store_that_cannot_be_written_to_can_still_be_shown(tmp_path: Path) -> None:
+    with begun(tmp_path) as store:
+        store.append("aaa111", "one", [record()])
+    file = tmp_path / FILE_NAME
+    file.chmod(0o400)
+    with Store(tmp_path) as store:
+        assert stored(store) == [record()]
