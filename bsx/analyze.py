@@ -25,6 +25,7 @@ from bsx.schema import (
     TargetSpec,
     TargetSummary,
 )
+from bsx.stats import own_program
 from bsx.stats.critical_batch import TradeOff, fit_tradeoff
 from bsx.stats.curves import LOSS, SizeRuns
 from bsx.stats.layout import StepsTable
@@ -72,6 +73,8 @@ def analyze(
     Raises:
         ValueError: for a target whose metric the task does not have.
     """
+    if config.command is not None:
+        speeds = own_program.speeds_of_curves(runs)
     rows = sorted(plan_rows, key=lambda recipe: recipe.batch_size)
     by_size = [_runs_of(recipe, runs) for recipe in rows]
     asked = config.targets if targets is None else tuple(targets)
@@ -91,13 +94,18 @@ def analyze(
     seeds = max((len(size.runs.seeds) for size in sizes), default=0)
     if 0 < seeds < LEAVE_OUT_FROM:
         cautions.append(Caution("few_seeds", {"seeds": seeds}))
-    return Analysis(
+    table = [row_of(size) for size in sizes]
+    if config.command is not None:
+        table = [own_program.length_of_curves(row, runs) for row in table]
+    found = Analysis(
         facts.metric.name,
         tuple(_target_summary(t, f) for t, f in zip(chosen, tradeoffs, strict=True)),
-        tuple(row_of(size) for size in sizes),
+        tuple(table),
         recommendation,
         tuple(cautions),
     )
+    takes_rate = config.command is None or config.command.program.takes_rate
+    return found if takes_rate else own_program.without_rates(found)
 
 
 def _runs_of(recipe: Recipe, runs: Sequence[RunRecord]) -> SizeRuns:

@@ -73,6 +73,7 @@ class Conductor:
         self._cost = CostModel(1e-3, 1e-6)
         self._settled: dict[str, RunRecord] = {}
         self._given_up: dict[str, RunRecord] = {}
+        self._announced: set[str] = set()  # units of which a failed run was told
         self._pace = 1.0  # measured over predicted seconds, of the units so far
 
     def prepare(self) -> tuple[tuple[Group, ...], float]:
@@ -117,7 +118,12 @@ class Conductor:
             if not units:
                 return "failed" if self._given_up else "complete"
             self.watcher.started(len(units), sum(u.predicted_seconds for u in units))
-            skipped = [unit for unit in units if not self._take(unit)]
+            skipped = False
+            for unit in units:
+                if self._is_hopeless():
+                    self.watcher.announce("Every run of the program has failed; nothing more is tried")
+                    return "failed"
+                skipped |= not self._take(unit)
             if skipped:
                 return "out_of_time"
             speeds = ()
@@ -181,7 +187,13 @@ class Conductor:
     def _keep(self, unit: Unit, records: Sequence[Record]) -> None:
         runs = [record for record in records if isinstance(record, RunRecord)]
         self.store.append(self.sweep_id, unit.unit_id, runs, anew=self.fresh)
-        self._settled |= {run.run_id: run for run in runs}
+        self._settled |= {run.run_id: run for run in runs if run.status in SETTLED}
+        failed = {run.run_id: run for run in runs if run.status not in SETTLED}
+        if failed and unit.unit_id not in self._announced:
+            self._announced.add(unit.unit_id)
+            error = next(iter(failed.values())).error
+            self.watcher.announce(f"{_description(unit)}: {error}")
+        self._given_up |= failed
         for record in records:
             if isinstance(record, SpeedRecord):
                 self.store.append_speed(self.sweep_id, record, anew=self.fresh)
@@ -204,6 +216,11 @@ class Conductor:
         self.store.append(self.sweep_id, unit.unit_id, records, anew=self.fresh)
         known = self._settled if status in SETTLED else self._given_up
         known.update({record.run_id: record for record in records})
+
+    def _is_hopeless(self) -> bool:
+        """Whether the user's program has failed throughout, at more than one batch size."""
+        sizes = {record.run.recipe.batch_size for record in self._given_up.values()}
+        return self.config.command is not None and not self._settled and len(sizes) > 1
 
     def _report(self) -> Report:
         def report(fraction: float, best: float | None) -> None:
@@ -251,7 +268,12 @@ def stored_runs(
 def calibrated(
     config: SweepConfig, facts: Facts, recipes: tuple[Recipe, ...], executor: Executor
 ) -> CostModel:
-    """Time a few steps, so that the duration of the sweep can be foretold."""
+    """Time a few steps, so that the duration of the sweep can be foretold.
+
+    A program of the user's is not asked: nothing is known of it before it has run.
+    """
+    if config.command is not None:
+        return CostModel(1e-3, 1e-6)
     unit = plan.calibration(config, facts, recipes)
     try:
         for records in executor.run(unit, lambda _fraction, _best: None):

@@ -6,13 +6,15 @@ What can be set stands in :mod:`bsx.settings`.
 from __future__ import annotations
 
 import difflib
+import itertools
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bsx import registry
+from bsx import parse, registry
+from bsx.command.ask import own_program
 from bsx.errors import ConfigError
 from bsx.schema import (
     BatchSizes,
@@ -28,7 +30,7 @@ from bsx.schema import (
     TargetSpec,
     Training,
 )
-from bsx.settings import DEFAULT_EPOCHS, DEFAULT_MIN_STEPS, SETTINGS
+from bsx.settings import DEFAULT_EPOCHS, DEFAULT_MIN_STEPS, OF_OWN_TRAINING, SETTINGS
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,21 @@ class Door:
 
 _RELATIVE = ("linear", "sqrt", "saturating")
 _AUGMENTATIONS = ("flip", "crop", "noise")
+_NOT_VARIED = frozenset(
+    {"vary", "batch_sizes", "target", "tolerance", "store", "fresh", "name", "format", "get"}
+    | {"quiet", "dry_run", "executor", "within", "device", "threads", "seeds"}
+)
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
+# What a program of the user's decides by itself
+_IDLE_WITH_COMMAND = (
+    *(
+        s.key
+        for s in SETTINGS
+        if s.panel in OF_OWN_TRAINING and s.key not in ("metric", "drop_last")
+    ),
+    "device",
+    "speed_loop",
+)
 
 
 def read_sweep(
@@ -62,7 +78,47 @@ def read_sweep(
         ConfigError: for the first thing that cannot be meant, naming where it came from.
     """
     values, origins = _values(flags, environ, _read_toml(file) if file else {}, file)
-    return _sweep(values, origins), _door(values)
+    config = own_program(_sweep(values, origins), values, origins, _IDLE_WITH_COMMAND)
+    return config, _door(values)
+
+
+def read_arms(
+    flags: Mapping[str, Any], environ: Mapping[str, str], file: Path | None
+) -> tuple[list[tuple[str, SweepConfig]], Door]:
+    """Return the sweeps that were asked for: one for every combination of what ``--vary`` names.
+
+    Returns:
+        (what sets it apart, sweep) pairs; the one sweep without ``--vary`` is set apart by ''.
+
+    Raises:
+        ConfigError: see :func:`read_sweep`.
+    """
+    values, origins = _values(flags, environ, _read_toml(file) if file else {}, file)
+    varied = values["vary"] or ()
+    arms = []
+    for chosen in itertools.product(*(options for _, options in varied)):
+        of_arm = dict(values)
+        for (key, _), option in zip(varied, chosen, strict=True):
+            _vary(of_arm, key, option)
+        label = ", ".join(f"{key}={o}" for (key, _), o in zip(varied, chosen, strict=True))
+        arms.append((label, _sweep(of_arm, origins)))
+    return arms, _door(values)
+
+
+def _vary(values: dict[str, Any], key: str, option: str) -> None:
+    """Set one varied thing: a setting, or an argument as in model.norm."""
+    flag = f"--vary {key}="
+    owner, dot, argument = key.partition(".")
+    if dot and f"{owner}_args" in _BY_KEY:
+        name = f"{owner}_args"
+        values[name] = {**(values[name] or {}), argument: parse.literal(option)}
+        return
+    if key not in _BY_KEY or key in _NOT_VARIED:
+        known = [s.key for s in SETTINGS if s.key not in _NOT_VARIED]
+        near = difflib.get_close_matches(key, known, n=2)
+        hint = f"did you mean {' or '.join(near)}?" if near else "give model.ARG, optimizer, …"
+        raise ConfigError(f"{flag}{option}: {key} cannot be varied; {hint}")
+    values[key] = _BY_KEY[key].read(option, flag)
 
 
 def _values(

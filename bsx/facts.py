@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from bsx import __version__
-from bsx.data import Splits, open_dataset
+from bsx.data import Splits, check_augmentation, check_order, open_dataset
 from bsx.errors import ConfigError
 from bsx.models import build_model, can_stack, has_batchnorm
 from bsx.optim import check_optimizer
@@ -36,13 +36,19 @@ def look(config: SweepConfig) -> Facts:
         validation=config.split.validation,
         test=config.split.test,
         seed=config.split.seed,
+        subset=config.sampling.subset,
     )
+    labels = splits.train.targets if splits.task == "classification" else None
+    check_order(config.sampling, labels)
+    check_augmentation(config.sampling.augment, splits.input_shape)
     model = build_model(
         config.model.name,
         config.model.args,
         input_shape=splits.input_shape,
         output_size=splits.output_size,
         seed=0,
+        initialization=config.initialization,
+        kind=splits.kind,
     )
     check_optimizer(config.optimizer.name, config.optimizer.args)
     task = build_task(splits.task, config.objective, splits.output_size)

@@ -110,6 +110,14 @@ def texts(value: Any, flag: str) -> tuple[str, ...]:
     return tuple(word for part in parts for word in re.split(r"[,\s]+", part) if word)
 
 
+def paths(value: Any, flag: str) -> tuple[str, ...]:
+    """Read one path or several, each as it is."""
+    parts = [value] if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple) or not all(isinstance(p, str) and p for p in parts):
+        raise ConfigError(f"{flag} {value}: give a path")
+    return tuple(parts)
+
+
 def proper_fraction(value: Any, flag: str) -> float:
     """Read a number between 0 and 1, both excluded."""
     number = _real(value)
@@ -165,6 +173,26 @@ def arguments(value: Any, flag: str) -> dict[str, Any]:
             raise ConfigError(f"{flag} {pair}: give key=value, such as hidden=128")
         found[key] = literal(given)
     return found
+
+
+def variations(value: Any, flag: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Read key=first,second: what is varied, and its values as they would be typed."""
+    if isinstance(value, Mapping):
+        value = [
+            f"{key}={','.join(map(str, item)) if isinstance(item, list) else item}"
+            for key, item in value.items()
+        ]
+    found = []
+    for pair in _pairs(value, flag, "key=first,second, such as model.norm=none,batch"):
+        key, _, given = pair.partition("=")
+        values = tuple(word for word in given.split(",") if word)
+        if not key or len(values) < 2 or len(set(values)) < len(values):
+            raise ConfigError(
+                f"{flag} {pair}: give a key and two or more different values, such as "
+                "model.norm=none,batch"
+            )
+        found.append((key.replace("-", "_"), values))
+    return tuple(found)
 
 
 def targets(value: Any, flag: str) -> tuple[TargetSpec, ...]:

@@ -121,7 +121,12 @@ def speed_units(
     machine: Mapping[str, object],
     cost: CostModel,
 ) -> tuple[SpeedUnit, ...]:
-    """Return the solo speed measurement of each batch size."""
+    """Return the solo speed measurement of each batch size.
+
+    None for a program of the user's: it alone can say how fast it is, and does so in its reports.
+    """
+    if config.command is not None:
+        return ()
     return tuple(
         SpeedUnit(
             recipe=recipe,
@@ -198,6 +203,8 @@ def _groups(
             device=facts.device,
             threads=facts.threads,
             round=number,
+            judged_by=facts.metric if config.command else None,
+            timeout_seconds=config.command.timeout_seconds if config.command else None,
         )
         for start in range(0, len(missing), most)
     ]
@@ -238,6 +245,7 @@ def _recipe(config: SweepConfig, facts: Facts, batch_size: int) -> Recipe:
         objective=config.objective,
         initialization=config.initialization,
         training=config.training,
+        program=config.command.program if config.command else None,
     )
 
 

@@ -38,7 +38,11 @@ INTERNAL: dict[str, dict[str, str]] = {
         "multi-label": "bsx.tasks.multilabel:MultiLabel",
         "regression": "bsx.tasks.regression:Regression",
     },
-    "trainer": {"lanes": "bsx.train.lanes:train", "loop": "bsx.train.loop:train"},
+    "trainer": {
+        "command": "bsx.command.trainer:train",
+        "lanes": "bsx.train.lanes:train",
+        "loop": "bsx.train.loop:train",
+    },
     "measure": {
         "speed": "bsx.measure.speed:measure",
         "calibration": "bsx.measure.calibration:measure",

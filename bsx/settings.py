@@ -47,6 +47,10 @@ _SPLIT = "Data split"
 _READING = "How results are read"
 _WHERE = "Where and how it runs"
 _OUTPUT = "Output"
+_PROGRAM = "Your own program"
+
+# What bsx's own training is told; a program of the user's decides that by itself
+OF_OWN_TRAINING = (_INGREDIENTS, _TRAINING, _SPLIT)
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("dataset", parse.text, "Data set: a name of `bsx list datasets`, module:attribute or "
@@ -69,8 +73,9 @@ SETTINGS: tuple[Setting, ...] = (
             "task's own)", _TRAINING, metavar="NAME"),
     Setting("label_smoothing", parse.fraction, "Label smoothing of the cross-entropy.", _TRAINING,
             0.0, "FLOAT"),
-    Setting("metric", parse.text, "Metric that quality is judged by.  (default: the task's own)",
-            _TRAINING, metavar="NAME"),
+    Setting("metric", parse.text, "Metric that quality is judged by; with --command NAME:max or "
+            "NAME:min says which way is better.  (default: the task's own)", _TRAINING,
+            metavar="NAME"),
     Setting("schedule", parse.one_of("constant", "step", "exponential", "cosine", "linear",
             "one-cycle"), "Learning-rate schedule over the run's iterations: constant, step, "
             "exponential, cosine, linear or one-cycle.", _TRAINING, "constant", "NAME"),
@@ -100,6 +105,19 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("freeze", parse.texts, "Do not train parameters of this name pattern; repeat for "
             "more.", _TRAINING, metavar="PATTERN", repeatable=True),
 
+    Setting("command", parse.text, "Train with your own program: its command line, with "
+            "{batch_size} and, where it takes them, {lr}, {seed} and {steps} or {epochs}. It "
+            "prints its metrics as JSON lines.", _PROGRAM, metavar="COMMAND"),
+    Setting("train_samples", parse.count, "How many samples the program trains on.", _PROGRAM,
+            metavar="INT"),
+    Setting("metrics_from", parse.text, "Where the program reports: stdout, csv:FILE or "
+            "tensorboard:FOLDER.", _PROGRAM, "stdout", "WHERE"),
+    Setting("source", parse.paths, "A file that decides what the program does, beside the .py "
+            "files in the command: when it changes, runs are trained anew; repeat for more.",
+            _PROGRAM, metavar="FILE", repeatable=True),
+    Setting("timeout", parse.duration, "End a run of the program after this time, e.g. 90s, 10m.",
+            _PROGRAM, metavar="TIME"),
+
     Setting("batch_sizes", parse.batch_sizes, "Batch sizes: 32, 8,32,128, 2..1024 (powers of two) "
             "or 8..64:8 (multiples).  (default: 2.. as large as the training set allows)", _SIZES,
             metavar="SIZES", flags=("--batch-sizes", "--batch-size")),
@@ -116,6 +134,9 @@ SETTINGS: tuple[Setting, ...] = (
             metavar="INT"),
     Setting("saturation", parse.positive, "The batch size at which a saturating rate has come to "
             "half of its limit.", _SIZES, metavar="FLOAT"),
+    Setting("vary", parse.variations, "Run the sweep for each value of one more thing and compare "
+            "them, e.g. model.norm=none,batch or optimizer=sgd,adam; repeat for every "
+            "combination.", _SIZES, metavar="KEY=A,B", repeatable=True),
     Setting("seeds", parse.count, "Seeds, the same at every batch size.", _SIZES, 5, "INT"),
 
     Setting("epochs", parse.positive, "Train for this many epochs.  (default: "

@@ -23,15 +23,16 @@ TABLE: dict[str, set[str]] = {
     "registry": {"errors"},
     "parse": {"errors", "arithmetic", "schema"},
     "settings": {"errors", "arithmetic", "schema", "parse"},
-    "config": {"errors", "arithmetic", "schema", "registry", "parse", "settings"},
+    "command": {"errors", "schema", "tensorboard"},
+    "config": {"errors", "arithmetic", "schema", "registry", "parse", "settings", "command"},
     "store": {"errors", "arithmetic", "schema"},
     "stats": {"errors", "schema", "numpy", "scipy"},
     "tuning": {"errors", "schema", "arithmetic", "stats"},
     "plan": {"errors", "schema", "arithmetic", "stats", "registry", "tuning"},
-    "data": {"errors", "arithmetic", "registry", "numpy", "torch", "sklearn"},
-    "models": {"errors", "arithmetic", "registry", "numpy", "torch"},
-    "tasks": {"errors", "arithmetic", "registry", "numpy", "torch"},
-    "optim": {"errors", "arithmetic", "registry", "numpy", "torch"},
+    "data": {"errors", "schema", "arithmetic", "registry", "numpy", "torch", "sklearn"},
+    "models": {"errors", "schema", "arithmetic", "registry", "numpy", "torch"},
+    "tasks": {"errors", "schema", "arithmetic", "registry", "numpy", "torch"},
+    "optim": {"errors", "schema", "arithmetic", "registry", "numpy", "torch"},
     "facts": {"errors", "arithmetic", "schema", "registry", "data/", "models/", "tasks/", "optim/",
               "numpy", "torch"},
     "train": {"errors", "arithmetic", "schema", "registry", "data/", "models/", "tasks/", "optim/",
@@ -42,10 +43,11 @@ TABLE: dict[str, set[str]] = {
     "conductor": {"errors", "schema", "plan", "store", "execute.base"},
     "recommend": {"schema", "stats"},
     "analyze": {"schema", "stats", "arithmetic", "recommend"},
+    "compare": {"schema", "stats", "analyze"},
     "render": {"arithmetic", "errors", "schema", "rich"},
 }  # fmt: skip
 ANYTHING = {"cli", "__init__", "__main__"}
-LIBRARIES = {"torch", "numpy", "scipy", "sklearn", "rich", "typer", "matplotlib"}
+LIBRARIES = {"torch", "numpy", "scipy", "sklearn", "rich", "typer", "matplotlib", "tensorboard"}
 # What is imported to print, to help, or to be forked from must stay light when it is imported.
 LIGHT = {"cli", "__init__", "__main__"}
 

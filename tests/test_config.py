@@ -149,6 +149,7 @@ TOGETHER = {
     "momentum_rule",
     "weight_decay_rule",
     "without_head",
+    "vary",
 }  # these need others: see below
 
 

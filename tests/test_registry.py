@@ -47,7 +47,7 @@ def test_every_name_leads_to_something(kind: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "name", "said"),
     [
-        ("model", "logistc", "did you mean logistic?"),
+        ("model", "logistc", "did you mean logistic"),
         ("dataset", "breast_cancer", "did you mean breast-cancer?"),
         ("optimizer", "adma", "did you mean adam"),
         ("model", "zzzzzz", "see `bsx list models`"),

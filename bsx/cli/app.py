@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "calc": ("bsx.cli.calc:calc", "Work out iterations, epochs and tails; trains nothing."),
     "sweep": ("bsx.cli.sweep:sweep", "Train at every batch size and say which one to take."),
     "show": ("bsx.cli.show:show", "Show a stored sweep again, also with another target."),
+    "compare": ("bsx.cli.compare:compare", "Set two stored sweeps side by side."),
     "list": ("bsx.cli.list:app", "List sweeps, models, datasets or optimizers."),
 }
 

@@ -5,8 +5,55 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from bsx.schema import Recipe, Sweep, TargetSpec
+from bsx.schema import Analysis, Recipe, Sweep
 from bsx.store import Store
+
+
+def analyzed(store: Store, sweep: Sweep, recipes: Sequence[Recipe]) -> Analysis:
+    """Analyse what is stored of ``sweep``."""
+    from bsx.analyze import analyze
+
+    runs = store.runs(sweep.sweep_id)
+    speeds = store.speeds(sweep.sweep_id)
+    return analyze(sweep.config, sweep.facts, recipes, runs, speeds)
+
+
+def print_arms(
+    store: Store,
+    arms: Sequence[tuple[str, Sweep, Sequence[Recipe]]],
+    *,
+    form: str,
+    get: str | None,
+    quiet: bool,
+) -> None:
+    """Print the sweeps of the arms of ``--vary``, and on the terminal how they compare.
+
+    Raises:
+        NothingFound: where ``get`` leads nowhere.
+    """
+    from bsx.render import document as documents
+    from bsx.render.formats import Format, get_text, machine_text
+
+    if form == Format.TABLE and get is None:
+        from bsx.cli.compare import arm_of, print_compared
+
+        for label, sweep, recipes in arms:
+            sys.stdout.write(f"══ {label}\n\n")
+            print_sweep(store, sweep, recipes, form=form, get=None, quiet=quiet)
+            sys.stdout.write("\n")
+        if len(arms) > 1:
+            compared = [arm_of(store, sweep, label) for label, sweep, _ in arms]
+            print_compared(compared, (), form, None)
+        return
+    found = [
+        {"arm": label, **documents.document(sweep, analyzed(store, sweep, recipes))}
+        for label, sweep, recipes in arms
+    ]
+    if get is not None:
+        sys.stdout.write(get_text({"arms": found}, get))
+        return
+    rows = [{"arm": one["arm"], **row} for one in found for row in documents.rows(one)]
+    sys.stdout.write(machine_text({"arms": found}, rows, Format(form)))
 
 
 def print_sweep(
@@ -17,7 +64,6 @@ def print_sweep(
     form: str,
     get: str | None,
     quiet: bool,
-    targets: Sequence[TargetSpec] | None = None,
 ) -> None:
     """Analyse what is stored of ``sweep`` and print it: results to stdout, cautions to stderr.
 
@@ -25,13 +71,10 @@ def print_sweep(
         NothingFound: where ``get`` leads nowhere.
         ConfigError: for a path or target that cannot be meant.
     """
-    from bsx.analyze import analyze
     from bsx.render import document as documents
     from bsx.render.formats import Format, get_text, machine_text
 
-    runs = store.runs(sweep.sweep_id)
-    speeds = store.speeds(sweep.sweep_id)
-    analysis = analyze(sweep.config, sweep.facts, recipes, runs, speeds, targets)
+    analysis = analyzed(store, sweep, recipes)
     form = Format(form)
     if get is not None:
         sys.stdout.write(get_text(documents.document(sweep, analysis), get))

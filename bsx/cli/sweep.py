@@ -73,44 +73,55 @@ def sweep(
 
     $ bsx sweep --get recommendation.batch-size
     """
-    from bsx.config import read_sweep
-
-    config, door = read_sweep(flags, os.environ, file)
     from bsx import registry
+    from bsx.config import read_arms
 
-    with registry.load("executor", config.executor)() as executor:
-        code = _run(config, door, executor)
+    arms, door = read_arms(flags, os.environ, file)
+    with registry.load("executor", arms[0][1].executor)() as executor:
+        code = _run(arms, door, executor)
     raise typer.Exit(code)
 
 
-def _run(config: SweepConfig, door: Door, executor: Executor) -> int:
-    from bsx.render.progress import QuietProgress, SweepProgress
-
-    asked = _asked(config)
+def _run(arms: list[tuple[str, SweepConfig]], door: Door, executor: Executor) -> int:
+    """Run one arm after another and print what came of them."""
+    asked = [(label, _asked(config)) for label, config in arms]
     if door.dry_run:
-        _print_plan(asked, door, executor)
+        for _, arm in asked:
+            _print_plan(arm, door, executor)
         return EXIT_DONE
-    from bsx.cli.output import print_sweep
+    from bsx.cli.output import print_arms, print_sweep
     from bsx.store import Store
 
     with Store(door.store, create=True) as store:
-        progress = QuietProgress() if door.quiet else SweepProgress(metric=asked.facts.metric)
-        status = "stopped"
+        codes = []
         with _first_signal_stops():
-            try:
-                with progress:
-                    status = _conduct(asked, door, store, executor, progress)
-            except Stopped as stopped:
-                progress.announce(f"Stopped by {stopped}; the same command goes on from here.")
-        print_sweep(
-            store,
-            store.sweep(asked.sweep_id),
-            asked.recipes,
-            form=door.format,
-            get=door.get,
-            quiet=door.quiet,
-        )
-    return {"stopped": EXIT_STOPPED, "failed": EXIT_SOME_FAILED}.get(status, EXIT_DONE)
+            for _, arm in asked:
+                codes.append(_trained(arm, door, store, executor))
+                if codes[-1] == EXIT_STOPPED:
+                    break
+        done = [
+            (label, store.sweep(arm.sweep_id), arm.recipes) for label, arm in asked[: len(codes)]
+        ]
+        if len(asked) == 1:
+            _, sweep, recipes = done[0]
+            print_sweep(store, sweep, recipes, form=door.format, get=door.get, quiet=door.quiet)
+        else:
+            print_arms(store, done, form=door.format, get=door.get, quiet=door.quiet)
+    return max(codes, key=[EXIT_DONE, EXIT_SOME_FAILED, EXIT_STOPPED].index)
+
+
+def _trained(asked: _Asked, door: Door, store: Store, executor: Executor) -> int:
+    """Train what is missing of one sweep; return its exit code."""
+    from bsx.render.progress import QuietProgress, SweepProgress
+
+    progress = QuietProgress() if door.quiet else SweepProgress(metric=asked.facts.metric)
+    try:
+        with progress:
+            status = _conduct(asked, door, store, executor, progress)
+    except Stopped as stopped:
+        progress.announce(f"Stopped by {stopped}; the same command goes on from here.")
+        return EXIT_STOPPED
+    return EXIT_SOME_FAILED if status == "failed" else EXIT_DONE
 
 
 def _conduct(asked: _Asked, door: Door, store: Store, executor: Executor, progress: Watcher) -> str:
@@ -168,13 +179,24 @@ def _print_plan(asked: _Asked, door: Door, executor: Executor) -> None:
 
 def _asked(config: SweepConfig) -> _Asked:
     from bsx import plan
-    from bsx.facts import describe_machine, look
     from bsx.schema import SCHEMA_VERSION, digest
 
-    facts = look(config)
+    facts, machine = _looked_at(config)
     recipes = plan.recipes(config, facts)
     identity = [SCHEMA_VERSION, config.question(), facts.fingerprint, facts.trainer]
-    return _Asked(digest(identity, 12), config, facts, recipes, describe_machine(facts.device))
+    return _Asked(digest(identity, 12), config, facts, recipes, machine)
+
+
+def _looked_at(config: SweepConfig) -> tuple[Facts, Mapping[str, Any]]:
+    """Return what planning must know, and what the machine is."""
+    if config.command is not None:  # without torch: the program is any
+        from bsx import __version__, command
+
+        return command.look(config), command.describe_machine(__version__)
+    from bsx.facts import describe_machine, look
+
+    facts = look(config)
+    return facts, describe_machine(facts.device)
 
 
 def _settled(asked: _Asked, folder: str) -> Mapping[str, RunRecord]:

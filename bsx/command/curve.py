@@ -78,6 +78,12 @@ def is_divergence(report: Report, judged: str) -> bool:
     )
 
 
+def last_step(report: Report, recipe: Recipe, train_samples: int) -> int:
+    """Return the step that a report stands at, as far as it can be told; 0 where it cannot."""
+    per_epoch = steps_per_epoch(recipe, train_samples)
+    return _step(sorted_out(report).position, per_epoch, recipe.batch_size, 0) or 0
+
+
 def read_curve(
     reports: Sequence[Report], recipe: Recipe, train_samples: int, judged: Metric
 ) -> Reading:

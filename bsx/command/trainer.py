@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bsx.command import template
-from bsx.command.curve import Reading, is_divergence, read_curve, steps_per_epoch
+from bsx.command.curve import Reading, is_divergence, last_step, read_curve, steps_per_epoch
 from bsx.command.program import Ended, run_program
 from bsx.command.reports import Report, Source, source
 from bsx.errors import ConfigError
@@ -112,10 +112,9 @@ class _OneRun:
         """How far the run is, where its length is known: 0 where it is not."""
         if not template.LENGTH & set(self._program.placeholders):
             return 0.0
-        reports = self._source.found()
-        reading = read_curve(reports[-1:], self.run.recipe, self._program.train_samples, _LOSS)
-        last = reading.points[-1].step if reading.points else 0
-        return min(1.0, last / self.run.recipe.steps)
+        reports, recipe = self._source.found(), self.run.recipe
+        last = last_step(reports[-1], recipe, self._program.train_samples) if reports else 0
+        return min(1.0, last / recipe.steps)
 
     def _environment(self) -> dict[str, str]:
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}  # reports come when they are made

@@ -57,8 +57,8 @@ class Samples:
         """Return the samples on ``device``."""
         return Samples(self.inputs.to(device), self.targets.to(device))
 
-    def first(self, limit: int) -> Samples:
-        """Return ``limit`` samples, evenly spaced: a part may be in order of class or of time."""
+    def at_most(self, limit: int) -> Samples:
+        """Return ``limit`` samples, evenly spaced: a part may be in order of class or time."""
         if len(self) <= limit:
             return self
         rows = torch.arange(limit, device=self.targets.device) * len(self) // limit
@@ -86,6 +86,13 @@ class Splits:
     output_size: int
     target_shift: tuple[float, ...] = ()
     target_scale: tuple[float, ...] = ()
+
+    @property
+    def kind(self) -> str | None:
+        """The kind of data, where its shape tells: tokens, images or series."""
+        if self.train.inputs.dtype is torch.int64:
+            return "tokens"
+        return {3: "images", 2: "series"}.get(len(self.input_shape))
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -49,12 +49,11 @@ def images(source: Folder, resize: Any = None, channels: int = 3) -> Dataset:
     ]
     pixels = _read_all(Image, [file for _, _, file in files], size, _MODES[channels])
     rows = {part: [row for row, (p, _, _) in enumerate(files) if p == part] for part in parts}
+    parted = {p: torch.tensor(found, dtype=torch.int64) for p, found in rows.items()}
     return Dataset(
         torch.from_numpy(pixels),
         torch.tensor([label for _, label, _ in files]),
-        parts={part: torch.tensor(found) for part, found in rows.items()}
-        if len(rows) > 1
-        else None,
+        parts=parted if len(parted) > 1 else None,
         classes=len(classes),
     )
 

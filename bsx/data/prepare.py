@@ -6,11 +6,13 @@ All of it is held in memory: images as uint8 until they are divided, then as flo
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import inspect
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -51,7 +53,21 @@ def open_dataset(
         ConfigError: for a name or argument that is not known.
         DataError: for data that cannot be trained on, with the reason and the remedy.
     """
-    return _open(name, _Args(args), validation, test, seed, subset)
+    return _open(name, _Args(args), validation, test, seed, subset, _stamp(name, args))
+
+
+def _stamp(name: str, args: Mapping[str, Any]) -> tuple[tuple[int, int], ...]:
+    """Return size and time of the files that are named, by which a cache sees that they changed."""
+    _, source = registry.split_source("dataset", name)
+    found = []
+    for text in (source, *args.values()):
+        if isinstance(text, str) and text:
+            with contextlib.suppress(OSError, ValueError):
+                path = Path(text).expanduser()
+                for one in (path, *sorted(path.iterdir())) if path.is_dir() else (path,):
+                    state = one.stat()
+                    found.append((state.st_size, state.st_mtime_ns))
+    return tuple(found)
 
 
 class _Args(dict[str, Any]):
@@ -63,7 +79,13 @@ class _Args(dict[str, Any]):
 
 @lru_cache(maxsize=2)  # the coordinator and an inline executor ask for the same data again
 def _open(
-    name: str, args: _Args, validation: float, test: float, seed: int, subset: int | None
+    name: str,
+    args: _Args,
+    validation: float,
+    test: float,
+    seed: int,
+    subset: int | None,
+    _stamp: tuple[tuple[int, int], ...],
 ) -> Splits:
     fractions = {"validation": validation, "test": test}
     factory = registry.load("dataset", name)

@@ -106,6 +106,7 @@ def _refusing(path: Path) -> Iterator[None]:
     except (gzip.BadGzipFile, zlib.error, lzma.LZMAError) as error:
         raise DataError(f"{path}: it cannot be unpacked ({error}); download it again") from None
     except tarfile.TarError as error:
-        raise DataError(f"{path}: it is no whole tar archive ({error}); get it again") from None
+        first = str(error).partition("\n")[0]
+        raise DataError(f"{path}: it is no whole tar archive ({first}); get it again") from None
     except OSError as error:
         raise DataError(f"{path}: cannot read it: {error.strerror or error}") from None

@@ -214,10 +214,24 @@ def _classes(tables: Sequence[Table], columns: Sequence[int], numbers: np.ndarra
         raise ConfigError(f"{tables[0].name}: a classification has one target column")
     if numbers is None:
         values = np.array([str(text) for table in tables for text in table.texts(columns[0])])
+        _check_known(tables, columns[0])
     else:
         values = numbers
     _, codes = np.unique(values, return_inverse=True)
     return torch.from_numpy(codes.astype(np.int64))
+
+
+def _check_known(tables: Sequence[Table], column: int) -> None:
+    """Refuse a class of the test file that the training file does not have."""
+    known = set(tables[0].texts(column))
+    for table in tables[1:]:
+        for row, text in enumerate(table.texts(column)):
+            if text not in known:
+                shown = ", ".join(sorted(repr(one) for one in known)[:5])
+                raise DataError(
+                    f"{table.place(row, column)}: the training file has no class {text!r}, but "
+                    f"{shown}; write both alike"
+                )
 
 
 def _judged(numbers: np.ndarray, texts: bool) -> str:

@@ -12,7 +12,6 @@ from torch.utils.data import DataLoader, TensorDataset
 from bsx.measure.memory import PeakMemory
 from bsx.optim import build_optimizer
 from bsx.schema import Report, RunStatus, SpeedRecord, SpeedUnit
-from bsx.train.batches import SampleOrder
 from bsx.train.loop import backward, treat_gradients
 from bsx.train.session import Session, environment, synchronize
 
@@ -69,12 +68,12 @@ def _stepper(session: Session, unit: SpeedUnit) -> Callable[[], None]:
 
 def _indexed(session: Session) -> Iterator[tuple[Tensor, Tensor]]:
     """Full batches indexed on the device, epoch after epoch."""
-    train, size = session.train, session.recipe.batch_size
-    order = SampleOrder(len(train), size, "drop", [0], session.device)
+    train = session.train
+    order, augment = session.order([0], tail="drop"), session.augmentation([0])
     step = 0
     while True:
         rows = order.rows(step)[0]
-        yield train.inputs[rows], train.targets[rows]
+        yield augment.one(train.inputs[rows], step), train.targets[rows]
         step += 1
 
 

@@ -19,6 +19,7 @@ something else; an argument may therefore name one of the data's in braces:
         --model-arg pretrained_model_name_or_path=DIR --model-arg num_labels={output_size}
         --model-arg ignore_mismatched_sizes=true
 
+What needs an object, such as a configuration, needs a function of the user's own that makes it.
 A model whose outputs have an attribute ``logits``, as Hugging Face's have, gives these.
 """
 

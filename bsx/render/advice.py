@@ -12,6 +12,7 @@ from bsx.schema import (
     BatchSizeSummary,
     Estimate,
     Metric,
+    Program,
     Recommendation,
     Sweep,
     TargetSummary,
@@ -198,12 +199,28 @@ def _signed(text: str) -> str:
 def trained(sweep: Sweep) -> list[tuple[str, str]]:
     """Say what was trained, on what, and for how long, as (name, text) pairs."""
     config, facts = sweep.config, sweep.facts
+    if config.command is not None:
+        return _trained_by_program(sweep, config.command.program)
     lines = [
         ("data", _data(sweep)),
         ("model", f"{_ingredient(config.model)}, {numbers.count(facts.parameters)} parameters"),
         ("optimizer", f"{_ingredient(config.optimizer)}, {_rates(sweep)}"),
         ("seeds", _seeds(config.seeds)),
         ("budget", _budget(sweep)),
+    ]
+    if sweep.status != "complete":
+        lines.append(("status", phrases.sweep_status(sweep.status)))
+    return lines
+
+
+def _trained_by_program(sweep: Sweep, program: Program) -> list[tuple[str, str]]:
+    rates = _rates(sweep) if program.takes_rate else "learning rate the program's own"
+    lines = [
+        ("command", phrases.clean(program.text)),
+        ("data", f"{numbers.count(program.train_samples)} training samples"),
+        ("rate", rates),
+        ("seeds", _seeds(sweep.config.seeds)),
+        ("budget", _budget(sweep) if program.takes_length else "the program's own"),
     ]
     if sweep.status != "complete":
         lines.append(("status", phrases.sweep_status(sweep.status)))

@@ -54,8 +54,8 @@ def _data(facts: Facts) -> dict[str, Any]:
     return {
         "name": facts.dataset_name,
         "train_samples": facts.train_samples,
-        "validation_samples": facts.validation_samples,
-        "test_samples": facts.test_samples,
+        "validation_samples": facts.validation_samples or None,  # no data set has 0: unknown
+        "test_samples": facts.test_samples or None,
         "input_shape": list(facts.input_shape),
         "classes": facts.classes,
     }

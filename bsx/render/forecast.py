@@ -7,7 +7,7 @@ from typing import Any
 
 from bsx.arithmetic import steps_per_epoch
 from bsx.render import numbers
-from bsx.schema import Group, Recipe, Sweep
+from bsx.schema import Group, Program, Recipe, Sweep
 
 LONG_SECONDS = 1800.0  # from here on the options that make it shorter are named
 _WIDER_ROUNDS = 1.2  # the first round is foreseen; wider grids after it add about a fifth
@@ -28,6 +28,8 @@ def lines(sweep: Sweep, runs: int, seconds: float) -> list[str]:
     """Return the sentences to say before a sweep starts."""
     if not runs:
         return ["Everything asked for is stored already; nothing is left to train."]
+    if sweep.config.command is not None:
+        return _lines_of_program(sweep.config.command.program, runs)
     within = sweep.config.within_seconds
     about = numbers.duration(round_duration(seconds))
     first = f"{numbers.count(runs)} runs to train, about {about} on {place(sweep)}."
@@ -36,6 +38,20 @@ def lines(sweep: Sweep, runs: int, seconds: float) -> list[str]:
             first + f" With --within {numbers.duration(within)} the most valuable ones come first."
         ]
     return [first, _SHORTER] if seconds > LONG_SECONDS else [first]
+
+
+def _lines_of_program(program: Program, runs: int) -> list[str]:
+    """Say what is known before a program of the user's has run once."""
+    missing = []
+    if not program.takes_rate:
+        missing.append("The command has no {lr}: the learning rate is the program's own.")
+    if "seed" not in program.placeholders:
+        missing.append("The command has no {seed}: one run each, so that chance cannot be told.")
+    return [
+        f"{numbers.count(runs)} runs of the program to begin with, one after another; how long "
+        "they take shows in the first of them.",
+        *missing,
+    ]
 
 
 def place(sweep: Sweep) -> str:
@@ -64,16 +80,17 @@ def plan_document(sweep: Sweep, groups: Sequence[Group], seconds: float) -> dict
                 "steps": recipe.steps,
                 "epochs": recipe.steps / _steps_per_epoch(sweep, recipe),
                 "runs": 0,
-                "seconds": 0.0,
+                "seconds": 0.0 if sweep.config.command is None else None,  # None: unknown
             },
         )
         row["runs"] += len(group.members)
-        row["seconds"] = round(row["seconds"] + group.predicted_seconds, 3)
+        if sweep.config.command is None:
+            row["seconds"] = round(row["seconds"] + group.predicted_seconds, 3)
     return {
         "sweep_id": sweep.sweep_id,
         "trainer": sweep.facts.trainer,
         "runs": sum(len(group.members) for group in groups),
-        "seconds": round(seconds, 1),
+        "seconds": round(seconds, 1) if sweep.config.command is None else None,
         "batch_sizes": [rows[size] for size in sorted(rows)],
     }
 
@@ -90,7 +107,9 @@ def plan_rows(document: Mapping[str, Any]) -> list[dict[str, Any]]:
             "iterations": numbers.count(row["steps"]),
             "epochs": f"{row['epochs']:.1f}",
             "runs": numbers.count(row["runs"]),
-            "about": numbers.duration(max(1.0, row["seconds"])),
+            "about": numbers.UNKNOWN
+            if row["seconds"] is None
+            else numbers.duration(max(1.0, row["seconds"])),
         }
         for row in document["batch_sizes"]
     ]

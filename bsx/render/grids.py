@@ -205,8 +205,11 @@ def speed(sweep: Sweep, analysis: Analysis) -> Grid:
     threads = (
         f", {facts.threads} thread{'s' * (facts.threads != 1)}" if facts.device == "cpu" else ""
     )
+    where = f"one model alone on {facts.device}{threads}, {' and '.join(sorted(loops))} loop"
+    if sweep.config.command is not None:
+        where = "of the program itself, between its reports"
     return Grid(
-        f"Speed: one model alone on {facts.device}{threads}, {' and '.join(sorted(loops))} loop",
+        f"Speed: {where}",
         columns,
         shorten("epoch", "step") + drop("memory", "epoch", "step"),
         marked=_marked(analysis),

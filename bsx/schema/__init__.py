@@ -16,10 +16,12 @@ from bsx.schema.analysis import (
 from bsx.schema.asked import (
     BatchSizes,
     Budget,
+    Command,
     Ingredient,
     Initialization,
     LearningRates,
     Objective,
+    Program,
     Sampling,
     Scaling,
     Split,
@@ -32,6 +34,10 @@ from bsx.schema.canonical import (
     canonical_json,
     digest,
     plain,
+)
+from bsx.schema.comparison import (
+    ComparedSize,
+    Comparison,
 )
 from bsx.schema.known import (
     CostModel,
@@ -70,6 +76,9 @@ __all__ = [
     "Budget",
     "CalibrationUnit",
     "Caution",
+    "Command",
+    "ComparedSize",
+    "Comparison",
     "CostModel",
     "CurvePoint",
     "Estimate",
@@ -81,6 +90,7 @@ __all__ = [
     "LearningRates",
     "Metric",
     "Objective",
+    "Program",
     "Recipe",
     "Recommendation",
     "Record",

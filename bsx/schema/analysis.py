@@ -26,7 +26,7 @@ class ToTarget:
 class Final:
     """Where one batch size ends, at the rate best on validation at the end."""
 
-    learning_rate: float
+    learning_rate: float | None  # None: the user's own program was not told one
     train: Mapping[str, Estimate]
     validation: Mapping[str, Estimate]
     test: Mapping[str, Estimate]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bsx.schema.canonical import plain
+from bsx.schema.known import Metric
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,40 @@ class TargetSpec:
 
 
 @dataclass(frozen=True)
+class Program:
+    """The user's own program, of which one run is one training run.
+
+    ``text`` is the command with its ``placeholders``, ``sources`` the hashes of its files by path.
+    ``reports`` says where its metrics are read: stdout, csv:FILE or tensorboard:FOLDER.
+    """
+
+    text: str
+    placeholders: tuple[str, ...]
+    train_samples: int
+    sources: Mapping[str, str] = field(default_factory=dict)
+    reports: str = "stdout"
+
+    @property
+    def takes_rate(self) -> bool:
+        """Whether it is told its learning rate."""
+        return not {"lr", "learning_rate"}.isdisjoint(self.placeholders)
+
+    @property
+    def takes_length(self) -> bool:
+        """Whether it is told how long to train."""
+        return not {"steps", "epochs"}.isdisjoint(self.placeholders)
+
+
+@dataclass(frozen=True)
+class Command:
+    """A sweep over the user's own program: how to judge it, and when to give a run up."""
+
+    program: Program
+    metrics: tuple[Metric, ...]  # the first is the one that quality is judged by
+    timeout_seconds: float | None = None
+
+
+@dataclass(frozen=True)
 class SweepConfig:
     """What was asked, fully validated.
 
@@ -176,6 +211,7 @@ class SweepConfig:
     initialization: Initialization = Initialization()
     training: Training = Training()
     scaling: Scaling = Scaling()
+    command: Command | None = None
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def question(self) -> dict[str, Any]:

@@ -30,7 +30,8 @@ SETTLED = frozenset({RunStatus.COMPLETED, RunStatus.DIVERGED, RunStatus.OUT_OF_M
 class CurvePoint:
     """One evaluation during training; evaluation time is kept out of ``train_seconds``.
 
-    ``train_loss`` is the mean over the batches since the point before.
+    ``train_loss`` is the mean over the batches since the point before. NaN in the curve of a user's
+    own program: it did not report that number there.
     """
 
     step: int

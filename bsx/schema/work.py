@@ -6,8 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from bsx.schema.asked import Ingredient, Initialization, Objective, Sampling, Split, Training
+from bsx.schema.asked import (
+    Ingredient,
+    Initialization,
+    Objective,
+    Program,
+    Sampling,
+    Split,
+    Training,
+)
 from bsx.schema.canonical import SCHEMA_VERSION, digest, plain
+from bsx.schema.known import Metric
 
 
 @dataclass(frozen=True)
@@ -29,6 +38,7 @@ class Recipe:
     initialization: Initialization = Initialization()
     training: Training = Training()
     precision: str = "float32"  # of weights and data; autocast is the training's
+    program: Program | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +69,8 @@ class Group:
     threads: int
     round: int
     predicted_seconds: float = field(default=0.0, compare=False)
+    judged_by: Metric | None = None  # for a program of the user's, of which no task is known
+    timeout_seconds: float | None = None  # for one run of it
 
     @property
     def kind(self) -> str:

@@ -70,14 +70,18 @@ class SizeRuns:
         """Return rate → seed → where the run reached the target.
 
         A diverged run is censored at the end of its budget: given the rest of it, it would still
-        not have come.
+        not have come. A program of the user's may decide its length by itself, which shows in the
+        other runs.
         """
+        longest = max((p.step for row in self.records.values() for r in row.values()
+                       for p in r.curve[-1:]), default=0)  # fmt: skip
         table: dict[float, dict[int, Crossing]] = {}
         for rate, row in self.records.items():
             table[rate] = {}
             for seed, record in row.items():
                 if record.status is RunStatus.DIVERGED:
-                    table[rate][seed] = Crossing(None, 0, record.run.recipe.steps)
+                    last = max(record.run.recipe.steps, longest)
+                    table[rate][seed] = Crossing(None, 0, last)
                     continue
                 steps = [point.step for point in record.curve]
                 values = [metric_of(point, metric.name) for point in record.curve]

@@ -52,6 +52,30 @@ def paired_difference(
     )
 
 
+def difference(
+    first: Mapping[int, float], second: Mapping[int, float], *, level: float = LEVEL
+) -> Estimate | None:
+    """Estimate the mean of first − second: paired over the seeds they share, else Welch's.
+
+    None where one of them is empty.
+    """
+    if len(first.keys() & second.keys()) >= 2:
+        return paired_difference(first, second, level=level)
+    a, b = list(first.values()), list(second.values())
+    if not a or not b:
+        return None
+    center, n = _mean(first) - _mean(second), min(len(a), len(b))
+    if n < 2:
+        return Estimate(center, None, None, level, n, "difference")
+    test = stats.ttest_ind(a, b, equal_var=False)
+    if not math.isfinite(float(test.df)):  # neither varies
+        return Estimate(center, center, center, level, n, "Welch's t interval")
+    interval = test.confidence_interval(level)
+    return Estimate(
+        center, float(interval.low), float(interval.high), level, n, "Welch's t interval"
+    )
+
+
 def best_of(scores: Scores, *, higher_is_better: bool) -> int | None:
     """Return the size with the best mean, the smaller at a tie; None without scores.
 

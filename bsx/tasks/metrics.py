@@ -59,10 +59,20 @@ def in_top(outputs: Tensor, targets: Tensor, k: int) -> Tensor:
     Of classes that are equally likely the first counts as likelier, as for ``argmax``: a model
     that cannot tell any two apart must not be right about all.
     """
-    own = outputs.gather(-1, targets.unsqueeze(-1))
+    own = outputs.gather(-1, targets.unsqueeze(-1)).squeeze(-1)
+    last = outputs.topk(min(k, outputs.shape[-1]), dim=-1).values[..., -1]
+    inside = own > last
+    at_last = own == last  # the last that is in, or tied with it: few, looked at one by one
+    inside[at_last] = _before(outputs[at_last], targets[at_last]) < k
+    return inside
+
+
+def _before(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Count the classes likelier than the right one: (m, classes), (m,) → (m,)."""
+    right = targets.unsqueeze(-1)
+    own = outputs.gather(-1, right)
     numbers = torch.arange(outputs.shape[-1], device=outputs.device)
-    tied_before = (outputs == own) & (numbers < targets.unsqueeze(-1))
-    return ((outputs > own) | tied_before).sum(dim=-1) < k
+    return ((outputs > own) | ((outputs == own) & (numbers < right))).sum(dim=-1)
 
 
 def counts(labels: Tensor, classes: int, where: Tensor | None = None) -> Tensor:

@@ -13,9 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bsx.errors import ConfigError
+from bsx.data import WAYS, check_augmentation
 
-WAYS = ("flip", "crop", "noise")
 NOISE = 0.1  # standard deviation, in units of the standardized inputs
 PADDING = 8  # an image is shifted by up to an eighth of its side: 4 pixels of 32
 
@@ -93,22 +92,6 @@ class Augmentation:
 
     def _whole(self, below: int, count: int, device: torch.device) -> Tensor:
         return torch.randint(below, (count,), generator=self._generator, device=device)
-
-
-def check_augmentation(ways: Sequence[str], input_shape: tuple[int, ...]) -> None:
-    """Refuse a way that is not known, or one that needs images.
-
-    Raises:
-        ConfigError: with the option and the remedy.
-    """
-    for way in ways:
-        if way not in WAYS:
-            raise ConfigError(f"--augment {way}: give some of {', '.join(WAYS)}")
-        if way != "noise" and len(input_shape) != 3:
-            raise ConfigError(
-                f"--augment {way}: it is for images of shape (channels, height, width), and these "
-                f"samples have shape {input_shape}; leave it out"
-            )
 
 
 def _padding(side: int) -> int:

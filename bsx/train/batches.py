@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from bsx.arithmetic import steps_per_epoch
-from bsx.errors import ConfigError
+from bsx.data import check_order
 from bsx.schema import Sampling
 
 SHUFFLED = Sampling()
@@ -86,26 +86,6 @@ class SampleOrder:
             share = self._sampling.class_skew
             return _skewed(shuffled, self._labels, self.batch_size, share, generator)
         return shuffled
-
-
-def check_order(sampling: Sampling, labels: Tensor | None) -> None:
-    """Refuse an order that the data have no classes for, or that contradicts itself.
-
-    Raises:
-        ConfigError: with the option and the remedy.
-    """
-    has_classes = labels is not None and labels.dim() == 1 and not labels.is_floating_point()
-    if sampling.order == "by-class" and not has_classes:
-        raise ConfigError("--order by-class: these data have no classes; take shuffled")
-    if sampling.class_skew and not has_classes:
-        raise ConfigError(
-            f"--class-skew {sampling.class_skew:g}: these data have no classes; leave it at 0"
-        )
-    if sampling.class_skew and sampling.order != "shuffled":
-        raise ConfigError(
-            f"--class-skew {sampling.class_skew:g}: it is for --order shuffled, "
-            f"not {sampling.order}"
-        )
 
 
 def _skewed(

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from bsx.models import Stacked
 from bsx.schema import CurvePoint, Group, Report, RunRecord
-from bsx.train.batches import SampleOrder
 from bsx.train.evaluate import evaluate
 from bsx.train.gradients import is_plain, treat
 from bsx.train.session import Clock, Session, curve_point, run_record
@@ -60,13 +59,8 @@ class Lanes:
         self.curves: dict[int, list[CurvePoint]] = {lane: [] for lane in self.alive}
         self._stopped_at: dict[int, int] = {}
         seeds = sorted({seed for _, seed in group.members})
-        self._order = SampleOrder(
-            len(session.train),
-            session.recipe.batch_size,
-            session.recipe.tail,
-            seeds,
-            session.device,
-        )
+        self._order = session.order(seeds)
+        self._augment = session.augmentation(seeds)
         models = {seed: session.model(seed) for seed in seeds}
         self._seed_rows = torch.tensor(
             [seeds.index(seed) for _, seed in group.members], device=session.device
@@ -81,9 +75,14 @@ class Lanes:
     def step(self, step: int) -> None:
         """Take one optimizer step in every lane; nothing waits for the device."""
         train = self.session.train
-        rows = self._order.rows(step).index_select(0, self._seed_rows)  # (lanes, batch)
+        of_seeds = self._order.rows(step)  # (seeds, batch)
+        rows = of_seeds.index_select(0, self._seed_rows)  # (lanes, batch)
         flat = rows.reshape(-1)
-        inputs = train.inputs.index_select(0, flat).view(*rows.shape, *self.session.input_shape)
+        if self._augment.ways:
+            varied = self._augment(train.inputs[of_seeds], step)
+            inputs = varied.index_select(0, self._seed_rows)
+        else:
+            inputs = train.inputs.index_select(0, flat).view(*rows.shape, *train.inputs.shape[1:])
         targets = train.targets.index_select(0, flat).view(*rows.shape, *train.targets.shape[1:])
         losses, gradients = self._gradients(inputs, targets)
         self._updater.scale_rates(self.session.factor(step))

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from bsx.optim import build_optimizer
 from bsx.schema import CurvePoint, Group, Report, Run, RunRecord, Training
-from bsx.train.batches import SampleOrder
 from bsx.train.evaluate import evaluate
 from bsx.train.gradients import is_plain, treat
 from bsx.train.session import Clock, Session, curve_point, run_record
@@ -36,7 +35,7 @@ def train_run(session: Session, run: Run, report: Report) -> RunRecord:
     """Train one run from its first step to its last, or until its loss is no longer finite."""
     recipe, task = session.recipe, session.task
     train = session.train
-    order = SampleOrder(len(train), recipe.batch_size, recipe.tail, [run.seed], session.device)
+    order, augment = session.order([run.seed]), session.augmentation([run.seed])
     model = session.model(run.seed)
     optimizer = build_optimizer(
         recipe.optimizer.name, recipe.optimizer.args, model.parameters(), lr=run.learning_rate
@@ -53,7 +52,8 @@ def train_run(session: Session, run: Run, report: Report) -> RunRecord:
             rows = order.rows(step)[0]
             scale_rate(optimizer, run.learning_rate, session.factor(step))
             optimizer.zero_grad()
-            losses.append(backward(session, model, train.inputs[rows], train.targets[rows]))
+            inputs = augment.one(train.inputs[rows], step)
+            losses.append(backward(session, model, inputs, train.targets[rows]))
             treat_gradients(model, recipe.training)
             optimizer.step()
         seconds = clock.stop()

@@ -17,6 +17,8 @@ from bsx.models import build_model
 from bsx.optim import schedule_factor
 from bsx.schema import CurvePoint, Group, Recipe, Run, RunRecord, RunStatus, SpeedUnit
 from bsx.tasks import Task, build_task
+from bsx.train.augment import Augmentation
+from bsx.train.batches import SampleOrder
 from bsx.train.evaluate import evaluation_steps
 
 CURVE_SAMPLES = 5_000  # validation samples of the curves; the final evaluation takes all
@@ -37,10 +39,13 @@ class Session:
             validation=recipe.split.validation,
             test=recipe.split.test,
             seed=recipe.split.seed,
+            subset=recipe.sampling.subset,
         )
         self.dtype: torch.dtype = getattr(torch, recipe.precision)
         self.input_shape = splits.input_shape
         self.output_size = splits.output_size
+        self.kind = splits.kind
+        self._labels = splits.train.targets if splits.task == "classification" else None
         self.train = self._ready(splits.train)
         self.validation = self._ready(splits.validation)
         self.test = self._ready(splits.test)
@@ -51,13 +56,13 @@ class Session:
     @property
     def curve_part(self) -> Samples:
         """The validation samples that the curves are measured on."""
-        return self.validation.first(CURVE_SAMPLES)
+        return self.validation.at_most(CURVE_SAMPLES)
 
     @property
     def final_parts(self) -> dict[str, Samples]:
         """The samples that the final metrics are measured on."""
         return {
-            "train": self.train.first(TRAIN_SAMPLES),
+            "train": self.train.at_most(TRAIN_SAMPLES),
             "validation": self.validation,
             "test": self.test,
         }
@@ -70,8 +75,26 @@ class Session:
             input_shape=self.input_shape,
             output_size=self.output_size,
             seed=seed,
+            initialization=self.recipe.initialization,
+            kind=self.kind,
         )
         return model.to(device=self.device, dtype=self.dtype)
+
+    def order(self, seeds: Sequence[int], tail: str | None = None) -> SampleOrder:
+        """Return which samples make up each batch of the runs of ``seeds``."""
+        return SampleOrder(
+            len(self.train),
+            self.recipe.batch_size,
+            tail or self.recipe.tail,
+            seeds,
+            self.device,
+            sampling=self.recipe.sampling,
+            labels=self._labels,
+        )
+
+    def augmentation(self, seeds: Sequence[int]) -> Augmentation:
+        """Return what varies the batches of the runs of ``seeds``."""
+        return Augmentation(self.recipe.sampling.augment, self.input_shape, seeds, self.device)
 
     def factor(self, step: int) -> float:
         """Return the schedule's factor on the learning rate at ``step`` (from 0)."""

@@ -204,6 +204,13 @@ def test_a_model_that_cannot_tell_classes_apart_is_not_right_about_all() -> None
     assert float(found["accuracy"]) == 0.25
 
 
+def test_everything_is_in_the_top_of_as_many_classes_as_there_are() -> None:
+    found = build_task("classification", Objective(metric="top-9")).evaluate(
+        torch.randn(5, 3), torch.arange(5) % 3
+    )
+    assert float(found["top-9"]) == 1
+
+
 def test_metrics_that_mean_nothing_are_left_out_and_never_nan() -> None:
     cases: list[tuple[Task, Tensor, Tensor, set[str]]] = [
         (task_of("binary"), torch.zeros(3, 2), torch.ones(3).long(), {"auroc"}),

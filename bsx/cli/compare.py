@@ -1,0 +1,88 @@
+"""``bsx compare``: two stored sweeps side by side."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bsx.cli.options import with_settings
+
+if TYPE_CHECKING:
+    from bsx.compare import Arm
+    from bsx.schema import Sweep, TargetSpec
+    from bsx.store import Store
+
+
+@with_settings(("target", "store", "format", "get"))
+def compare(
+    first: Annotated[str, typer.Argument(help="A sweep's name or the beginning of its id.")],
+    second: Annotated[str, typer.Argument(help="The sweep to compare with it.")],
+    **flags: Any,
+) -> None:
+    """Set two stored sweeps side by side, with intervals paired over the seeds they share.
+
+    Example:
+
+    $ bsx sweep --name plain && bsx sweep --model-arg norm=batch --name normed
+
+    $ bsx compare plain normed
+    """
+    from bsx.config import read_view
+    from bsx.store import Store
+
+    view, door = read_view(flags, os.environ)
+    with Store(door.store) as store:
+        arms = [arm_of(store, store.sweep(wanted), wanted) for wanted in (first, second)]
+    print_compared(arms, view.targets, door.format, door.get)
+
+
+def arm_of(store: Store, sweep: Sweep, label: str) -> Arm:
+    """Return a stored sweep as an arm of a comparison."""
+    from bsx import plan
+    from bsx.compare import Arm
+
+    return Arm(
+        label,
+        sweep.config,
+        sweep.facts,
+        plan.recipes(sweep.config, sweep.facts),
+        tuple(store.runs(sweep.sweep_id)),
+        tuple(store.speeds(sweep.sweep_id)),
+    )
+
+
+def print_compared(
+    arms: list[Arm], targets: tuple[TargetSpec, ...], form: str, get: str | None
+) -> None:
+    """Compare every arm with the first and print it.
+
+    Raises:
+        ConfigError: for arms that cannot be compared.
+    """
+    from bsx.compare import compare as compared
+    from bsx.errors import ConfigError
+    from bsx.render import comparison as rendered
+    from bsx.render.formats import Format, get_text, machine_text
+
+    try:
+        comparisons = [compared(arms[0], arm, targets) for arm in arms[1:]]
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    documents = [rendered.document(comparison) for comparison in comparisons]
+    document = documents[0] if len(documents) == 1 else {"comparisons": documents}
+    if get is not None:
+        sys.stdout.write(get_text(document, get))
+    elif form == Format.TABLE:
+        from rich.console import Console
+
+        rendered.print_comparisons(Console(), comparisons, arms[0].facts.metric)
+    else:
+        rows = [
+            {"first": found["first"], "second": found["second"], **row}
+            for found in documents
+            for row in found["batch_sizes"]
+        ]
+        sys.stdout.write(machine_text(document, rows, Format(form)))

@@ -1,0 +1,109 @@
+"""A comparison of two arms as a table and as a document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.text import Text
+
+from bsx.render import numbers, phrases
+from bsx.render.grid import Column, Grid, drop
+from bsx.render.tables import Plain, draw
+from bsx.schema import SCHEMA_VERSION, Comparison, Estimate, Metric, plain
+
+
+def document(comparison: Comparison) -> dict[str, Any]:
+    """Return the comparison, ready for ``json``."""
+    found: dict[str, Any] = plain(comparison)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        **{key: value for key, value in found.items() if key != "sizes"},
+        "batch_sizes": found["sizes"],
+    }
+
+
+def print_comparisons(console: Console, comparisons: Sequence[Comparison], metric: Metric) -> None:
+    """Print comparisons, one below the other."""
+    parts: list[RenderableType] = []
+    for comparison in comparisons:
+        title = f"{phrases.clean(comparison.second)} against {phrases.clean(comparison.first)}"
+        parts += [Text(title, style="bold"), Text(f"  {_critical(comparison)}")]
+        parts += [*draw(_grid(comparison, metric), console.width), ""]
+    parts.append(Text(_READING, style="dim"))
+    console.print(Plain(Group(*parts)), end="")
+
+
+_READING = (
+    "Ratios and differences are second against first, with 95 % intervals over the seeds that both "
+    "share; where an interval holds × 1 or 0, no difference is shown."
+)
+
+
+def _critical(comparison: Comparison) -> str:
+    values = [
+        "not determined" if e is None or e.value is None else numbers.whole(e.value)
+        for e in comparison.critical_batch_size
+    ]
+    return f"critical batch size: {values[0]} in the first, {values[1]} in the second"
+
+
+def _grid(comparison: Comparison, metric: Metric) -> Grid:
+    rows = comparison.sizes
+    scale, unit = (100.0, ", points") if metric.bounded else (1.0, "")
+    name = phrases.clean(metric.name)
+    columns = (
+        Column("batch_size", "batch\nsize", tuple(numbers.count(row.batch_size) for row in rows)),
+        Column("first", "iterations\nfirst", tuple(_steps(row.steps[0]) for row in rows)),
+        Column("second", "iterations\nsecond", tuple(_steps(row.steps[1]) for row in rows)),
+        Column("steps", "iterations,\nratio", tuple(_ratio(row.steps_ratio) for row in rows)),
+        Column("seconds", "time,\nratio", tuple(_ratio(row.seconds_ratio) for row in rows)),
+        Column(
+            "validation",
+            f"validation {name}\ndifference{unit}",
+            tuple(_difference(row.validation_difference, scale) for row in rows),
+        ),
+        Column(
+            "test",
+            f"test {name}\ndifference{unit}",
+            tuple(_difference(row.test_difference, scale) for row in rows),
+        ),
+    )
+    goal = ""
+    if comparison.target_metric is not None:
+        values = {"metric": comparison.target_metric, "threshold": comparison.threshold}
+        goal = f"to validation {phrases.goal(values)}"
+    return Grid(goal, columns, drop("seconds", "first", "second", "validation"))
+
+
+def _steps(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return numbers.UNKNOWN
+    if estimate.value is None:
+        censored = estimate.censored_at
+        return numbers.UNKNOWN if censored is None else f"> {numbers.whole(censored)}"
+    return numbers.whole(estimate.value)
+
+
+def _ratio(estimate: Estimate | None) -> str:
+    if estimate is None or estimate.value is None:
+        return numbers.UNKNOWN
+    text = f"× {estimate.value:.2f}"
+    if estimate.low is None or estimate.high is None:
+        return text
+    return f"{text} ({estimate.low:.2f}–{estimate.high:.2f})"
+
+
+def _difference(estimate: Estimate | None, scale: float) -> str:
+    if estimate is None or estimate.value is None:
+        return numbers.UNKNOWN
+    value = _signed(estimate.value * scale)
+    if estimate.low is None or estimate.high is None:
+        return value
+    return f"{value} ({_signed(estimate.low * scale)} to {_signed(estimate.high * scale)})"
+
+
+def _signed(value: float) -> str:
+    text = f"{value:+.2f}" if abs(value) < 10 else f"{value:+.1f}"
+    return text.replace("-", "−")

@@ -1,0 +1,81 @@
+"""What differs for the user's own program: its speed and its length are read off its curves."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+from bsx.schema import (
+    Analysis,
+    BatchSizeSummary,
+    RunRecord,
+    RunStatus,
+    SpeedRecord,
+)
+
+LOOP = "command"
+_DATED = 0.5  # reports that came one by one, as a share of all: else they were held back
+
+
+def speeds_of_curves(runs: Sequence[RunRecord]) -> list[SpeedRecord]:
+    """Return one speed record a batch size: each run's mean seconds per step is a draw.
+
+    From a run's first report to its last, so that starting up is left out.
+    """
+    draws: dict[int, list[float]] = {}
+    for record in runs:
+        seconds = _step_seconds(record)
+        if seconds is not None:
+            draws.setdefault(record.run.recipe.batch_size, []).append(seconds)
+    return [
+        SpeedRecord(f"curves-{size}", size, LOOP, RunStatus.COMPLETED, tuple(found))
+        for size, found in draws.items()
+    ]
+
+
+def _step_seconds(record: RunRecord) -> float | None:
+    """Seconds per step between a run's first report and its last; None where they are unknown."""
+    points = [point for point in record.curve if math.isfinite(point.train_seconds)]
+    if record.status is not RunStatus.COMPLETED or len(points) < 2:
+        return None
+    times = {point.train_seconds for point in points}
+    steps = points[-1].step - points[0].step
+    seconds = points[-1].train_seconds - points[0].train_seconds
+    if len(times) < max(2.0, _DATED * len(points)) or steps <= 0 or seconds <= 0:
+        return None
+    return seconds / steps
+
+
+def length_of_curves(row: BatchSizeSummary, runs: Sequence[RunRecord]) -> BatchSizeSummary:
+    """Return the row with the steps that the program really took, where it came to its end."""
+    taken = [
+        record.curve[-1].step
+        for record in runs
+        if record.run.recipe.batch_size == row.batch_size
+        and record.status is RunStatus.COMPLETED
+        and record.curve
+    ]
+    if not taken:
+        return row
+    return dataclasses.replace(row, steps=max(taken), epochs=max(taken) / row.steps_per_epoch)
+
+
+def without_rates(analysis: Analysis) -> Analysis:
+    """Return the analysis without learning rates: the program was told none."""
+    replace = dataclasses.replace
+    unknown = {"learning_rate_at_edge": None, "learning_rate_basin": None}
+    rows = [
+        replace(
+            row,
+            to_target=tuple(replace(t, learning_rate=None, **unknown) for t in row.to_target),
+            final=row.final and replace(row.final, learning_rate=None),
+        )
+        for row in analysis.batch_sizes
+    ]
+    advice = analysis.recommendation
+    return replace(
+        analysis,
+        batch_sizes=tuple(rows),
+        recommendation=advice and replace(advice, learning_rate=None),
+    )

@@ -1,0 +1,97 @@
+"""``--vary`` and ``bsx compare``: arms side by side."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bsx.config import read_arms
+from bsx.errors import ConfigError
+from tests.test_sweep import bsx, document
+
+SMALL = ["--batch-sizes", "16,64", "--learning-rate", "0.03,0.1", "--seeds", "3", "--epochs", "3",
+         "--threads", "1"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def varied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A folder with a sweep of two arms, and its document."""
+    folder = tmp_path_factory.mktemp("varied")
+    result = bsx("sweep", *SMALL, "--vary", "model.norm=none,batch", "--format", "json", cwd=folder)
+    return folder, document(result)
+
+
+def test_each_arm_is_a_sweep_of_its_own(varied: tuple[Path, dict[str, Any]]) -> None:
+    _, found = varied
+    assert [arm["arm"] for arm in found["arms"]] == ["model.norm=none", "model.norm=batch"]
+    assert [arm["config"]["model"]["args"] for arm in found["arms"]] == [
+        {"norm": "none"},
+        {"norm": "batch"},
+    ]
+    assert len({arm["sweep_id"] for arm in found["arms"]}) == 2
+
+
+def test_compare_gives_paired_intervals_and_its_mirror_image_the_other_way_round(
+    varied: tuple[Path, dict[str, Any]],
+) -> None:
+    folder, found = varied
+    ids = [arm["sweep_id"] for arm in found["arms"]]
+    there = document(bsx("compare", *ids, "--format", "json", cwd=folder))
+    back = document(bsx("compare", *reversed(ids), "--format", "json", cwd=folder))
+    for one, other in zip(there["batch_sizes"], back["batch_sizes"], strict=True):
+        assert one["test_difference"]["method"] == "paired t interval"
+        assert one["test_difference"]["n"] == 3
+        assert one["test_difference"]["value"] == pytest.approx(-other["test_difference"]["value"])
+        assert one["steps_ratio"]["value"] == pytest.approx(1 / other["steps_ratio"]["value"])
+
+
+def test_a_sweep_compared_with_itself_shows_no_difference(
+    varied: tuple[Path, dict[str, Any]],
+) -> None:
+    folder, found = varied
+    same = found["arms"][0]["sweep_id"]
+    rows = document(bsx("compare", same, same, "--format", "json", cwd=folder))["batch_sizes"]
+    assert [row["steps_ratio"]["value"] for row in rows] == [1.0, 1.0]
+    assert [row["validation_difference"]["value"] for row in rows] == [0.0, 0.0]
+
+
+def test_the_comparison_stands_below_the_tables(varied: tuple[Path, dict[str, Any]]) -> None:
+    folder, _ = varied
+    result = bsx("sweep", *SMALL, "--vary", "model.norm=none,batch", cwd=folder, COLUMNS="80")
+    assert "model.norm=batch against model.norm=none" in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_rows_of_machine_formats_name_their_arm(varied: tuple[Path, dict[str, Any]]) -> None:
+    folder, _ = varied
+    args = [*SMALL, "--vary", "model.norm=none,batch", "--format", "jsonl"]
+    rows = [json.loads(line) for line in bsx("sweep", *args, cwd=folder).stdout.splitlines()]
+    assert [(row["arm"], row["batch_size"]) for row in rows] == [
+        ("model.norm=none", 16), ("model.norm=none", 64),
+        ("model.norm=batch", 16), ("model.norm=batch", 64),
+    ]  # fmt: skip
+
+
+def test_every_combination_is_an_arm() -> None:
+    arms, _ = read_arms({"vary": ("optimizer=sgd,adam", "schedule=constant,cosine")}, {}, None)
+    assert [(c.optimizer.name, c.training.schedule) for _, c in arms] == [
+        ("sgd", "constant"), ("sgd", "cosine"), ("adam", "constant"), ("adam", "cosine"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("vary", "says"),
+    [
+        ("optimzer=sgd,adam", "did you mean optimizer"),
+        ("optimizer=sgd", "two or more"),
+        ("optimizer=sgd,sgd", "different"),
+        ("seeds=3,5", "cannot be varied"),
+        ("optimizer=sgd,nope", "no such optimizer"),
+    ],
+)
+def test_what_cannot_be_varied_is_refused(vary: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        read_arms({"vary": (vary,)}, {}, None)
