@@ -121,7 +121,9 @@ class Conductor:
             skipped = False
             for unit in units:
                 if self._is_hopeless():
-                    self.watcher.announce("Every run of the program has failed; nothing more is tried")
+                    self.watcher.announce(
+                        "Every run of the program has failed; nothing more is tried"
+                    )
                     return "failed"
                 skipped |= not self._take(unit)
             if skipped:

@@ -78,8 +78,7 @@ def read_sweep(
         ConfigError: for the first thing that cannot be meant, naming where it came from.
     """
     values, origins = _values(flags, environ, _read_toml(file) if file else {}, file)
-    config = own_program(_sweep(values, origins), values, origins, _IDLE_WITH_COMMAND)
-    return config, _door(values)
+    return _asked(values, origins), _door(values)
 
 
 def read_arms(
@@ -97,28 +96,29 @@ def read_arms(
     varied = values["vary"] or ()
     arms = []
     for chosen in itertools.product(*(options for _, options in varied)):
-        of_arm = dict(values)
+        of_arm, from_where = dict(values), dict(origins)
         for (key, _), option in zip(varied, chosen, strict=True):
-            _vary(of_arm, key, option)
+            from_where[_vary(of_arm, key, option)] = f"--vary {key}={option}"
         label = ", ".join(f"{key}={o}" for (key, _), o in zip(varied, chosen, strict=True))
-        arms.append((label, _sweep(of_arm, origins)))
+        arms.append((label, _asked(of_arm, from_where)))
     return arms, _door(values)
 
 
-def _vary(values: dict[str, Any], key: str, option: str) -> None:
-    """Set one varied thing: a setting, or an argument as in model.norm."""
+def _vary(values: dict[str, Any], key: str, option: str) -> str:
+    """Set one varied thing, a setting or an argument as in model.norm; return the setting's key."""
     flag = f"--vary {key}="
     owner, dot, argument = key.partition(".")
     if dot and f"{owner}_args" in _BY_KEY:
         name = f"{owner}_args"
         values[name] = {**(values[name] or {}), argument: parse.literal(option)}
-        return
+        return name
     if key not in _BY_KEY or key in _NOT_VARIED:
         known = [s.key for s in SETTINGS if s.key not in _NOT_VARIED]
         near = difflib.get_close_matches(key, known, n=2)
         hint = f"did you mean {' or '.join(near)}?" if near else "give model.ARG, optimizer, …"
         raise ConfigError(f"{flag}{option}: {key} cannot be varied; {hint}")
     values[key] = _BY_KEY[key].read(option, flag)
+    return key
 
 
 def _values(
@@ -195,6 +195,11 @@ def _door(values: Mapping[str, Any]) -> Door:
         quiet=values["quiet"],
         dry_run=values["dry_run"],
     )
+
+
+def _asked(values: Mapping[str, Any], origins: Mapping[str, str]) -> SweepConfig:
+    """Return the sweep that the settings mean, of bsx's own training or of the user's program."""
+    return own_program(_sweep(values, origins), values, origins, _IDLE_WITH_COMMAND)
 
 
 def _sweep(values: Mapping[str, Any], origins: Mapping[str, str]) -> SweepConfig:

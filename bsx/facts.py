@@ -15,7 +15,7 @@ from torch import nn
 
 from bsx import __version__
 from bsx.data import Splits, check_augmentation, check_order, open_dataset
-from bsx.errors import ConfigError
+from bsx.errors import BsxError, ConfigError
 from bsx.models import build_model, can_stack, has_batchnorm
 from bsx.optim import check_optimizer
 from bsx.schema import Facts, Metric, SweepConfig
@@ -118,9 +118,7 @@ def _try_forward(model: nn.Module, splits: Splits, task: Task, name: str) -> int
     """Run two samples through the model; return the numbers kept for one sample on the way."""
     kept = [math.prod(splits.input_shape)]
     hooks = [
-        layer.register_forward_hook(
-            lambda _m, _i, out: kept.append(out.numel() // 2) if hasattr(out, "numel") else None
-        )
+        layer.register_forward_hook(lambda _m, _i, out: kept.append(_numbers_of(out) // 2))
         for layer in model.modules()
         if not list(layer.children())
     ]
@@ -128,6 +126,8 @@ def _try_forward(model: nn.Module, splits: Splits, task: Task, name: str) -> int
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             outputs = model.eval()(splits.train.inputs[:2])
+    except BsxError:
+        raise
     except Exception as error:
         raise ConfigError(
             f"--model {name} does not take inputs of shape (batch, "
@@ -146,6 +146,12 @@ def _try_forward(model: nn.Module, splits: Splits, task: Task, name: str) -> int
             "build it with output_size"
         )
     return sum(kept)
+
+
+def _numbers_of(output: Any) -> int:
+    """Count the numbers of a layer's output; a recurrent one gives a tuple, its state last."""
+    first = output[0] if isinstance(output, tuple) and output else output
+    return first.numel() if isinstance(first, torch.Tensor) else 0
 
 
 def _needed(splits: Splits) -> str:

@@ -289,8 +289,9 @@ def _check_targets(config: SweepConfig, facts: Facts) -> None:
     for target in config.targets:
         if target.metric not in known:
             raise ConfigError(
-                f"--target {target.metric}={target.threshold:g}: the task is {facts.task}, whose "
-                f"metrics are {', '.join(sorted(known))}"
+                f"--target {target.metric}={target.threshold:g}: what is measured of this "
+                f"{facts.task} is {', '.join(sorted(known))}; name more with --metric "
+                f"{facts.metric.name},{target.metric}"
             )
         metric = facts.metric_named(target.metric)
         if metric is not None and metric.bounded and not 0 < target.threshold <= 1:

@@ -59,7 +59,7 @@ def recommend(
 ) -> Answer:
     """Choose a batch size for ``objective``, or None with a caution that says why not.
 
-    ``tolerance`` is in units of a bounded metric, and a share of the best value of any other.
+    ``tolerance`` is read as :meth:`bsx.schema.Metric.margin` says.
 
     Raises:
         ValueError: for an unknown objective.
@@ -71,7 +71,7 @@ def recommend(
     if best is None:
         return None, (Caution("no_recommendation", {"reason": "no_quality"}),)
     mean = sum(scores[best].values()) / len(scores[best])
-    allowed = tolerance if metric.bounded else tolerance * abs(mean)
+    allowed = metric.margin(tolerance, mean)
     compared = non_inferior(scores, higher_is_better=metric.higher_is_better, tolerance=allowed)
     cautions = _unsettled(compared, best, allowed)
     shown = not cautions

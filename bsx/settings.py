@@ -73,8 +73,9 @@ SETTINGS: tuple[Setting, ...] = (
             "task's own)", _TRAINING, metavar="NAME"),
     Setting("label_smoothing", parse.fraction, "Label smoothing of the cross-entropy.", _TRAINING,
             0.0, "FLOAT"),
-    Setting("metric", parse.text, "Metric that quality is judged by; with --command NAME:max or "
-            "NAME:min says which way is better.  (default: the task's own)", _TRAINING,
+    Setting("metric", parse.text, "Metric that quality is judged by, and after commas others to "
+            "measure, such as top-3 or auroc; with --command NAME:max or NAME:min says which way "
+            "is better.  (default: the task's own)", _TRAINING,
             metavar="NAME"),
     Setting("schedule", parse.one_of("constant", "step", "exponential", "cosine", "linear",
             "one-cycle"), "Learning-rate schedule over the run's iterations: constant, step, "
@@ -169,7 +170,8 @@ SETTINGS: tuple[Setting, ...] = (
             "for more.  (default: chosen from the results)", _READING, metavar="METRIC=VALUE",
             repeatable=True),
     Setting("tolerance", parse.not_negative, "How much worse on validation a batch size may be "
-            "and still be recommended.", _READING, 0.005, "FLOAT"),
+            "and still be recommended; ten times that share of a metric without bounds.",
+            _READING, 0.005, "FLOAT"),
 
     Setting("device", parse.one_of("auto", "cpu", "cuda", "mps"), "auto, cpu, cuda or mps.",
             _WHERE, "auto", "DEVICE"),

@@ -178,7 +178,7 @@ def _edge_of_quality(runs: SizeRuns, metric: Metric, tolerance: float) -> str | 
         if values:
             means[rate] = sum(values) / len(values)
     inside = [means[rate] for rate in runs.rates[1:-1] if rate in means]
-    margin = tolerance if metric.bounded else tolerance * abs(means[choice.rate])
+    margin = metric.margin(tolerance, means[choice.rate])
     return choice.edge if not inside or means[choice.rate] - max(inside) > margin else None
 
 

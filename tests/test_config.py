@@ -150,6 +150,11 @@ TOGETHER = {
     "weight_decay_rule",
     "without_head",
     "vary",
+    "command",  # and what belongs to it: see tests/command/test_ask.py
+    "train_samples",
+    "metrics_from",
+    "source",
+    "timeout",
 }  # these need others: see below
 
 

@@ -115,4 +115,6 @@ def _print(title: str, rows: Sequence[dict[str, Any]], form: str) -> None:
 
     from bsx.render.listing import listing
 
+    if rows and all(row.get("what") for row in rows):  # where it is, only machines ask
+        rows = [{"name": row["name"], "what": row["what"]} for row in rows]
     Console().print(listing(title, rows))

@@ -71,6 +71,8 @@ def sweep(
 
     $ bsx sweep --model my_model.py:Net --dataset my_data.py:load --within 10m
 
+    $ bsx sweep --command "python train.py {batch_size} {lr} {seed}" --train-samples 50000
+
     $ bsx sweep --get recommendation.batch-size
     """
     from bsx import registry

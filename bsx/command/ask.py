@@ -118,13 +118,14 @@ def _hash(path: str) -> str:
 def _metrics(
     given: str | None, targets: Sequence[TargetSpec]
 ) -> tuple[tuple[Metric, ...], tuple[TargetSpec, ...]]:
-    """Return the metrics to judge by, the first one above all, and the targets under their names."""
+    """Return the metrics, the one to judge by first, and the targets under the same names."""
     named = [names.validation_name(t.metric, f"--target {t.metric}") for t in targets]
     found: dict[str, Metric] = {}
-    first = given or (named[0] if named else "loss")
-    for text in (first, *named):
-        metric = names.metric(text, "--metric")
-        found.setdefault(metric.name, metric)
+    asked = [text.strip() for text in (given or "").split(",") if text.strip()]
+    for text in (*asked, *named) or ("loss",):
+        if text not in found:
+            metric = names.metric(text, "--metric")
+            found.setdefault(metric.name, metric)
     renamed = (replace(t, metric=name) for t, name in zip(targets, named, strict=True))
     return tuple(found.values()), tuple(renamed)
 

@@ -138,9 +138,7 @@ def _placed(rows: Sequence[Row], per_epoch: int, batch_size: int) -> dict[int, l
     return dict(sorted(placed.items()))
 
 
-def _step(
-    position: Mapping[str, float], per_epoch: int, batch_size: int, shift: int
-) -> int | None:
+def _step(position: Mapping[str, float], per_epoch: int, batch_size: int, shift: int) -> int | None:
     """The step of a report: its own, or counted from its samples or its epoch."""
     step, samples, epoch = (position.get(key, NAN) for key in ("step", "samples", "epoch"))
     if abs(step) < _MOST_STEPS:

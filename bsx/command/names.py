@@ -30,9 +30,12 @@ _PARTS = {
 _SAME = {"acc": "accuracy", "top1": "accuracy"}
 # What programs report beside, which says nothing of how good the model is
 _HOUSEKEEPING = frozenset(
-    "lr learning_rate momentum weight_decay grad_norm gradient_norm batch_size seed time date "
-    "timestamp wall_time runtime memory throughput total_flos flos num_tokens tokens eta "
-    "num_input_tokens_seen steps_per_epoch rank world_size".split()
+    (
+        *("lr", "learning_rate", "momentum", "weight_decay", "grad_norm", "gradient_norm", "seed"),
+        *("batch_size", "steps_per_epoch", "rank", "world_size", "memory", "throughput", "flos"),
+        *("time", "date", "timestamp", "wall_time", "runtime", "eta", "total_flos"),
+        *("tokens", "num_tokens", "num_input_tokens_seen"),
+    )
 )
 _HOUSEKEEPING_END = ("_per_second", "_runtime", "_time", "_seconds", "_memory", "_bytes", "_norm")
 

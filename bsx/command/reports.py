@@ -1,4 +1,4 @@
-"""What a program reports on its way: JSON lines, a csv file, or TensorBoard event files.
+"""What a program reports on its way, as JSON lines or in a csv file.
 
 Each report is a set of named numbers and the time at which it came. Whatever is no report is
 passed over: programs print much else.
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from bsx.errors import ConfigError
+from bsx.command import names
 
 _LONGEST_LINE = 1_000_000  # bytes; what is longer is no report
 _DEEPEST = 5  # levels of nested objects
@@ -49,14 +49,6 @@ class Source(Protocol):
 
     def found(self) -> list[Report]:
         """Return the reports so far, in their order."""
-
-
-def source(where: str) -> Source:
-    """Return the source that ``stdout``, ``csv:FILE`` or ``tensorboard:FOLDER`` names."""
-    kind, _, place = where.partition(":")
-    if kind == "csv":
-        return CsvFile(Path(place))
-    return EventFiles(Path(place)) if kind == "tensorboard" else JsonLines()
 
 
 # --- JSON lines -------------------------------------------------------------------------------
@@ -164,7 +156,7 @@ class CsvFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._before = self._content()
+        self._before, self._written_before = self._content(), self._written()
         self._seen = self._before
         self._reports: list[Report] = []
 
@@ -180,9 +172,8 @@ class CsvFile:
 
     def finish(self) -> None:
         """Read it a last time, a last line without an end included."""
-        content = self._content()
-        if content != self._before:
-            self._take(content, self._reports[-1].seconds if self._reports else None)
+        if self._written() != self._written_before:
+            self._take(self._content(), self._reports[-1].seconds if self._reports else None)
 
     def found(self) -> list[Report]:
         """Return the reports so far."""
@@ -194,10 +185,17 @@ class CsvFile:
         except OSError:
             return b""
 
+    def _written(self) -> int:
+        """When the file was written last, in nanoseconds; 0 for none."""
+        try:
+            return self._path.stat().st_mtime_ns
+        except OSError:
+            return 0
+
     def _take(self, content: bytes, seconds: float | None) -> None:
         rows = parse_csv(content)
         if self._before and content.startswith(self._before):
-            rows = rows[len(parse_csv(self._before)) :]
+            rows = _added(rows, parse_csv(self._before))
         known = self._reports
         dated = [known[i].seconds if i < len(known) else seconds for i in range(len(rows))]
         self._reports = [Report(row, when) for row, when in zip(rows, dated, strict=True)]
@@ -216,62 +214,18 @@ def parse_csv(content: bytes) -> list[dict[str, float]]:
     return rows
 
 
-# --- TensorBoard ------------------------------------------------------------------------------
+def _added(rows: list[dict[str, float]], before: list[dict[str, float]]) -> list[dict[str, float]]:
+    """Return the rows of the new run in a file that begins as it was before.
+
+    Rows that go on where the old ones ended were written anew with them: the same run, for longer.
+    """
+    new = rows[len(before) :]
+    if not new or (before and _position(new[0]) > _position(before[-1])):
+        return rows
+    return new
 
 
-class EventFiles:
-    """The scalars in TensorBoard event files that the program writes below a folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._before = self._files()
-        self._reports: list[Report] = []
-
-    def output(self, chunk: bytes, seconds: float) -> None:
-        """Do nothing: what is printed is for people."""
-
-    def look(self, seconds: float) -> None:
-        """Do nothing: events carry their own time."""
-
-    def finish(self) -> None:
-        """Read the files that are new or have grown."""
-        new = [path for path, size in self._files().items() if self._before.get(path) != size]
-        events: dict[tuple[int, str], tuple[float, float]] = {}
-        for path in sorted(new):
-            for tag, step, wall, value in _events(path):
-                events[step, tag] = (wall, value)
-        if not events:
-            return
-        began = min(wall for wall, _ in events.values())
-        rows: dict[int, tuple[float, dict[str, float]]] = {}
-        for (step, tag), (wall, value) in sorted(events.items()):
-            _, values = rows.setdefault(step, (wall - began, {"step": float(step)}))
-            values[tag] = value
-        self._reports = [Report(values, seconds) for seconds, values in rows.values()]
-
-    def found(self) -> list[Report]:
-        """Return the reports so far."""
-        return self._reports
-
-    def _files(self) -> dict[Path, int]:
-        paths = self._folder.rglob("*tfevents*") if self._folder.is_dir() else ()
-        return {path: path.stat().st_size for path in paths}
-
-
-def _events(path: Path) -> list[tuple[str, int, float, float]]:
-    try:
-        from tensorboard.backend.event_processing.event_accumulator import (  # type: ignore[import-not-found]
-            EventAccumulator,
-        )
-    except ImportError:
-        raise ConfigError(
-            "--metrics-from tensorboard needs the library that reads event files: "
-            "pip install tensorboard"
-        ) from None
-    events = EventAccumulator(str(path), size_guidance={"scalars": 0})
-    events.Reload()
-    return [
-        (tag, event.step, event.wall_time, event.value)
-        for tag in events.Tags()["scalars"]
-        for event in events.Scalars(tag)
-    ]
+def _position(row: Mapping[str, float]) -> tuple[float, ...]:
+    placed = {names.place(name): value for name, value in row.items()}
+    known = (placed.get((names.POSITION, key)) for key in ("step", "samples", "epoch"))
+    return tuple(value for value in known if value is not None)

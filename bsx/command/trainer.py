@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from bsx.command import template
 from bsx.command.curve import Reading, is_divergence, last_step, read_curve, steps_per_epoch
+from bsx.command.events import source
 from bsx.command.program import Ended, run_program
-from bsx.command.reports import Report, Source, source
+from bsx.command.reports import Report, Source
 from bsx.errors import ConfigError
 from bsx.schema import Group, Metric, Program, Run, RunRecord, RunStatus
 from bsx.schema import Report as Progress
@@ -159,7 +160,9 @@ class _OneRun:
             status = RunStatus.FAILED
             if _NO_MEMORY.search(ended.last_words):
                 status = RunStatus.OUT_OF_MEMORY
-            return status, f"the program {_how_it_ended(ended.code)}" + (f": {said}" if said else "")
+            return status, f"the program {_how_it_ended(ended.code)}" + (
+                f": {said}" if said else ""
+            )
         if reading.trouble:
             said = _last_lines(ended.last_words)
             also = f" (on stderr: {said})" if said else ""

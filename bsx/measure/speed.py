@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from bsx.measure.memory import PeakMemory
 from bsx.optim import build_optimizer
 from bsx.schema import Report, RunStatus, SpeedRecord, SpeedUnit
-from bsx.train.loop import backward, treat_gradients
+from bsx.train.loop import backward, trained, treat_gradients
 from bsx.train.session import Session, environment, synchronize
 
 DRAWS = 9
@@ -51,7 +51,7 @@ def _stepper(session: Session, unit: SpeedUnit) -> Callable[[], None]:
     optimizer = build_optimizer(
         unit.recipe.optimizer.name,
         unit.recipe.optimizer.args,
-        model.parameters(),
+        trained(model),
         lr=unit.learning_rate,
     )
     batches = (_indexed if unit.loop == "device" else _loaded)(session)

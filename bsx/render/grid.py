@@ -62,6 +62,11 @@ class Grid:
             grid = grid._conceding(key, concession)
         return grid
 
+    def without(self, cell: str) -> Grid:
+        """Return the grid without the columns in which nothing stands but ``cell``."""
+        kept = tuple(c for c in self.columns if any(text != cell for text in c.cells))
+        return dataclasses.replace(self, columns=kept)
+
     def _conceding(self, key: str, concession: str) -> Grid:
         if concession == "drop":
             kept = tuple(column for column in self.columns if column.key != key)

@@ -21,6 +21,8 @@ def grids(sweep: Sweep, analysis: Analysis) -> list[Grid]:
         found.append(quality(sweep, analysis))
     if any(summary.speed for summary in analysis.batch_sizes):
         found.append(speed(sweep, analysis))
+    if sweep.config.command is not None:  # it reports what it likes
+        found = [grid.without(numbers.UNKNOWN) for grid in found]
     return found
 
 

@@ -13,6 +13,14 @@ class Metric:
     higher_is_better: bool
     bounded: bool = False  # lies in [0, 1]
 
+    def margin(self, tolerance: float, best: float) -> float:
+        """Return how far from ``best`` a tolerance allows.
+
+        ``tolerance`` itself between 0 and 1; of any other metric, ten times that share of the best
+        value: half a point of accuracy and 5 % of an error are about as much to lose.
+        """
+        return tolerance if self.bounded else 10 * tolerance * abs(best)
+
     def reaches(self, value: float, threshold: float) -> bool:
         """Say whether ``value`` is at ``threshold`` or better."""
         return value >= threshold if self.higher_is_better else value <= threshold

@@ -32,6 +32,7 @@ from bsx.stats.selection import (
 from bsx.stats.steps_to_target import Crossing, summarize
 
 SPLITS = ("train", "validation", "test")
+_NEVER_NEGATIVE = frozenset({"loss", "mse", "mae", "perplexity", "bits-per-character"})
 _GIVEN_BACK = ", optimism of the choice given back"
 _CHOSEN_BY = "t interval, the rate was chosen by it"
 
@@ -169,7 +170,7 @@ def final_evidence(
     for split, by_name in scores.items():
         chosen_by = split == "validation" and len(runs.rates) > 1
         for name, by_seed in by_name.items():
-            bounds = (0.0, 1.0) if names[name].bounded else (None, None)
+            bounds = _bounds(names[name])
             method = _CHOSEN_BY if chosen_by and name == metric.name else "t interval"
             estimate = mean_estimate(list(by_seed.values()), bounds=bounds, method=method)
             if estimate is not None:
@@ -183,6 +184,12 @@ def final_evidence(
         mean_estimate(runs.best_epochs(choice.rate, metric), bounds=(0.0, None)),
     )
     return FinalEvidence(choice, summary, scores["validation"][metric.name])
+
+
+def _bounds(metric: Metric) -> tuple[float | None, float | None]:
+    if metric.bounded:
+        return 0.0, 1.0
+    return (0.0, None) if metric.name in _NEVER_NEGATIVE else (None, None)
 
 
 def speed_summary(

@@ -93,30 +93,44 @@ def _skewed(
 ) -> Tensor:
     """Reorder an epoch so that each batch takes ``share`` of its samples from one class.
 
-    A share of each class is set aside and cut into pieces, each of which goes into one batch; the
+    The first samples of each class are cut into pieces, each of which goes into one batch; the
     batch is filled up with the others as they come. What is left, too little of any class to make
     a piece, comes last.
     """
     piece = int(share * batch_size + 0.5)
     if piece == 0:
         return shuffled
-    pieces = []
-    for label in sorted(set(labels.tolist())):
-        of_class = shuffled[labels[shuffled] == label]
-        aside = int(share * len(of_class) + 0.5)
-        pieces.append(of_class[: aside // piece * piece].view(-1, piece))
-    cut = torch.cat(pieces)
+    classes = [shuffled[labels[shuffled] == label] for label in sorted(set(labels.tolist()))]
+    counts = _pieces([len(rows) for rows in classes], batch_size, piece, generator)
+    cut = torch.cat(
+        [
+            rows[: count * piece].view(count, piece)
+            for rows, count in zip(classes, counts, strict=True)
+        ]
+    )
     cut = cut[torch.randperm(len(cut), generator=generator)]
     count = len(cut)
-    if batch_size > piece:
-        count = min(count, (len(shuffled) - cut.numel()) // (batch_size - piece))
-    cut = cut[:count]
     is_cut = torch.zeros(len(shuffled), dtype=torch.bool)
     is_cut[cut.flatten()] = True
     others = shuffled[~is_cut[shuffled]]
     filling = count * (batch_size - piece)
     batches = torch.cat([cut, others[:filling].view(count, batch_size - piece)], dim=1)
     return torch.cat([batches.flatten(), others[filling:]])
+
+
+def _pieces(
+    sizes: Sequence[int], batch_size: int, piece: int, generator: torch.Generator
+) -> list[int]:
+    """Return how many batches each class dominates: in proportion, as far as its samples go."""
+    counts = [min(size // batch_size, size // piece) for size in sizes]
+    open_batches = sum(sizes) // batch_size - sum(counts)
+    chances = torch.rand(len(sizes), generator=generator).tolist()
+    by_remainder = sorted(
+        range(len(sizes)), key=lambda c: (sizes[c] % batch_size, chances[c]), reverse=True
+    )
+    for c in by_remainder[:open_batches]:
+        counts[c] += int(sizes[c] // piece > counts[c])
+    return counts
 
 
 def _seed_of(seed: int, epoch: int) -> int:

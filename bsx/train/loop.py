@@ -38,7 +38,7 @@ def train_run(session: Session, run: Run, report: Report) -> RunRecord:
     order, augment = session.order([run.seed]), session.augmentation([run.seed])
     model = session.model(run.seed)
     optimizer = build_optimizer(
-        recipe.optimizer.name, recipe.optimizer.args, model.parameters(), lr=run.learning_rate
+        recipe.optimizer.name, recipe.optimizer.args, trained(model), lr=run.learning_rate
     )
     torch.manual_seed(run.seed)  # what is drawn on the way: dropout, noise
     clock = Clock(session.device)
@@ -105,6 +105,11 @@ def backward(session: Session, model: nn.Module, inputs: Tensor, targets: Tensor
         share.backward()  # type: ignore[no-untyped-call]
         total += share.detach()
     return total
+
+
+def trained(model: nn.Module) -> list[nn.Parameter]:
+    """Return the parameters that are not frozen."""
+    return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
 
 def scale_rate(optimizer: torch.optim.Optimizer, rate: float, factor: float) -> None:

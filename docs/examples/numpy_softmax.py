@@ -12,7 +12,9 @@ import numpy as np
 SAMPLES, FEATURES, CLASSES = 2000, 20, 5
 
 
-def data(rng: np.random.Generator, centers: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+def data(
+    rng: np.random.Generator, centers: np.ndarray, count: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Draw ``count`` points around the centers."""
     labels = rng.integers(CLASSES, size=count)
     return centers[labels] + rng.normal(size=(count, FEATURES)), labels

@@ -8,6 +8,7 @@ import json
 import math
 import random
 import sys
+from pathlib import Path
 
 MIN_STEPS, CRITICAL, RATE = 40.0, 64.0, 0.5
 
@@ -23,7 +24,7 @@ def main() -> None:
     parser.add_argument("--memory-ends-at", type=int, default=10**9)
     args = parser.parse_args()
     if args.log:
-        with open(args.log, "a", encoding="utf-8") as log:
+        with Path(args.log).open("a", encoding="utf-8") as log:
             log.write(f"{args.batch_size} {args.lr} {args.seed}\n")
     if args.batch_size >= args.memory_ends_at:
         sys.exit("RuntimeError: CUDA out of memory")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bsx.command.template import placeholders
 from bsx.command.trainer import train
-from bsx.schema import Group, Ingredient, Metric, Program, Recipe, RunRecord, Split
+from bsx.schema import Group, Ingredient, Metric, Program, Recipe, Report, RunRecord, Split
 
 ACCURACY = Metric("accuracy", higher_is_better=True, bounded=True)
 
@@ -40,6 +40,7 @@ def runs_of(
     members: tuple[tuple[float, int], ...] = ((0.1, 0),),
     judged: Metric = ACCURACY,
     reports: str = "stdout",
+    report: Report = lambda _fraction, _best: None,
 ) -> list[RunRecord]:
     """Train with a Python script of these lines; return the records in the order they came."""
     file = folder / "script.py"
@@ -49,4 +50,4 @@ def runs_of(
         recipe(text, reports=reports), members, "command", "cpu", 1, 0,
         judged_by=judged, timeout_seconds=timeout,
     )  # fmt: skip
-    return [record for records in train(group, lambda _f, _b: None) for record in records]
+    return [record for records in train(group, report) for record in records]

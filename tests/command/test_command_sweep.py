@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import pytest
 
 from bsx.store import Store
 from tests.command.fake_script import CRITICAL, MIN_STEPS
+from tests.command.test_program import dead_soon
 from tests.test_light_imports import imported
 from tests.test_sweep import BSX, _environment, bsx, document
 
@@ -81,7 +81,7 @@ def test_tables_say_what_was_run(folder: Path) -> None:
         assert words in result.stdout
     assert "6 runs of the program" in result.stderr
     markdown = bsx("show", "--format", "markdown", cwd=folder)
-    assert "fake_script.py" in markdown.stdout
+    assert "--batch-size" in markdown.stdout
 
 
 def test_without_a_rate_and_a_seed_there_is_one_run_a_size_and_no_rate_is_claimed(
@@ -124,6 +124,33 @@ def test_an_interrupted_sweep_goes_on_with_the_runs_that_are_missing(folder: Pat
     assert found["status"] == "complete"
     assert len(calls(folder)) == len(before) + 24 - stored
     assert len(set(calls(folder))) == 24
+
+
+def test_ctrl_c_ends_the_program_and_the_same_command_goes_on(folder: Path) -> None:
+    (folder / "slow.py").write_text(
+        "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(60)\n"
+    )
+    command = f"{sys.executable} slow.py {{batch_size}}"
+    args = ["--command", command, *SAMPLES, "--batch-sizes", "8,64"]
+    process = subprocess.Popen([*BSX, "sweep", *args], cwd=folder, env=_environment(),
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                               text=True)  # fmt: skip
+    until = time.monotonic() + 60
+    pid = folder / "pid"
+    while not (pid.exists() and pid.read_text()) and time.monotonic() < until:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 4, said
+    assert "the same command goes on" in said
+    assert dead_soon([int(pid.read_text())])
+
+
+def test_worker_processes_can_run_the_program_too(folder: Path) -> None:
+    args = ["--command", PROGRAM, *SAMPLES, "--batch-sizes", "8,512", "--lr", "0.25", "--seeds",
+            "2", "--executor", "workers", "--quiet", "--format", "json"]  # fmt: skip
+    found = document(bsx("sweep", *args, cwd=folder))
+    assert [row["status"] for row in found["batch_sizes"]] == ["ok", "ok"]
 
 
 def test_a_changed_script_is_another_run(folder: Path) -> None:
@@ -192,7 +219,7 @@ REFUSED = {
     "unknown placeholder": (["--command", "python {batch_size} {sed}", *SAMPLES], "{seed}"),
     "no samples": (["--command", "python {batch_size}"], "--train-samples"),
     "samples alone": (["--train-samples", "9"], "--command"),
-    "a data set": (["--command", "python {batch_size}", *SAMPLES, "--dataset", "wine"], "--dataset"),
+    "a data set": (["--command", "python {batch_size}", *SAMPLES, "--model", "cnn"], "--model"),
     "a rate": (["--command", "python {batch_size}", *SAMPLES, "--lr", "0.1"], "{lr}"),
     "seeds": (["--command", "python {batch_size}", *SAMPLES, "--seeds", "3"], "{seed}"),
     "epochs": (["--command", "python {batch_size}", *SAMPLES, "--epochs", "3"], "{epochs}"),
@@ -224,10 +251,11 @@ def test_a_csv_file_is_read_as_well(folder: Path) -> None:
         "    for s in range(1, 200): f.write(f'{s},{1 - 0.9 / (1 + s * b / (64 + b))}\\n')\n"
     )
     command = f"{sys.executable} to_csv.py {{batch_size}}"
-    args = ["--command", command, *SAMPLES, "--metrics-from", "csv:log.csv", "--batch-sizes", "8,64"]
-    found = document(bsx("sweep", *args, "--target", "accuracy=0.9", "--format", "json", cwd=folder))
+    args = ["--command", command, *SAMPLES, "--metrics-from", "csv:log.csv", "--target",
+            "accuracy=0.9", "--batch-sizes", "8,64", "--format", "json"]  # fmt: skip
+    found = document(bsx("sweep", *args, cwd=folder))
     steps = [row["to_target"][0]["steps"]["value"] for row in found["batch_sizes"]]
-    assert steps == [72, 16]
+    assert steps == pytest.approx([72, 16])
 
 
 def test_dry_run_runs_nothing(folder: Path) -> None:
@@ -236,4 +264,4 @@ def test_dry_run_runs_nothing(folder: Path) -> None:
     assert table.returncode == 0, table.stderr
     assert json.loads(bsx("sweep", *args, "--format", "json", cwd=folder).stdout)["seconds"] is None
     assert calls(folder) == []
-    assert not os.path.exists(folder / "bsx-runs")
+    assert not (folder / "bsx-runs").exists()

@@ -17,8 +17,9 @@ from tests.command.programs import ACCURACY, recipe
 
 LOSS = Metric("loss", higher_is_better=False)
 NAMES = st.sampled_from(
-    "step epoch samples seconds loss train_loss val_loss accuracy val_accuracy test_acc lr x".split()
-)
+    ("step", "epoch", "samples", "seconds", "loss", "train_loss", "val_loss", "accuracy", "f1",
+     "val_accuracy", "test_acc", "lr", "x")
+)  # fmt: skip
 
 
 def read(*values: dict[str, float], judged: Metric = ACCURACY, **changes: object) -> Reading:

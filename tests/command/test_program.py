@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bsx.command.program import run_program
+from bsx.errors import Stopped
 from bsx.schema import RunStatus
 from tests.command.programs import runs_of
 
@@ -21,8 +22,9 @@ import os, subprocess, sys, time
 sleep = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(60)"
 for name, own in (("child", False), ("stranger", True)):
     subprocess.Popen([sys.executable, "-c", sleep, f"{FOLDER}/{name}"], start_new_session=own)
-while not all(os.path.exists(f"{FOLDER}/{n}") and open(f"{FOLDER}/{n}").read() for n in ("child", "stranger")):
-    time.sleep(0.01)
+for path in (f"{FOLDER}/child", f"{FOLDER}/stranger"):
+    while not os.path.exists(path) or not open(path).read():
+        time.sleep(0.01)
 """
 
 
@@ -59,6 +61,28 @@ def test_a_program_that_prints_json_lines_is_a_run(tmp_path: Path) -> None:
     assert record.environment["command"].endswith("script.py 10 0.1 0")
 
 
+def test_every_member_of_a_group_is_a_run_of_its_own_in_their_order(tmp_path: Path) -> None:
+    script = 'import sys\nprint(\'{"step": 1, "accuracy": 0.%s}\' % sys.argv[3])\n'
+    members = ((0.1, 3), (0.2, 1), (0.1, 7))
+    records = runs_of(tmp_path, script, members=members)
+    assert [(r.run.learning_rate, r.run.seed) for r in records] == list(members)
+    assert [r.final["validation"]["accuracy"] for r in records] == [0.3, 0.1, 0.7]
+
+
+def test_stopping_is_heeded_while_the_program_runs(tmp_path: Path) -> None:
+    told: list[float] = []
+
+    def report(fraction: float, _best: float | None) -> None:
+        told.append(fraction)
+        if len(told) > 3:
+            raise Stopped("a test")
+
+    began = time.monotonic()
+    with pytest.raises(Stopped):
+        runs_of(tmp_path, "import time; time.sleep(60)", report=report)
+    assert time.monotonic() - began < 20
+
+
 def test_a_crash_is_reported_with_its_last_words(tmp_path: Path) -> None:
     (record,) = runs_of(tmp_path, GOOD + "raise KeyError('no such thing')")
     assert record.status is RunStatus.FAILED
@@ -85,7 +109,8 @@ def test_a_loss_of_nan_is_divergence_and_ends_the_program(tmp_path: Path) -> Non
 
 
 def test_a_crash_after_nan_is_divergence(tmp_path: Path) -> None:
-    (record,) = runs_of(tmp_path, GOOD + "print('{\"step\": 10, \"loss\": NaN}'); raise SystemExit(3)")
+    script = GOOD + 'print(\'{"step": 10, "loss": NaN}\'); raise SystemExit(3)'
+    (record,) = runs_of(tmp_path, script)
     assert record.status is RunStatus.DIVERGED
 
 
@@ -123,7 +148,8 @@ def test_a_file_that_cannot_be_run_says_so() -> None:
 
 
 def test_megabytes_on_both_streams_do_not_stall(tmp_path: Path) -> None:
-    script = "import sys\nfor _ in range(2000):\n print('x' * 1000); print('y' * 1000, file=sys.stderr)\n"
+    loud = "print('x' * 1000); print('y' * 1000, file=sys.stderr)"
+    script = f"import sys\nfor _ in range(2000): {loud}\n"
     (record,) = runs_of(tmp_path, script + GOOD, timeout=60)
     assert record.status is RunStatus.COMPLETED
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bsx.command.reports import CsvFile, JsonLines, parse_csv, parse_line, source
+from bsx.command.events import source
+from bsx.command.reports import CsvFile, JsonLines, parse_csv, parse_line
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 NAMES = st.text(min_size=1, max_size=20)
@@ -97,16 +99,26 @@ def test_csv_rows_leave_out_what_is_empty_or_no_number() -> None:
     ]
 
 
-def test_rows_of_an_earlier_run_do_not_count(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        ("1,0.1\n2,0.2\n1,0.7\n", [(1, 0.7)]),  # the new run was added to the old one
+        ("5,0.5\n", [(5, 0.5)]),  # written anew
+        ("1,0.1\n2,0.2\n3,0.3\n", [(1, 0.1), (2, 0.2), (3, 0.3)]),  # anew, and longer
+        ("1,0.1\n2,0.2\n", [(1, 0.1), (2, 0.2)]),  # anew, and the same
+    ],
+)
+def test_rows_of_an_earlier_run_do_not_count(
+    after: str, expected: list[tuple[float, float]], tmp_path: Path
+) -> None:
     file = tmp_path / "log.csv"
-    file.write_text("step,val_accuracy\n1,0.1\n")
-    grown, rewritten = CsvFile(file), CsvFile(file)
     file.write_text("step,val_accuracy\n1,0.1\n2,0.2\n")
-    grown.finish()
-    assert [r.values for r in grown.found()] == [{"step": 2.0, "val_accuracy": 0.2}]
-    file.write_text("step,val_accuracy\n5,0.5\n")
-    rewritten.finish()
-    assert [r.values for r in rewritten.found()] == [{"step": 5.0, "val_accuracy": 0.5}]
+    os.utime(file, ns=(1, 1))
+    rows = CsvFile(file)
+    file.write_text("step,val_accuracy\n" + after)
+    rows.look(1.0)
+    rows.finish()
+    assert [(r.values["step"], r.values["val_accuracy"]) for r in rows.found()] == expected
 
 
 def test_an_untouched_csv_file_gives_no_reports(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from bsx.data import open_dataset
 from bsx.data.extras import hf, openml, sklearn, torchvision
 from bsx.errors import EXIT_UNUSABLE, BsxError, ConfigError, DataError
 
+
 def absent(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
     """Make a package look as if it were not installed."""
     for module in [m for m in sys.modules if m.split(".")[0] == package]:
@@ -26,7 +27,8 @@ def absent(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reader", "source", "package"), [(hf, "mnist", "datasets"), (torchvision, "MNIST", "torchvision")]
+    ("reader", "source", "package"),
+    [(hf, "mnist", "datasets"), (torchvision, "MNIST", "torchvision")],
 )
 def test_a_package_that_is_not_installed_is_named_with_the_way_to_get_it(
     monkeypatch: pytest.MonkeyPatch, reader: Callable[[str], Any], source: str, package: str
@@ -83,7 +85,7 @@ def test_openml_offline_fails_in_one_line_that_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("sklearn.datasets.fetch_openml", _offline)
-    with pytest.raises(DataError, match=r"openml:letter: URLError.*the network.*csv:FILE") as refused:
+    with pytest.raises(DataError, match=r"openml:letter: URLError.*network.*csv:FILE") as refused:
         openml("letter")
     assert refused.value.exit_code == EXIT_UNUSABLE
     assert "\n" not in str(refused.value)
