@@ -74,6 +74,7 @@ class Conductor:
         self._settled: dict[str, RunRecord] = {}
         self._given_up: dict[str, RunRecord] = {}
         self._announced: set[str] = set()  # units of which a failed run was told
+        self._begun = False
         self._pace = 1.0  # measured over predicted seconds, of the units so far
 
     def prepare(self) -> tuple[tuple[Group, ...], float]:
@@ -150,8 +151,10 @@ class Conductor:
 
     def _take(self, unit: Unit) -> bool:
         """Run a unit and store what comes of it; False where there is no time for it."""
-        if self._left() < unit.predicted_seconds * self._pace * _LATE:
+        # The first unit is begun in any case: nobody is helped by a forecast alone.
+        if self._begun and self._left() < unit.predicted_seconds * self._pace * _LATE:
             return False
+        self._begun = True
         self.watcher.unit_started(_description(unit))
         start = time.monotonic()
         try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import statistics
 import time
 from collections.abc import Iterator
 
@@ -25,10 +27,12 @@ def measure(unit: CalibrationUnit, report: Report) -> Iterator[tuple[CostModel]]
         records = [record for batch in batches for record in batch]
         starting = time.perf_counter() - begin - sum(r.train_seconds for r in records)
         longest = max(records, key=lambda r: len(r.curve)).curve
-        if len(longest) > _SKIPPED + 1:
-            first, last = longest[_SKIPPED], longest[-1]
-            seconds = (last.train_seconds - first.train_seconds) / (last.step - first.step)
-            points.append((batch_size * len(unit.members), seconds))
+        steps = [
+            (later.train_seconds - earlier.train_seconds) / (later.step - earlier.step)
+            for earlier, later in itertools.pairwise(longest[_SKIPPED:])
+        ]
+        if steps:  # the median: a machine with other things to do stalls now and then
+            points.append((batch_size * len(unit.members), statistics.median(steps)))
         report((number + 1) / len(unit.batch_sizes), None)
     yield (_fitted(points, starting),)
 
