@@ -88,6 +88,13 @@ class Conductor:
             Stopped: see :meth:`run`.
         """
         self.store.begin_sweep(self.sweep_id, self.config, self.facts, self.machine)
+        try:
+            return self._prepared()
+        except BaseException:
+            self.store.end_sweep(self.sweep_id, "stopped")
+            raise
+
+    def _prepared(self) -> tuple[tuple[Group, ...], float]:
         self._take_up()
         if self._coming() is not None:
             self._cost = calibrated(self.config, self.facts, self.recipes, self.executor)

@@ -6,6 +6,7 @@ sweep that was interrupted goes on as if it had not been.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -288,6 +289,12 @@ def _check_targets(config: SweepConfig, facts: Facts) -> None:
     known = {metric.name for metric in facts.metrics} | {"loss"}
     for target in config.targets:
         if target.metric not in known:
+            near = difflib.get_close_matches(target.metric, known, n=1)
+            if near:
+                raise ConfigError(
+                    f"--target {target.metric}={target.threshold:g}: {target.metric} is not "
+                    f"measured; did you mean {near[0]}?"
+                )
             raise ConfigError(
                 f"--target {target.metric}={target.threshold:g}: what is measured of this "
                 f"{facts.task} is {', '.join(sorted(known))}; name more with --metric "

@@ -100,7 +100,7 @@ def recommend(
             chosen.learning_rate,
             objective,
             tuple(sorted(r.batch_size for r in ranked[1:] if _indistinct(r, eligible))),
-            _reason(ranked[0], best, admitted, allowed, metric, shown),
+            _reason(ranked[0], best, admitted, allowed, metric, shown, len(candidates)),
             {r.batch_size: r.ratio for r in sorted(ranked, key=lambda r: r.batch_size)},
         ),
         cautions,
@@ -162,6 +162,7 @@ def _reason(
     allowed: float,
     metric: Metric,
     shown: bool,
+    sizes: int,
 ) -> Caution:
     values = {
         "metric": metric.name,
@@ -171,6 +172,8 @@ def _reason(
         "cost": winner.cost.value,
     }
     code = "fastest_admitted" if shown else "fastest_unsettled"
-    if len(admitted) == 1:
-        code = "only_best_admitted"
+    if sizes == 1:
+        code = "only_size"
+    elif len(admitted) == 1:
+        code = "only_best_admitted" if shown else "best_unsettled"
     return Caution(code, values, winner.batch_size)

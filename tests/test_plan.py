@@ -132,7 +132,7 @@ def test_a_tail_of_one_is_merged_under_batchnorm_and_only_then() -> None:
 @pytest.mark.parametrize(
     ("target", "said"),
     [
-        (TargetSpec("acuracy", 0.9), "is accuracy, loss; name more with --metric"),
+        (TargetSpec("acuracy", 0.9), "did you mean accuracy"),
         (TargetSpec("accuracy", 97), "for 97 % write 0.97"),
         (TargetSpec("accuracy", 0.0), "lies between"),
     ],

@@ -70,7 +70,7 @@ def test_a_size_of_lower_quality_is_not_taken_however_fast() -> None:
 def test_noise_leaves_only_the_best_and_says_what_would_settle_it() -> None:
     found, fit = candidates(noise=0.05, seeds=3)
     answer, cautions = recommend(found, fit, ACCURACY, 0.005)
-    assert answer is not None and answer.reason.code == "only_best_admitted"
+    assert answer is not None and answer.reason.code == "best_unsettled"
     assert answer.batch_size == answer.reason.values["best"] and answer.indifferent == ()
     assert codes(cautions) == ["quality_not_settled"]
     assert cautions[0].values["seeds"] == 3

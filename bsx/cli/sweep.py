@@ -79,8 +79,13 @@ def sweep(
     from bsx.config import read_arms
 
     arms, door = read_arms(flags, os.environ, file)
-    with registry.load("executor", arms[0][1].executor)() as executor:
-        code = _run(arms, door, executor)
+    with _first_signal_stops():
+        try:
+            with registry.load("executor", arms[0][1].executor)() as executor:
+                code = _run(arms, door, executor)
+        except Stopped as stopped:
+            typer.echo(f"Stopped by {stopped}; nothing measured is lost.", err=True)
+            code = EXIT_STOPPED
     raise typer.Exit(code)
 
 
@@ -96,11 +101,10 @@ def _run(arms: list[tuple[str, SweepConfig]], door: Door, executor: Executor) ->
 
     with Store(door.store, create=True) as store:
         codes = []
-        with _first_signal_stops():
-            for _, arm in asked:
-                codes.append(_trained(arm, door, store, executor))
-                if codes[-1] == EXIT_STOPPED:
-                    break
+        for _, arm in asked:
+            codes.append(_trained(arm, door, store, executor))
+            if codes[-1] == EXIT_STOPPED:
+                break
         done = [
             (label, store.sweep(arm.sweep_id), arm.recipes) for label, arm in asked[: len(codes)]
         ]

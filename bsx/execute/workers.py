@@ -124,9 +124,10 @@ def _end_with(connection: Connection) -> None:
 def _context() -> BaseContext:
     if not sys.platform.startswith("linux"):
         return multiprocessing.get_context("spawn")
-    # Threads that wait must let go of their core: on a machine with anything else to do, spinning
-    # ones make a small step ten to a hundred times slower. Read when torch is first imported.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Threads that wait must let go of their core soon: on a machine with anything else to do, those
+    # that spin for long make a small step ten to a hundred times slower. A short spin costs an idle
+    # machine next to nothing, no spin at all a third. Read when torch is first imported.
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([PRELOADED])
     # Started now, it imports torch on another core while the coordinator looks at the data.

@@ -18,6 +18,8 @@ from bsx.schema import (
     TargetSummary,
 )
 
+# Reasons after which no other size was compared in cost.
+_ALONE = frozenset({"only_best_admitted", "best_unsettled", "only_size"})
 _AIMS = {"time": "time to the target", "steps": "iterations", "samples": "samples"}
 _AIM_HEADERS = {"time": "time"}  # the others have a column of their own
 
@@ -76,12 +78,28 @@ def headline(recommendation: Recommendation) -> str:
     return f"{text}, learning rate {numbers.learning_rate(recommendation.learning_rate, 6)}"
 
 
-def explanation(sweep: Sweep, recommendation: Recommendation) -> list[str]:
-    """Say why, and which sizes cannot be told apart from the recommended one."""
+def explanation(sweep: Sweep, analysis: Analysis, recommendation: Recommendation) -> list[str]:
+    """Say why, which sizes cannot be told apart from the recommended one, and what its rate is."""
     reason = wording.reason(recommendation, sweep.facts.metric)
-    if recommendation.reason.code == "only_best_admitted":
-        return [reason]  # no other size was compared
-    return [reason, _indifferent(recommendation)]
+    lines = [reason]
+    if recommendation.reason.code not in _ALONE:
+        lines.append(_indifferent(recommendation))
+    rate = _rate_at_end(analysis, recommendation)
+    return [*lines, rate] if rate else lines
+
+
+def _rate_at_end(analysis: Analysis, recommendation: Recommendation) -> str | None:
+    """Say which rate ends best at the recommended size, where it is not the recommended one."""
+    rows = {row.batch_size: row for row in analysis.batch_sizes}
+    if recommendation.batch_size not in rows:
+        return None
+    final = rows[recommendation.batch_size].final
+    if final is None or final.learning_rate in (None, recommendation.learning_rate):
+        return None
+    return (
+        "This learning rate is the fastest to the target; at the end of the run, where quality is "
+        f"judged, {numbers.learning_rate(final.learning_rate, 6)} is best at this size."
+    )
 
 
 def _indifferent(recommendation: Recommendation) -> str:

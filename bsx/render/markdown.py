@@ -47,7 +47,7 @@ def _recommendation(sweep: Sweep, analysis: Analysis) -> list[str]:
     if recommendation is None:
         return ["## No recommendation", _escaped(advice.no_recommendation(sweep, analysis))]
     blocks = ["## Recommendation", f"**{_escaped(advice.headline(recommendation))}**"]
-    blocks += [_escaped(line) for line in advice.explanation(sweep, recommendation)]
+    blocks += [_escaped(line) for line in advice.explanation(sweep, analysis, recommendation)]
     costs = advice.costs(sweep, analysis)
     return [*blocks, table(costs).replace("## ", "### ", 1)] if costs else blocks
 

@@ -26,6 +26,17 @@ def _fastest_unsettled(values: Values) -> str:
     )
 
 
+def _best_unsettled(values: Values) -> str:
+    return (
+        f"too few seeds to show which batch sizes end within {tolerance(values)} of the best "
+        f"validation {values['metric']}; it has the best mean, and no other comes within that of it"
+    )
+
+
+def _only_size(values: Values) -> str:
+    return "it is the only batch size with results, so there is nothing to compare it with"
+
+
 def _only_best_admitted(values: Values) -> str:
     return (
         f"it ends with the best validation {values['metric']}, and no other batch size is shown to "
@@ -47,5 +58,7 @@ def _least(values: Values) -> str:
 REASONS: dict[str, Callable[[Values], str]] = {
     "fastest_admitted": _fastest_admitted,
     "fastest_unsettled": _fastest_unsettled,
+    "best_unsettled": _best_unsettled,
+    "only_size": _only_size,
     "only_best_admitted": _only_best_admitted,
 }

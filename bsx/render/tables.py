@@ -191,7 +191,7 @@ def _recommendation(sweep: Sweep, analysis: Analysis, width: int) -> RenderableT
         content: RenderableType = Text(advice.no_recommendation(sweep, analysis))
         return Panel(content, title="No recommendation", title_align="left", width=frame)
     lines: list[RenderableType] = [Text(advice.headline(recommendation), style="bold"), ""]
-    lines += [Text(line) for line in advice.explanation(sweep, recommendation)]
+    lines += [Text(line) for line in advice.explanation(sweep, analysis, recommendation)]
     costs = advice.costs(sweep, analysis)
     if costs is not None:
         fitted = costs.fitted(frame - 4)
