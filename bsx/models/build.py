@@ -36,8 +36,9 @@ from torch import nn
 from bsx import registry
 from bsx.errors import BsxError, ConfigError
 from bsx.models.arguments import arguments
-from bsx.models.initialize import Start, initialize
+from bsx.models.initialize import initialize
 from bsx.models.kinds import check_kind
+from bsx.schema import Initialization
 
 
 def build_model(
@@ -47,7 +48,7 @@ def build_model(
     input_shape: tuple[int, ...],
     output_size: int,
     seed: int,
-    initialization: Start | None = None,
+    initialization: Initialization | None = None,
     kind: str | None = None,
 ) -> nn.Module:
     """Return a new model, its initial weights drawn from ``seed`` alone.

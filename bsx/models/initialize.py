@@ -4,32 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from bsx.errors import ConfigError
 from bsx.models.weights import read_weights
+from bsx.schema import Initialization
 
 SCHEMES = ("default", "xavier", "he", "orthogonal", "zeros-last")
 _SHOWN = 3  # names in a message before "and so many more"
 
 
-class Start(Protocol):
-    """What is asked of the initial weights, as :class:`bsx.schema.Initialization` has it."""
-
-    @property
-    def scheme(self) -> str: ...
-    @property
-    def file(self) -> str | None: ...
-    @property
-    def without_head(self) -> bool: ...
-    @property
-    def freeze(self) -> tuple[str, ...]: ...
-
-
-def initialize(model: nn.Module, start: Start) -> None:
+def initialize(model: nn.Module, start: Initialization) -> None:
     """Set the model's weights in place; what is drawn comes from torch's generator.
 
     xavier (Glorot & Bengio 2010, uniform), he (He et al. 2015, normal, fan-in) and orthogonal (Saxe

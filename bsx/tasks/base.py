@@ -15,22 +15,6 @@ MetricSpec = tuple[str, bool, bool]
 Notes = Mapping[str, Tensor]
 
 
-class Objective(Protocol):
-    """What was asked of a task; None takes its own."""
-
-    @property
-    def loss(self) -> str | None:
-        """The loss that is minimized."""
-
-    @property
-    def label_smoothing(self) -> float:
-        """The share of the target that is spread over all classes."""
-
-    @property
-    def metric(self) -> str | None:
-        """The metric that quality is judged by; after commas, others to be measured too."""
-
-
 class Task(Protocol):
     """What is learned.
 

@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from bsx import registry
-from bsx.tasks.base import Objective, Task
+from bsx.schema import Objective
+from bsx.tasks.base import Task
 
-
-@dataclass(frozen=True)
-class _Own:
-    """The objective of someone who asked for nothing."""
-
-    loss: str | None = None
-    label_smoothing: float = 0.0
-    metric: str | None = None
-
-
-OWN = _Own()
+OWN = Objective()  # of someone who asked for nothing
 
 
 def build_task(name: str, objective: Objective = OWN, output_size: int | None = None) -> Task:

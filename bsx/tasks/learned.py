@@ -9,8 +9,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from bsx.schema import Objective
 from bsx.tasks import losses, metrics
-from bsx.tasks.base import MetricSpec, Notes, Objective
+from bsx.tasks.base import MetricSpec, Notes
 
 
 class Learned(ABC):

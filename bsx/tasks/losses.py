@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bsx.errors import ConfigError
-from bsx.tasks.base import Objective
+from bsx.schema import Objective
 
 # (outputs, targets, reduction) → a scalar for "mean"; for "none" a loss a row, or a row's entries
 Loss = Callable[[Tensor, Tensor, str], Tensor]
