@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bsx import arithmetic
 from bsx.recommend import Candidate, recommend
@@ -26,9 +27,12 @@ from bsx.schema import (
     TargetSummary,
 )
 from bsx.stats import own_program
+from bsx.stats.cautions import micro_batch_cautions
 from bsx.stats.critical_batch import TradeOff, fit_tradeoff
 from bsx.stats.curves import LOSS, SizeRuns
+from bsx.stats.growth import growth_of, mapped, mapped_logs
 from bsx.stats.layout import StepsTable
+from bsx.stats.paired import best_of
 from bsx.stats.selection import LEAVE_OUT_FROM
 from bsx.stats.sizes import SizeEvidence, row_of, status_of
 from bsx.stats.summaries import (
@@ -38,6 +42,7 @@ from bsx.stats.summaries import (
     measured_speed,
     speed_summary,
     spread,
+    step_times,
     target_evidence,
 )
 from bsx.stats.targets import automatic_target
@@ -50,6 +55,13 @@ class _Target:
     metric: Metric
     threshold: float
     source: str
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What a caution says of it."""
+        better = self.metric.higher_is_better
+        name, threshold = self.metric.name, self.threshold
+        return {"metric": name, "threshold": threshold, "higher_is_better": better}
 
 
 def analyze(
@@ -76,7 +88,7 @@ def analyze(
     if config.command is not None:
         speeds = own_program.speeds_of_curves(runs)
     rows = sorted(plan_rows, key=lambda recipe: recipe.batch_size)
-    by_size = [_runs_of(recipe, runs) for recipe in rows]
+    by_size = [_runs_of(recipe, facts, runs) for recipe in rows]
     asked = config.targets if targets is None else tuple(targets)
     chosen, cautions = _targets(asked, facts, by_size)
     evidence = [_reach(by_size, target) for target in chosen]
@@ -87,6 +99,8 @@ def analyze(
     tradeoffs = [_tradeoff(sizes, index) for index in range(len(chosen))]
     recommendation, said = _recommend(config, facts, sizes, tradeoffs)
     cautions += said
+    cautions += _baseline_cautions(facts, sizes, recommendation)
+    cautions += micro_batch_cautions(facts, rows)
     for size in sizes:
         cautions += _size_cautions(size, chosen)
     for target, tradeoff in zip(chosen, tradeoffs, strict=True):
@@ -108,9 +122,9 @@ def analyze(
     return found if takes_rate else own_program.without_rates(found)
 
 
-def _runs_of(recipe: Recipe, runs: Sequence[RunRecord]) -> SizeRuns:
+def _runs_of(recipe: Recipe, facts: Facts, runs: Sequence[RunRecord]) -> SizeRuns:
     b = recipe.batch_size
-    return SizeRuns.of(b, (r for r in runs if r.run.recipe.batch_size == b))
+    return SizeRuns.of(b, (r for r in runs if r.run.recipe.batch_size == b), facts.train_samples)
 
 
 def _reach(sizes: Sequence[SizeRuns], target: _Target) -> list[TargetEvidence]:
@@ -143,7 +157,7 @@ def _targets(
     auto = automatic_target([size for size in sizes if size.seeds], metric)
     if auto is None:
         return [], [Caution("no_target", {"metric": metric.name})]
-    values = {"metric": metric.name, "threshold": auto.threshold}
+    values = _Target(metric, auto.threshold, "auto").values
     cautions = [Caution("target_auto", values)]
     if auto.beyond:
         cautions.append(Caution("target_not_common", {**values, "sizes": auto.beyond}))
@@ -172,7 +186,9 @@ def _size(
     b, tail = recipe.batch_size, recipe.tail
     per_epoch = arithmetic.steps_per_epoch(facts.train_samples, b, tail)
     metrics = {m.name: m for m in facts.metrics} | {LOSS: _metric(facts, LOSS)}
-    record = measured_speed(speeds, b, config.speed_loop)
+    loop = facts.timed_loop(config.speed_loop)
+    record = measured_speed(speeds, b, loop)
+    growth = growth_of(recipe, facts.train_samples, step_times(speeds, loop))
     return SizeEvidence(
         recipe,
         per_epoch,
@@ -182,8 +198,9 @@ def _size(
         runs,
         targets,
         final_evidence(runs, facts.metric, metrics),
-        speed_summary(speeds, b, config.speed_loop, per_epoch),
+        speed_summary(speeds, b, loop, per_epoch, growth.largest),
         record.step_seconds if record else (),
+        growth,
     )
 
 
@@ -194,6 +211,8 @@ def _tradeoff(sizes: Sequence[SizeEvidence], index: int) -> TradeOff:
     seeds = sorted({seed for e in evidence for seed in e.crossings})
     if not tried:
         return TradeOff(None, None, None, None, None, "too_few_sizes")
+    if any(size.growth.grows for size in tried):  # one run is of many sizes
+        return TradeOff(None, None, None, None, None, "growing_batches")
     table = StepsTable.of_logs(
         [size.batch_size for size in tried],
         [[e.log_steps.get(seed) for e in evidence] for seed in seeds],
@@ -209,16 +228,51 @@ def _candidate(size: SizeEvidence) -> Candidate:
     return Candidate(
         size.batch_size,
         rate if rate is not None else final.choice.rate if final else None,
-        target.steps,
-        target.log_steps,
+        mapped(target.steps, size.growth.duration),
+        mapped_logs(target.log_steps, size.growth.duration),
         size.step_seconds,
         final.quality if final else {},
     )
 
 
+def _baseline_cautions(
+    facts: Facts, sizes: Sequence[SizeEvidence], recommendation: Recommendation | None
+) -> list[Caution]:
+    """Say where the recommended size, or else the best on validation, does not beat the baseline.
+
+    The whole interval of its test metric must; of a single seed, which has none, the value.
+    """
+    metric, baseline = facts.metric, facts.baseline
+    ends = {size.batch_size: size.final for size in sizes if size.final}
+    quality = {batch_size: final.quality for batch_size, final in ends.items()}
+    best = best_of(quality, higher_is_better=metric.higher_is_better)
+    taken = recommendation.batch_size if recommendation else best
+    limit = baseline.test.get(metric.name) if baseline else None
+    test = ends[taken].summary.test.get(metric.name) if taken in ends else None
+    if baseline is None or limit is None or test is None or test.value is None:
+        return []
+    bound = test.low if metric.higher_is_better else test.high
+    worst = test.value if bound is None else bound
+    if worst != limit and metric.reaches(worst, limit):
+        return []
+    values = {
+        "metric": metric.name,
+        "value": test.value,
+        "baseline": limit,
+        "name": baseline.name,
+        "likely": test.value != limit and metric.reaches(test.value, limit),
+    }
+    return [Caution("not_better_than_baseline", values, taken)]
+
+
 def _size_cautions(size: SizeEvidence, targets: Sequence[_Target]) -> list[Caution]:
     b, status = size.batch_size, status_of(size)
     said: list[Caution] = []
+    if size.growth.grows:
+        growth = size.growth
+        said.append(Caution("batch_grows", {"grows_to": growth.largest}, b))
+        if size.speed is not None and growth.timed_to < growth.largest:
+            said.append(Caution("growth_not_timed", {"timed_to": growth.timed_to}, b))
     if size.recipe.tail == "merge":
         said.append(Caution("tail_merged", {"last_batch": size.last_batch}, b))
     failed = [r for r in size.records if r.status in (RunStatus.FAILED, RunStatus.TIMED_OUT)]
@@ -245,8 +299,8 @@ def _reach_cautions(size: SizeEvidence, targets: Sequence[_Target]) -> list[Caut
     for target, evidence in zip(targets, size.targets, strict=True):
         share = evidence.reached_fraction
         if share is not None and share < 1:
-            values = {"metric": target.metric.name, "threshold": target.threshold}
-            said.append(Caution("censored", {"reached_fraction": share, **values}, size.batch_size))
+            values = {"reached_fraction": share, **target.values}
+            said.append(Caution("censored", values, size.batch_size))
         choice = evidence.choice
         if choice and choice.edge:
             caution = _edge(size.batch_size, choice.rate, choice.edge, "target")
@@ -263,7 +317,7 @@ def _edge(batch_size: int, rate: float, side: str, goal: str) -> Caution:
 def _tradeoff_cautions(
     target: _Target, tradeoff: TradeOff, rows: Sequence[Recipe]
 ) -> list[Caution]:
-    where = {"metric": target.metric.name, "threshold": target.threshold}
+    where = target.values
     largest = max(recipe.batch_size for recipe in rows)
     critical = tradeoff.critical_batch_size
     if critical is None or critical.value is None:
@@ -288,4 +342,5 @@ def _target_summary(target: _Target, tradeoff: TradeOff) -> TargetSummary:
         tradeoff.min_samples,
         tradeoff.reference_batch_size,
         tradeoff.verdict,
+        higher_is_better=target.metric.higher_is_better,
     )

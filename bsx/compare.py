@@ -14,6 +14,7 @@ from bsx.analyze import analyze
 from bsx.schema import (
     Analysis,
     BatchSizeSummary,
+    Caution,
     ComparedSize,
     Comparison,
     Estimate,
@@ -26,10 +27,11 @@ from bsx.schema import (
     TargetSpec,
 )
 from bsx.stats.curves import SizeRuns
+from bsx.stats.growth import Growth, growth_of, mapped_logs
 from bsx.stats.intervals import product_estimate, reciprocal
 from bsx.stats.paired import difference
 from bsx.stats.selection import best_at_end
-from bsx.stats.summaries import give_back_optimism, target_evidence
+from bsx.stats.summaries import give_back_optimism, step_times, target_evidence
 from bsx.stats.targets import automatic_target
 
 
@@ -50,9 +52,16 @@ class Arm:
             recipe.batch_size: SizeRuns.of(
                 recipe.batch_size,
                 [run for run in self.runs if run.run.recipe.batch_size == recipe.batch_size],
+                self.facts.train_samples,
             )
             for recipe in self.recipes
         }
+
+    def growths(self) -> dict[int, Growth]:
+        """Return how the runs grow, by batch size."""
+        times = step_times(self.speeds, self.facts.timed_loop(self.config.speed_loop))
+        samples = self.facts.train_samples
+        return {recipe.batch_size: growth_of(recipe, samples, times) for recipe in self.recipes}
 
 
 def compare(first: Arm, second: Arm, targets: Sequence[TargetSpec] = ()) -> Comparison:
@@ -74,7 +83,7 @@ def compare(first: Arm, second: Arm, targets: Sequence[TargetSpec] = ()) -> Comp
     asked = [target] if target is not None else []
     analyses = [_analysis(arm, asked) for arm in (first, second)]
     rows = [{row.batch_size: row for row in a.batch_sizes} for a in analyses]
-    steps = [_log_steps(arm, target) for arm in (first, second)]
+    reach = [_reach(arm, target) for arm in (first, second)]
     shared = sorted(rows[0].keys() & rows[1].keys())
     critical = [a.targets[0].critical_batch_size if a.targets else None for a in analyses]
     return Comparison(
@@ -85,11 +94,45 @@ def compare(first: Arm, second: Arm, targets: Sequence[TargetSpec] = ()) -> Comp
         threshold=target.threshold if target else None,
         critical_batch_size=(critical[0], critical[1]),
         sizes=tuple(
-            _size(b, (rows[0][b], rows[1][b]), (steps[0].get(b, {}), steps[1].get(b, {})),
+            _size(b, (rows[0][b], rows[1][b]), (reach[0][b], reach[1][b]),
                   (_scores(first, b, metric), _scores(second, b, metric)), metric)
             for b in shared
         ),
+        higher_is_better=_rises(first, target),
+        cautions=_cautions(first, second),
     )  # fmt: skip
+
+
+def _rises(arm: Arm, target: TargetSpec | None) -> bool:
+    metric = arm.facts.metric_named(target.metric) if target else None
+    return metric is None or metric.higher_is_better
+
+
+def _cautions(first: Arm, second: Arm) -> tuple[Caution, ...]:
+    """Say where the arms learned other things; of a program's data only the number is known."""
+    one, other = first.facts, second.facts
+    known = first.config.command is None and second.config.command is None
+    said = []
+    if known and one.task != other.task:
+        said.append(Caution("different_tasks", {"first": one.task, "second": other.task}))
+    alike = one.fingerprint == other.fingerprint or not known
+    if one.train_samples != other.train_samples or not alike:
+        values = {
+            "first": one.dataset_name,
+            "second": other.dataset_name,
+            "samples": (one.train_samples, other.train_samples),
+        }
+        said.append(Caution("different_data", values))
+    return tuple(said)
+
+
+@dataclass(frozen=True)
+class _Reach:
+    """Seed → log steps, log samples (in batches of the size) and log duration (in their steps)."""
+
+    steps: Mapping[int, float]
+    samples: Mapping[int, float]
+    durations: Mapping[int, float]
 
 
 Scores = Mapping[str, Mapping[int, float]]  # split → seed → metric at the end
@@ -98,17 +141,19 @@ Scores = Mapping[str, Mapping[int, float]]  # split → seed → metric at the e
 def _size(
     batch_size: int,
     rows: tuple[BatchSizeSummary, BatchSizeSummary],
-    log_steps: tuple[Mapping[int, float], Mapping[int, float]],
+    reach: tuple[_Reach, _Reach],
     scores: tuple[Scores, Scores],
     metric: Metric,
 ) -> ComparedSize:
-    steps_ratio = _exponential(difference(log_steps[1], log_steps[0]))
+    first, second = reach
+    durations = _exponential(difference(second.durations, first.durations))
     speeds = [row.speed.step_seconds if row.speed else None for row in rows]
     return ComparedSize(
         batch_size=batch_size,
         steps=(_steps(rows[0]), _steps(rows[1])),
-        steps_ratio=steps_ratio,
-        seconds_ratio=_seconds_ratio(steps_ratio, speeds[0], speeds[1]),
+        steps_ratio=_exponential(difference(second.steps, first.steps)),
+        samples_ratio=_exponential(difference(second.samples, first.samples)),
+        seconds_ratio=_seconds_ratio(durations, speeds[0], speeds[1]),
         validation=(_ended(rows[0], metric), _ended(rows[1], metric)),
         validation_difference=difference(scores[1]["validation"], scores[0]["validation"]),
         test_difference=difference(scores[1]["test"], scores[0]["test"]),
@@ -140,16 +185,21 @@ def _analysis(arm: Arm, targets: Sequence[TargetSpec]) -> Analysis:
     return analyze(config, arm.facts, arm.recipes, arm.runs, arm.speeds)
 
 
-def _log_steps(arm: Arm, target: TargetSpec | None) -> dict[int, dict[int, float]]:
-    """Batch size → seed → log steps to the target at the rate fastest to it."""
+def _reach(arm: Arm, target: TargetSpec | None) -> dict[int, _Reach]:
+    """Batch size → what the target takes at the rate fastest to it."""
     metric = arm.facts.metric_named(target.metric) if target else None
+    sizes, growths = arm.sizes(), arm.growths()
     if target is None or metric is None:
-        return {}
-    sizes = arm.sizes()
+        return dict.fromkeys(sizes, _Reach({}, {}, {}))
     evidence = [target_evidence(runs, metric, target.threshold) for runs in sizes.values()]
+    found = dict(zip(sizes, give_back_optimism(evidence), strict=True))
     return {
-        size: found.log_steps
-        for size, found in zip(sizes, give_back_optimism(evidence), strict=True)
+        size: _Reach(
+            mapped_logs(found[size].log_steps, growth.iterations),
+            found[size].log_steps,
+            mapped_logs(found[size].log_steps, growth.duration),
+        )
+        for size, growth in growths.items()
     }
 
 

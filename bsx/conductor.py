@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 from bsx import plan
 from bsx.errors import Stopped
@@ -24,6 +25,8 @@ from bsx.schema import (
     SpeedUnit,
     SweepConfig,
     Unit,
+    Watcher,
+    side_by_side,
 )
 from bsx.store import Store
 
@@ -31,23 +34,11 @@ MOST_ATTEMPTS = 2  # of a unit whose process was ended from outside
 _LATE = 1.05  # a unit is begun only where this much of its predicted time is left
 
 
-class Watcher(Protocol):
-    """Who is told how the sweep goes."""
-
-    def started(self, units: int, predicted_seconds: float) -> None:
-        """The units of a round are about to run."""
-
-    def unit_started(self, description: str) -> None:
-        """A unit begins."""
-
-    def unit_progress(self, fraction: float, best: float | None) -> None:
-        """A unit has come so far; ``best`` is its best validation metric."""
-
-    def unit_done(self, seconds: float) -> None:
-        """A unit has ended."""
-
-    def announce(self, line: str) -> None:
-        """Something worth a line."""
+class _Attempt(NamedTuple):
+    unit: Unit
+    number: int
+    stored: int  # its number in the store
+    began: float
 
 
 class OutOfTime(Stopped):
@@ -75,6 +66,7 @@ class Conductor:
         self._given_up: dict[str, RunRecord] = {}
         self._announced: set[str] = set()  # units of which a failed run was told
         self._begun = False
+        self._skipped = False  # a unit, for want of time
         self._pace = 1.0  # measured over predicted seconds, of the units so far
 
     def prepare(self) -> tuple[tuple[Group, ...], float]:
@@ -122,21 +114,61 @@ class Conductor:
         speeds = self._missing_speeds()
         while True:
             coming = self._coming()
-            units = _interleaved(coming.groups if coming else (), speeds)
+            units = self._ordered(coming.groups if coming else (), speeds)
             if not units:
                 return "failed" if self._given_up else "complete"
-            self.watcher.started(len(units), sum(u.predicted_seconds for u in units))
-            skipped = False
-            for unit in units:
-                if self._is_hopeless():
-                    self.watcher.announce(
-                        "Every run of the program has failed; nothing more is tried"
-                    )
-                    return "failed"
-                skipped |= not self._take(unit)
-            if skipped:
+            groups = coming.groups if coming else ()
+            alone = sum(unit.predicted_seconds for unit in speeds)
+            predicted = alone + side_by_side(groups, self.facts.workers)
+            self.watcher.started(len(units), predicted)
+            if not self._work_off(units):
+                return "failed"
+            if self._skipped:
                 return "out_of_time"
             speeds = ()
+
+    def _work_off(self, units: Sequence[Unit]) -> bool:
+        """Run units side by side, as many as there are slots; False where that is hopeless."""
+        waiting = deque(units)
+        running: dict[str, _Attempt] = {}
+        try:
+            while waiting or running:
+                while waiting and self._fits(waiting[0], running):
+                    if self._is_hopeless():
+                        line = "Every run of the program has failed; nothing more is tried"
+                        self.watcher.announce(line)
+                        return False
+                    unit = waiting.popleft()
+                    if self._has_time_for(unit):
+                        self._start(unit, running)
+                if running:
+                    self._hear(running)
+        except OutOfTime:
+            self._skipped = True
+        finally:
+            self.executor.stop()
+            for attempt in running.values():
+                self.store.end_attempt(attempt.stored, "stopped")
+        return True
+
+    def _fits(self, unit: Unit, running: Mapping[str, _Attempt]) -> bool:
+        """Whether ``unit`` may begin now: what is timed has the machine to itself."""
+        if isinstance(unit, SpeedUnit) or any(
+            isinstance(a.unit, SpeedUnit) for a in running.values()
+        ):
+            return not running
+        return len(running) < self.facts.workers
+
+    def _ordered(self, groups: Sequence[Group], speeds: Sequence[SpeedUnit]) -> list[Unit]:
+        """Say which unit comes when.
+
+        With the time limited, the cheapest sizes come first, each whole. Otherwise speeds are
+        timed before all else, and the longest groups begin first, so that no slot ends late.
+        """
+        if self.config.within_seconds is not None or self.facts.workers == 1:
+            return _interleaved(groups, speeds)
+        longest = sorted(groups, key=lambda group: -group.predicted_seconds)
+        return [*speeds, *longest]
 
     def _coming(self) -> plan.Round | None:
         known = self._settled | self._given_up
@@ -156,45 +188,49 @@ class Conductor:
         self.store.adopt(self.sweep_id, [], done)
         return tuple(unit for unit in units if unit.unit_id not in done)
 
-    def _take(self, unit: Unit) -> bool:
-        """Run a unit and store what comes of it; False where there is no time for it."""
+    def _has_time_for(self, unit: Unit) -> bool:
         # The first unit is begun in any case: nobody is helped by a forecast alone.
         if self._begun and self._left() < unit.predicted_seconds * self._pace * _LATE:
+            self._skipped = True
             return False
         self._begun = True
-        self.watcher.unit_started(_description(unit))
-        start = time.monotonic()
-        try:
-            self._attempts(unit)
-        except OutOfTime:
-            return False
-        seconds = time.monotonic() - start
-        self.watcher.unit_done(seconds)
-        if isinstance(unit, Group) and unit.predicted_seconds > 0:
-            self._pace += 0.3 * (seconds / unit.predicted_seconds - self._pace)
         return True
 
-    def _attempts(self, unit: Unit) -> None:
-        for attempt in range(1, MOST_ATTEMPTS + 1):
-            number = self.store.begin_attempt(unit.unit_id, unit.kind)
-            try:
-                for records in self.executor.run(unit, self._report()):
-                    self._keep(unit, records)
-                self.store.end_attempt(number, "done")
-                return
-            except UnitError as error:
-                outcome = "out_of_memory" if error.out_of_memory else "failed"
-                self.store.end_attempt(number, outcome, error.detail or error.reason)
-                again = error.worth_retrying and attempt < MOST_ATTEMPTS
-                self.watcher.announce(
-                    f"{_description(unit)}: {error.reason}" + ("; trying again" if again else "")
-                )
-                if not again:
-                    self._record_failure(unit, error)
-                    return
-            except Stopped:
-                self.store.end_attempt(number, "stopped")
-                raise
+    def _start(self, unit: Unit, running: dict[str, _Attempt], number: int = 1) -> None:
+        if number == 1:
+            self.watcher.unit_started(unit.unit_id, _description(unit))
+        stored = self.store.begin_attempt(unit.unit_id, unit.kind)
+        running[unit.unit_id] = _Attempt(unit, number, stored, time.monotonic())
+        self.executor.start(unit, self._report(unit))
+
+    def _hear(self, running: dict[str, _Attempt]) -> None:
+        """Take in what the next unit tells that has something to tell."""
+        unit, told = self.executor.wait()
+        attempt = running[unit.unit_id]
+        if told is not None and not isinstance(told, UnitError):
+            self._keep(unit, told)
+            return
+        del running[unit.unit_id]
+        seconds = time.monotonic() - attempt.began
+        if told is None:
+            self.store.end_attempt(attempt.stored, "done")
+        elif self._failed(attempt, told):
+            self._start(unit, running, attempt.number + 1)
+            return
+        self.watcher.unit_done(unit.unit_id, seconds)
+        if isinstance(unit, Group) and unit.predicted_seconds > 0:
+            self._pace += 0.3 * (seconds / unit.predicted_seconds - self._pace)
+
+    def _failed(self, attempt: _Attempt, error: UnitError) -> bool:
+        """Put down that an attempt failed; say whether it is to be tried again."""
+        outcome = "out_of_memory" if error.out_of_memory else "failed"
+        self.store.end_attempt(attempt.stored, outcome, error.detail or error.reason)
+        again = error.worth_retrying and attempt.number < MOST_ATTEMPTS
+        line = f"{_description(attempt.unit)}: {error.reason}"
+        self.watcher.announce(line + ("; trying again" if again else ""))
+        if not again:
+            self._record_failure(attempt.unit, error)
+        return again
 
     def _keep(self, unit: Unit, records: Sequence[Record]) -> None:
         runs = [record for record in records if isinstance(record, RunRecord)]
@@ -234,9 +270,11 @@ class Conductor:
         sizes = {record.run.recipe.batch_size for record in self._given_up.values()}
         return self.config.command is not None and not self._settled and len(sizes) > 1
 
-    def _report(self) -> Report:
+    def _report(self, unit: Unit) -> Report:
+        key = unit.unit_id
+
         def report(fraction: float, best: float | None) -> None:
-            self.watcher.unit_progress(fraction, best)
+            self.watcher.unit_progress(key, fraction, best)
             if self._left() <= 0:
                 raise OutOfTime("the time given with --within is over")
 

@@ -9,11 +9,12 @@ import difflib
 import itertools
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from bsx import parse, registry
+from bsx.arithmetic import check_growing
 from bsx.command.ask import own_program
 from bsx.errors import ConfigError
 from bsx.schema import (
@@ -49,7 +50,8 @@ _RELATIVE = ("linear", "sqrt", "saturating")
 _AUGMENTATIONS = ("flip", "crop", "noise")
 _NOT_VARIED = frozenset(
     {"vary", "batch_sizes", "target", "tolerance", "store", "fresh", "name", "format", "get"}
-    | {"quiet", "dry_run", "executor", "within", "device", "threads", "seeds"}
+    | {"quiet", "dry_run", "executor", "within", "device", "threads", "workers", "seeds"}
+    | {"stream"}
 )
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
 # What a program of the user's decides by itself
@@ -61,6 +63,7 @@ _IDLE_WITH_COMMAND = (
     ),
     "device",
     "speed_loop",
+    "stream",
 )
 
 
@@ -224,6 +227,7 @@ def _sweep(values: Mapping[str, Any], origins: Mapping[str, str]) -> SweepConfig
         tolerance=values["tolerance"],
         device=values["device"],
         threads=values["threads"] or 0,
+        workers=values["workers"],
         executor=values["executor"],
         within_seconds=values["within"],
         name=values["name"],
@@ -232,6 +236,7 @@ def _sweep(values: Mapping[str, Any], origins: Mapping[str, str]) -> SweepConfig
         initialization=_initialization(values),
         training=_training(values),
         scaling=_scaling(values),
+        stream=values["stream"],
         origins=origins,
     )
 
@@ -301,15 +306,16 @@ def _scaling(values: Mapping[str, Any]) -> Scaling:
 
 
 def _training(values: Mapping[str, Any]) -> Training:
-    return Training(
-        schedule=values["schedule"],
-        warmup=values["warmup"],
-        clip_norm=values["clip_norm"],
-        l1=values["l1"],
-        l2=values["l2"],
-        micro_batch_size=values["micro_batch_size"],
-        precision=values["precision"],
-    )
+    given = {field.name: values[field.name] for field in fields(Training)}
+    if given["decay"] == "batch-size":
+        check_growing(given["schedule"], values["class_skew"])
+    elif given["grow_to"] is not None:
+        if "decay" not in dict(values["vary"] or ()):
+            raise ConfigError(
+                f"--grow-to {given['grow_to']} has no meaning without --decay batch-size"
+            )
+        given["grow_to"] = None  # it is another arm's
+    return Training(**given)
 
 
 def _initialization(values: Mapping[str, Any]) -> Initialization:

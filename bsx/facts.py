@@ -14,12 +14,13 @@ import torch
 from torch import nn
 
 from bsx import __version__
+from bsx.arithmetic import powers_of_two
 from bsx.data import Splits, check_augmentation, check_order, open_dataset
 from bsx.errors import BsxError, ConfigError
-from bsx.models import build_model, can_stack, has_batchnorm
+from bsx.models import build_model, can_stack, ghost_size, has_batchnorm
 from bsx.optim import check_optimizer
 from bsx.schema import Facts, Metric, SweepConfig
-from bsx.tasks import Task, build_task
+from bsx.tasks import Task, build_task, score_baseline
 
 
 def look(config: SweepConfig) -> Facts:
@@ -37,6 +38,8 @@ def look(config: SweepConfig) -> Facts:
         test=config.split.test,
         seed=config.split.seed,
         subset=config.sampling.subset,
+        stream={"always": True, "never": False}.get(config.stream),
+        device=device,
     )
     labels = splits.train.targets if splits.task == "classification" else None
     check_order(config.sampling, labels)
@@ -50,8 +53,10 @@ def look(config: SweepConfig) -> Facts:
         initialization=config.initialization,
         kind=splits.kind,
     )
-    check_optimizer(config.optimizer.name, config.optimizer.args)
+    free = [p.detach() for p in model.parameters() if p.requires_grad]
+    check_optimizer(config.optimizer.name, config.optimizer.args, free)
     task = build_task(splits.task, config.objective, splits.output_size)
+    threads = config.threads or available_threads()
     floats = _try_forward(model, splits, task, config.model.name)
     return Facts(
         dataset_name=config.dataset.name,
@@ -68,8 +73,30 @@ def look(config: SweepConfig) -> Facts:
         sample_floats=floats,
         trainer="lanes" if can_stack(model, splits.input_shape) else "loop",
         device=device,
-        threads=config.threads or available_threads(),
+        threads=threads,
+        workers=_workers(config, device, threads, len(splits.train)),
+        streamed=splits.streamed,
+        baseline=score_baseline(
+            splits.task,
+            config.objective,
+            splits.train.targets,
+            {"validation": splits.validation.targets, "test": splits.test.targets},
+            splits.output_size,
+            splits.naive,
+        ),
+        target_scale=tuple(dict.fromkeys(splits.target_scale)),
+        ghost_size=ghost_size(model),
     )
+
+
+def _workers(config: SweepConfig, device: str, threads: int, samples: int) -> int:
+    """How many groups train side by side: on the CPU one a thread, as far as there are groups."""
+    if config.workers is not None:
+        return config.workers
+    if device != "cpu" or config.executor == "inline":
+        return 1
+    sizes = config.batch_sizes.sizes or powers_of_two(2, samples)
+    return min(threads, len(sizes) * config.seeds)
 
 
 def resolve_device(asked: str) -> str:
@@ -125,7 +152,7 @@ def _try_forward(model: nn.Module, splits: Splits, task: Task, name: str) -> int
     try:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            outputs = model.eval()(splits.train.inputs[:2])
+            outputs = model.eval()(splits.train.first(2))
     except BsxError:
         raise
     except Exception as error:

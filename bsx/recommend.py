@@ -22,9 +22,10 @@ from bsx.stats.paired import Comparison, best_of, non_inferior
 class Candidate:
     """What is known of one batch size that was run.
 
-    ``steps`` is None or without a value where the first target was not reached; ``log_steps`` are
-    the seeds' own, ``quality`` their validation metric at the end; ``step_seconds`` is empty where
-    the speed was not measured.
+    ``steps`` is None or without a value where the first target was not reached; where the batch
+    grows it counts how many steps of ``batch_size`` take as long. ``log_steps`` are the seeds' own,
+    ``quality`` their validation metric at the end; ``step_seconds`` is empty where the speed was
+    not measured.
     """
 
     batch_size: int

@@ -30,6 +30,13 @@ ENTRY_POINT_GROUPS = {
     "optimizer": "bsx.optimizers",
 }
 
+# Optimizers of torch that no sweep can use, so that they have no name, and why.
+UNFIT_OPTIMIZERS = {
+    "lbfgs": "L-BFGS evaluates a batch several times a step, so that its iterations cannot be "
+    "compared; take sgd or adam",
+    "sparse-adam": "SparseAdam takes sparse gradients alone, and those here are dense; take adam",
+}
+
 # What bsx chooses for itself; the same lookup, so that executors and trainers know no one.
 INTERNAL: dict[str, dict[str, str]] = {
     "task": {
@@ -98,6 +105,8 @@ def locate(kind: str, name: str) -> str:
     module, _, attribute = name.rpartition(":")
     if module and attribute.replace(".", "").isidentifier():
         return name
+    if kind == "optimizer" and name.lower() in UNFIT_OPTIMIZERS:
+        raise ConfigError(f"--optimizer {name}: {UNFIT_OPTIMIZERS[name.lower()]}")
     near = _near(name, list(known)) or _near(name.partition(":")[0], list(known))
     raise ConfigError(
         f"{_flag(kind)} {name}: no such {kind}{near}; "

@@ -82,6 +82,11 @@ SETTINGS: tuple[Setting, ...] = (
             "exponential, cosine, linear or one-cycle.", _TRAINING, "constant", "NAME"),
     Setting("warmup", parse.fraction, "Share of the iterations over which the rate rises.",
             _TRAINING, 0.0, "FLOAT"),
+    Setting("decay", parse.one_of("rate", "batch-size"), "What the schedule changes: the rate, or "
+            "batch-size: where the rate would be divided the batch is multiplied.", _TRAINING,
+            "rate", "NAME"),
+    Setting("grow_to", parse.count, "The most that batches grow to with --decay batch-size; then "
+            "the rate decays.  (default: a tenth of the training set)", _TRAINING, metavar="INT"),
     Setting("clip_norm", parse.positive, "Bound on the norm of the gradient.", _TRAINING,
             metavar="FLOAT"),
     Setting("l1", parse.not_negative, "L1 penalty.", _TRAINING, 0.0, "FLOAT"),
@@ -176,8 +181,14 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("device", parse.one_of("auto", "cpu", "cuda", "mps"), "auto, cpu, cuda or mps.",
             _WHERE, "auto", "DEVICE"),
     Setting("threads", parse.count, "CPU threads.  (default: all)", _WHERE, metavar="INT"),
+    Setting("workers", parse.count, "Groups of runs that train side by side, each in a process of "
+            "its own with its share of the threads.  (default: one a thread on the CPU)", _WHERE,
+            metavar="INT"),
     Setting("speed_loop", parse.one_of("device", "dataloader"), "The loop that is timed: data "
             "indexed on the device, or a DataLoader.", _WHERE, "device", "LOOP"),
+    Setting("stream", parse.one_of("auto", "always", "never"), "Fetch inputs as they are needed: "
+            "auto, where they would take more than a quarter of the free memory, always or never.",
+            _WHERE, "auto", "WHEN"),
     Setting("executor", parse.one_of("workers", "inline"), "Where units run: a process each, or "
             "in this one.", _WHERE, "workers", "NAME"),
     Setting("store", parse.text, "Folder of the stored sweeps.", _WHERE, "bsx-runs", "DIR"),

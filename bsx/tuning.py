@@ -35,6 +35,8 @@ _LOW_EXPONENT = {
     "nadam": -13,
     "radam": -13,
     "rmsprop": -14,
+    "muon": -13,
+    "adafactor": -12,
 }
 _LOW_EXPONENT_UNKNOWN = -10
 
@@ -60,7 +62,9 @@ def next_rates(
     """
     rule = config.learning_rates
     sizes = {
-        size: SizeRuns.of(size, [r for r in records if r.run.recipe.batch_size == size])
+        size: SizeRuns.of(
+            size, [r for r in records if r.run.recipe.batch_size == size], facts.train_samples
+        )
         for size in rates
     }
     goals = _goals(config, facts, list(sizes.values()))

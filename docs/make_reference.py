@@ -28,6 +28,7 @@ from bsx.render.formats import Format
 from bsx.render.sentences import WORDS
 from bsx.schema import (
     Analysis,
+    Baseline,
     BatchSizeSummary,
     Caution,
     Estimate,
@@ -93,6 +94,8 @@ KEYS = {
     "data.test_samples": "samples in the test part",
     "data.input_shape": "of one sample",
     "data.classes": "number of classes",
+    "data.target_scale": "by what the targets of a regression were divided, each number once; "
+        "losses and errors are in these units; empty: the data's own",
     "targets[].metric": "the metric to reach",
     "targets[].split": "on which part: validation",
     "targets[].threshold": "the value to reach",
@@ -105,7 +108,7 @@ KEYS = {
     "targets[].min_samples": "E_min of the fit; an estimate",
     "targets[].reference_batch_size": "where perfect scaling starts: the smallest size measured",
     "targets[].verdict": "fitted, or the code of the reason why there is no fit",
-    "batch_sizes[].batch_size": "samples in one update",
+    "batch_sizes[].batch_size": "samples in one update; the first one, where the batch grows",
     "batch_sizes[].status": "ok, censored (target not reached), diverged, out_of_memory, failed or "
         "not_run",
     "batch_sizes[].runs": "runs stored, over all rates and seeds",
@@ -115,6 +118,8 @@ KEYS = {
     "batch_sizes[].last_batch": "samples in an epoch's last batch",
     "batch_sizes[].steps": "the budget of a run in updates",
     "batch_sizes[].epochs": "the budget of a run in epochs",
+    "batch_sizes[].grows_to": "with `--decay batch-size` the largest batch of a run; null where "
+        "the size stays",
     "batch_sizes[].to_target[].learning_rate": "the rate fastest to the target",
     "batch_sizes[].to_target[].learning_rate_at_edge": "whether it is the lowest or highest tried",
     "batch_sizes[].to_target[].learning_rate_basin": "lowest and highest rate within 20 % of it",
@@ -129,13 +134,17 @@ KEYS = {
     "batch_sizes[].final.test": "metric → estimate, on test",
     "batch_sizes[].final.generalization_gap": "how much worse on test than on train; an estimate",
     "batch_sizes[].final.best_epoch": "the epoch with the best validation metric; an estimate",
-    "batch_sizes[].speed.loop": "device or dataloader: the loop that was timed",
+    "batch_sizes[].speed.loop": "device, dataloader or stream: the loop that was timed",
     "batch_sizes[].speed.step_seconds": "seconds for one update; an estimate",
     "batch_sizes[].speed.samples_per_second": "throughput; an estimate",
     "batch_sizes[].speed.epoch_seconds": "seconds for one epoch; an estimate",
     "batch_sizes[].speed.peak_memory_bytes": "peak memory; an estimate without an interval",
     "batch_sizes[].noise_scale": "not measured yet: null",
     "batch_sizes[].sharpness": "not measured yet: null",
+    "baseline.name": "what is predicted without a model: last value, most frequent class, …; "
+        "`baseline` is null for the user's own program",
+    "baseline.validation": "metric → value or null, on validation",
+    "baseline.test": "metric → value or null, on test",
     "recommendation.batch_size": "the batch size to take",
     "recommendation.learning_rate": "its rate fastest to the first target",
     "recommendation.objective": "what is made small: time",
@@ -163,6 +172,9 @@ CAUTIONS = {
     "out_of_memory": "this size does not fit",
     "failed": "runs ended with an error",
     "not_run": "there was no time for this size",
+    "batchnorm_of_micro_batch": "BatchNorm takes its statistics over a micro-batch",
+    "batch_grows": "the batch grows on the way (`--decay batch-size`): the size is the first one",
+    "growth_not_timed": "the largest batches of a run were not timed: its time is an upper bound",
     "tail_merged": "a last batch of one sample was merged into the one before (BatchNorm)",
     "target_auto": "the target was chosen from the results",
     "target_not_common": "no target is reached reliably by every size",
@@ -173,12 +185,17 @@ CAUTIONS = {
     "poor_fit": "the iterations do not follow the curve well",
     "speed_noisy": "the timings varied much: was the machine busy?",
     "quality_not_settled": "the seeds cannot show which sizes are good enough",
+    "not_better_than_baseline": "the test metric is not shown to beat the trivial prediction",
     "no_recommendation": "why nothing is recommended",
+    "different_data": "of `bsx compare`: the sweeps are of different data, or of another division",
+    "different_tasks": "of `bsx compare`: the sweeps are of different tasks",
 }
 
 VARIABLES = {
     "BSX_TRACEBACK": "set to show the traceback of an internal error",
     "NO_COLOR": "set to print without colours",
+    "XDG_CACHE_HOME": "where what does not fit in memory is written, in a folder `bsx`; by default "
+    "`~/.cache`",
     "TERM": "`dumb`: no colours, no progress bar",
     "COLUMNS": "the width of tables where stdout is no terminal",
 }
@@ -367,7 +384,7 @@ def _sample() -> tuple[Sweep, Analysis]:
     config, _ = read_sweep({}, {}, None)
     facts = Facts(
         "digits", "", 3, 1, 1, (1,), 2, "classification", (Metric("accuracy", True, True),), 1,
-        False, 1, "lanes", "cpu", 1,
+        False, 1, "lanes", "cpu", 1, baseline=Baseline("most frequent class", {}, {}),
     )  # fmt: skip
     metrics = {"loss": one, "accuracy": one}
     summary = BatchSizeSummary(

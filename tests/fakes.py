@@ -234,16 +234,16 @@ class Watcher:
     def started(self, units: int, predicted_seconds: float) -> None:
         """Take note of nothing."""
 
-    def unit_started(self, description: str) -> None:
+    def unit_started(self, unit: str, description: str) -> None:
         """Note the unit."""
         self.units.append(description)
 
-    def unit_progress(self, fraction: float, best: float | None) -> None:
+    def unit_progress(self, unit: str, fraction: float, best: float | None) -> None:
         """Stop in the middle of a unit when it is time."""
         if self._left == 0:
             raise Stopped("a test")
 
-    def unit_done(self, seconds: float) -> None:
+    def unit_done(self, unit: str, seconds: float) -> None:
         """Count."""
         if self._left is not None:
             self._left -= 1

@@ -88,6 +88,60 @@ def batches_by_hand(order: list[int], batch_size: int, tail: str) -> list[list[i
     return batches
 
 
+def growing_by_hand(
+    order_of: Callable[[int], list[int]],
+    batch_size: int,
+    tail: str,
+    batches: int,
+    factor_of: Callable[[float], float],
+    most: int,
+) -> list[tuple[list[int], float]]:
+    """Put batches of an epoch together where the rate would decay: (rows, factor on the rate).
+
+    ``factor_of`` gives the schedule's factor from the share of the ``batches`` that is done,
+    ``most`` how many may stand together.
+    """
+    made = []
+    done = epoch = 0
+    while done < batches:
+        waiting = batches_by_hand(order_of(epoch), batch_size, tail)[: batches - done]
+        while waiting:
+            factor = factor_of(done / batches)
+            times = 1
+            while times < most and (times + 1) * factor < 1 + 1e-9:
+                times += 1
+            together, waiting = waiting[:times], waiting[times:]
+            made.append(([row for batch in together for row in batch], factor * len(together)))
+            done += len(together)
+        epoch += 1
+    return made
+
+
+def train_on_by_hand(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    train: tuple[Tensor, Tensor],
+    batches: list[tuple[list[int], float]],
+    *,
+    rate: float,
+    seed: int,
+) -> list[float]:
+    """Train on these batches, each with its factor on the rate; return the loss of each."""
+    losses = []
+    torch.manual_seed(seed)
+    model.train()
+    for rows, factor in batches:
+        for group in optimizer.param_groups:
+            group["lr"] = rate * factor
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(train[0][rows]), train[1][rows])
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    model.eval()
+    return losses
+
+
 def gradient_by_hand(
     model: nn.Module, loss: Callable[[Tensor, Tensor], Tensor], inputs: Tensor, targets: Tensor
 ) -> list[Tensor]:

@@ -11,6 +11,7 @@ import pytest
 from bsx.analyze import analyze
 from bsx.schema import (
     Analysis,
+    Baseline,
     Metric,
     Recipe,
     RunRecord,
@@ -209,3 +210,64 @@ def test_a_whole_sweep_is_analysed_in_a_moment(sweep: Sweep) -> None:
     start = time.perf_counter()
     analyze(config(), facts(), *sweep)
     assert time.perf_counter() - start < 2.0
+
+
+def against(sweep: Sweep, test: float | None, **asked: object) -> list[dict[str, object]]:
+    """Return the values of the caution against a baseline of this test accuracy."""
+    known = dataclasses.replace(
+        facts(), baseline=Baseline("most frequent class", {"accuracy": 0.0}, {"accuracy": test})
+    )
+    analysis = analyze(config(**asked), known, *sweep)
+    found = [c for c in analysis.cautions if c.code == "not_better_than_baseline"]
+    recommended = analysis.recommendation
+    assert all(recommended is None or c.batch_size == recommended.batch_size for c in found)
+    return [dict(caution.values) for caution in found]
+
+
+def test_a_recommended_size_whose_interval_lies_above_the_baseline_is_no_caution(
+    sweep: Sweep,
+) -> None:
+    assert against(sweep, 0.1, targets=(TARGET,)) == []
+    assert against(sweep, None, targets=(TARGET,)) == []  # it means nothing there
+
+
+def with_spread(run: RunRecord) -> RunRecord:
+    """Let the seeds end apart on test: by 0.01 from one to the next."""
+    if "test" not in run.final:
+        return run
+    apart = run.final["test"]["accuracy"] + 0.01 * (run.run.seed - 2)
+    test = {**run.final["test"], "accuracy": apart}
+    return dataclasses.replace(run, final={**run.final, "test": test})
+
+
+@pytest.mark.parametrize(("limit", "likely"), [(0.96, True), (0.98, False)])
+def test_a_recommended_size_that_does_not_beat_the_baseline_for_sure_is_a_caution(
+    sweep: Sweep, limit: float, likely: bool
+) -> None:
+    rows, runs, speeds = sweep
+    apart = rows, [with_spread(run) for run in runs], speeds  # test 0.97 ± 0.02 of five seeds
+    [values] = against(apart, limit, targets=(TARGET,))
+    assert values["value"] == pytest.approx(0.97) and values["baseline"] == limit
+    assert values["likely"] is likely
+    assert against(apart, 0.94, targets=(TARGET,)) == []
+
+
+def test_of_a_single_seed_the_value_itself_is_compared(sweep: Sweep) -> None:
+    rows, runs, speeds = sweep
+    alone = rows, [run for run in runs if run.run.seed == 0], speeds
+    assert against(alone, 0.96, targets=(TARGET,)) == []
+    assert len(against(alone, 0.975, targets=(TARGET,))) == 1
+
+
+def test_without_a_recommendation_the_size_best_on_validation_is_compared(sweep: Sweep) -> None:
+    [values] = against(sweep, 1.0, targets=(TargetSpec("accuracy", 0.99999),))
+    assert values["name"] == "most frequent class"
+
+
+@pytest.mark.parametrize(("limit", "said"), [(1e-6, True), (1.0, False)])
+def test_a_smaller_error_is_the_better_one(sweep: Sweep, limit: float, said: bool) -> None:
+    known = dataclasses.replace(
+        facts(Metric("loss", False)), baseline=Baseline("last value", {}, {"loss": limit})
+    )
+    analysis = analyze(config(), known, *sweep)
+    assert ("not_better_than_baseline" in [c.code for c in analysis.cautions]) is said

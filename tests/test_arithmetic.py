@@ -118,6 +118,8 @@ def test_batch_sizes_are_read_as_numbers_lists_and_ranges(text: str, sizes: tupl
         ("8,,16", "a number is missing"),
         ("8..", "a number is missing"),
         ("16..8", "runs backwards"),
+        ("8...128", r"8\.\.\.128: a range has two dots; did you mean 8\.\.128\?"),
+        ("4,8…64:8", r"did you mean 8\.\.64:8\?"),
         ("5..7", "no power of two"),
         ("9..15:8", "no multiple of 8"),
         ("1..1e18:1", "more than 10000 batch sizes"),

@@ -14,8 +14,10 @@ SHAPE = (3, 16, 12)
 def images(count: int = 200, *leading: int) -> torch.Tensor:
     """Return images in which every pixel is another number, none of them 0."""
     total = count * 3 * 16 * 12
-    return (torch.arange(total, dtype=torch.float32) + 1).view(count, *SHAPE).expand(
-        *leading, count, *SHAPE
+    return (
+        (torch.arange(total, dtype=torch.float32) + 1)
+        .view(count, *SHAPE)
+        .expand(*leading, count, *SHAPE)
     )
 
 

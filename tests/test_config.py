@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bsx import config, parse
-from bsx.config import SETTINGS, Door, read_sweep, read_view
+from bsx.config import SETTINGS, Door, read_arms, read_sweep, read_view
 from bsx.errors import ConfigError
 from bsx.schema import BatchSizes, Budget, LearningRates, Scaling, SweepConfig, TargetSpec
 
@@ -131,8 +131,10 @@ GIVEN: dict[str, tuple[Any, str, Any]] = {
     ),
     "tolerance": ("0", "0", lambda c, d: c.tolerance == 0),
     "device": ("cpu", '"cpu"', lambda c, d: c.device == "cpu"),
+    "workers": ("3", "3", lambda c, d: c.workers == 3),
     "threads": ("1", "1", lambda c, d: c.threads == 1),
     "speed_loop": ("dataloader", '"dataloader"', lambda c, d: c.speed_loop == "dataloader"),
+    "stream": ("always", '"always"', lambda c, d: c.stream == "always"),
     "executor": ("inline", '"inline"', lambda c, d: c.executor == "inline"),
     "store": ("there", '"there"', lambda c, d: d.store == "there"),
     "fresh": (True, "true", lambda c, d: d.fresh),
@@ -148,6 +150,8 @@ TOGETHER = {
     "saturation",
     "momentum_rule",
     "weight_decay_rule",
+    "decay",
+    "grow_to",
     "without_head",
     "vary",
     "command",  # and what belongs to it: see tests/command/test_ask.py
@@ -329,6 +333,16 @@ def test_momentum_and_weight_decay_follow_the_batch_size_from_a_base(tmp_path: P
         ({"saturation": "100"}, ("--saturation", "--learning-rate-rule")),
         ({"without_head": True}, ("--without-head", "--init-from")),
         ({"augment": ("spin",)}, ("--augment spin", "flip")),
+        ({"decay": "batch-size"}, ("--decay batch-size", "--schedule constant", "give --schedule")),
+        (
+            {"decay": "batch-size", "schedule": "one-cycle"},
+            ("--decay batch-size", "--schedule one-cycle", "--schedule cosine --warmup 0.3"),
+        ),
+        (
+            {"decay": "batch-size", "schedule": "step", "class_skew": "0.5"},
+            ("--decay batch-size", "--class-skew 0.5"),
+        ),
+        ({"grow_to": "64", "schedule": "step"}, ("--grow-to 64", "--decay batch-size")),
         ({"init_from": "there-is-none.pt"}, ("--init-from", "there-is-none.pt")),
     ],
 )
@@ -338,3 +352,17 @@ def test_what_needs_another_setting_says_which(
     with pytest.raises(ConfigError) as error:
         read_sweep(flags, {}, None)
     assert all(name in str(error.value) for name in names)
+
+
+@pytest.mark.parametrize("schedule", ["step", "exponential", "cosine", "linear"])
+def test_a_batch_may_grow_where_a_schedule_decays(schedule: str, tmp_path: Path) -> None:
+    flags = {"schedule": schedule, "decay": "batch-size", "grow_to": "64"}
+    toml = f'schedule = "{schedule}"\ndecay = "batch-size"\ngrow-to = 64'
+    for sweep, _ in (asked(flags), asked(toml=toml, folder=tmp_path)):
+        assert (sweep.training.decay, sweep.training.grow_to) == ("batch-size", 64)
+
+
+def test_what_batches_grow_to_is_of_the_arm_in_which_they_grow() -> None:
+    flags = {"schedule": "step", "vary": ("decay=rate,batch-size",), "grow_to": "64"}
+    trainings = [sweep.training for _, sweep in read_arms(flags, {}, None)[0]]
+    assert [(t.decay, t.grow_to) for t in trainings] == [("rate", None), ("batch-size", 64)]

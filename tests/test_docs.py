@@ -7,7 +7,8 @@ Markers before a code block, as HTML comments:
     output varies: REASON     the block runs, its output is not compared
 
 Blocks of one page run in its order, in one folder. ``console`` blocks have commands after ``$ ``
-and what they print; without any output the commands are only run.
+and what they print; without any output the commands are only run. ``python`` blocks without a
+marker run as a script; ``text`` is no code.
 """
 
 from __future__ import annotations
@@ -25,9 +26,14 @@ import pytest
 from tests.test_architecture import ANYTHING, TABLE
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SCRIPTS = sorted((ROOT / "docs" / "scripts").glob("*.sh"))
 SHELL = ("bash", "sh", "console")
+
+
+def _name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
 
 _BLOCK = re.compile(
     r"(?:^<!-- (?P<marker>[^\n]*?) -->\n+)?^```(?P<language>\w*)\n(?P<body>.*?)^```$",
@@ -105,11 +111,13 @@ def squeezed(text: str) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=_name)
 def test_the_code_blocks_of_a_page_run_in_its_order(page: Path, tmp_path: Path) -> None:
     for block in blocks(page):
         if block.marker == "file":
             (tmp_path / block.text).write_text(block.body, encoding="utf-8")
+        elif block.language == "python" and not block.marker:
+            checked(f"python - <<'END'\n{block.body}\nEND", tmp_path)
         elif block.language in SHELL and block.marker != "not run":
             for command, expected in block.commands:
                 printed = checked(command, tmp_path)
@@ -136,6 +144,13 @@ def test_every_block_that_is_not_run_says_why() -> None:
         for block in blocks(page):
             if block.marker in _MARKERS:
                 assert block.text, f"{page.name}: {block.marker} without a reason or name"
+
+
+def test_every_block_runs_or_is_a_file_or_says_why_not() -> None:
+    for page in PAGES:
+        for block in blocks(page):
+            runs = block.language in (*SHELL, "python")
+            assert runs or block.language == "text" or block.marker, f"{page.name}: {block.body}"
 
 
 def test_python_and_toml_blocks_are_files_that_parse() -> None:
@@ -168,7 +183,7 @@ def _without_code(page: Path) -> str:
     return re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=_name)
 def test_links_within_the_repository_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", _without_code(page)):
         if "://" in target:
@@ -179,7 +194,7 @@ def test_links_within_the_repository_lead_somewhere(page: Path) -> None:
         assert not anchor or anchor in _anchors(file), f"{page.name}: {target}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=_name)
 def test_captured_blocks_are_well_formed(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     opened = re.findall(r"^<!-- captured: (bsx .+) -->$", text, re.MULTILINE)

@@ -39,6 +39,11 @@ def test_facts_say_what_there_is() -> None:
     assert look(asked(threads=0)).threads >= 1
 
 
+@pytest.mark.parametrize(("stream", "expected"), [("always", True), ("never", False)])
+def test_facts_say_whether_data_are_streamed(stream: str, expected: bool) -> None:
+    assert look(asked(stream=stream)).streamed is expected
+
+
 @pytest.mark.parametrize("model", ["tests.user_code:Branching", "tests.test_facts:with_hook"])
 def test_models_that_cannot_be_stacked_train_in_the_plain_loop(model: str) -> None:
     assert look(asked(model=Ingredient(model))).trainer == "loop"

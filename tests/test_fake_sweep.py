@@ -13,8 +13,9 @@ import pytest
 from bsx import plan
 from bsx.analyze import analyze
 from bsx.errors import Stopped
-from bsx.schema import BatchSizes, LearningRates, RunRecord, RunStatus, TargetSpec
+from bsx.schema import BatchSizes, CostModel, LearningRates, RunRecord, RunStatus, TargetSpec
 from bsx.store import Store
+from bsx.tuning import first_rates
 from tests import fakes
 from tests.fakes import Truth, Watcher, analysed, config, facts, run_sweep, stored_runs
 
@@ -49,7 +50,7 @@ def records_of(truth: Truth, **changes: object) -> list[RunRecord]:
     """Train the first round of a fake sweep, without a store."""
     asked = config(truth, **changes)
     of = plan.recipes(asked, facts())
-    coming = plan.next_round(asked, facts(), of, {}, plan.CostModel(1e-3, 1e-6))
+    coming = plan.next_round(asked, facts(), of, {}, CostModel(1e-3, 1e-6))
     assert coming is not None
     groups = [fakes.train(group, lambda _f, _b: None) for group in coming.groups]
     return [record for group in groups for records in group for record in records]
@@ -121,7 +122,7 @@ def test_another_target_is_answered_from_the_same_curves(tmp_path: Path) -> None
 def test_the_grid_widens_when_the_best_rate_lies_outside_of_it(tmp_path: Path, rate: float) -> None:
     truth = Truth(rate=rate, noise=0.01)
     asked = config(truth, batch_sizes=BatchSizes((16, 64)), learning_rates=LearningRates())
-    first = plan.first_rates(asked, (16, 64))[64]
+    first = first_rates(asked, (16, 64))[64]
     assert truth.best_rate(64) < first[0] or truth.best_rate(64) > first[-1]
     run_sweep(tmp_path, asked)
     for row in analysed(tmp_path).batch_sizes:

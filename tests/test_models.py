@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,8 @@ def test_batchnorm_is_seen() -> None:
         ([nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5)), nn.Linear(5, 3)], (4,), True),
         ([nn.Linear(4, 5, bias=False), nn.LayerNorm(5, bias=False), nn.Linear(5, 3)], (4,), True),
         ([nn.Linear(4, 3)], (2, 4), False),  # a linear layer over the last of two axes
-        ([nn.BatchNorm1d(4), nn.Linear(4, 3)], (4,), False),  # the samples are shared before it
+        ([nn.BatchNorm1d(4), nn.Linear(4, 3)], (4,), True),
+        ([nn.Dropout(), nn.LayerNorm(4), nn.Tanh(), nn.Linear(4, 3)], (4,), True),
         ([nn.Linear(4, 5), nn.Softmax(dim=1), nn.Linear(5, 3)], (4,), False),  # means another axis
         ([nn.Linear(4, 5), nn.BatchNorm1d(5, momentum=None), nn.Linear(5, 3)], (4,), False),
         ([nn.ReLU()], (4,), False),
@@ -138,11 +140,11 @@ def test_only_chains_of_known_layers_train_as_lanes(
     model = nn.Sequential(*layers)
     assert can_stack(model, shape) is stacks
     if stacks:
-        stacked = Stacked([model, model], shape).eval()
-        inputs = torch.randn(2, 6, *shape)
-        outputs = stacked(inputs)
+        other = copy.deepcopy(model)
+        inputs = torch.randn(6, *shape)
+        outputs = Stacked([model, other], shape)(inputs)
         for lane in range(2):
-            torch.testing.assert_close(outputs[lane], model.eval()(inputs[lane]))
+            torch.testing.assert_close(outputs[lane], model.eval()(inputs))
 
 
 def test_models_with_tied_frozen_or_hooked_layers_do_not_train_as_lanes() -> None:
@@ -169,3 +171,27 @@ def test_a_subclass_of_a_known_layer_is_not_taken_for_it() -> None:
 
     assert not can_stack(nn.Sequential(Doubling(4, 3)), (4,))
     assert not can_stack(OwnOrder(nn.Linear(4, 3)), (4,))
+
+
+def test_the_lanes_of_a_grid_are_each_their_own_model_and_stay_so_when_others_are_dropped() -> None:
+    def made(seed: int) -> nn.Module:
+        torch.manual_seed(seed)
+        middle = [nn.BatchNorm1d(5), nn.Tanh(), nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3)]
+        return nn.Sequential(nn.Flatten(), nn.Linear(6, 5), *middle).double()
+
+    models = [made(lane) for lane in range(6)]  # 2 streams of 3
+    stacked = Stacked(models, (2, 3), width=3)
+    inputs = torch.randn(2, 7, 2, 3, dtype=torch.float64)
+    kept = list(range(6))
+    for streams, columns in (([0, 1], [0, 1, 2]), ([0, 1], [0, 2]), ([1], [1])):
+        stacked.keep(torch.tensor(streams), torch.tensor(columns))
+        width = len({lane % 3 for lane in kept})
+        kept = [kept[s * width + c] for s in streams for c in columns]
+        outputs = stacked.forward(inputs[[lane // 3 for lane in kept[:: len(columns)]]], True)
+        stacked.backward(2 * outputs)
+        for position, lane in enumerate(kept):
+            alone = models[lane](inputs[lane // 3])
+            torch.testing.assert_close(outputs[position], alone)
+            expected = torch.autograd.grad(alone.square().sum(), list(models[lane].parameters()))
+            found = stacked.of_lane(stacked.gradients, position)
+            torch.testing.assert_close(found, list(expected))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bsx import plan
 from bsx.errors import ConfigError
+from bsx.plan import rounds
 from bsx.schema import (
     BatchSizes,
     Budget,
@@ -167,15 +168,27 @@ def test_lanes_are_split_where_memory_is_short_and_none_is_lost(
     asked = config(batch_sizes=BatchSizes((4, 1024)))
     whole = coming(asked)
     assert [len(group.members) for group in whole.groups] == [30, 30]
-    monkeypatch.setattr(plan, "LANES_BYTES", 16 * (1024 * 50 + 100) * 7)
+    monkeypatch.setattr(rounds, "LANES_BYTES", 16 * (1024 * 50 + 100) * 7)
     split = coming(asked)
     sizes = sorted(len(g.members) for g in split.groups if g.recipe.batch_size == 1024)
-    assert sizes == [2, 7, 7, 7, 7]
+    assert sizes == [6, 6, 6, 6, 6]  # not 7: the 6 rates of a seed stay together
     assert {run.run_id for g in split.groups for run in g.runs} == {
         run.run_id for g in whole.groups for run in g.runs
     }
-    monkeypatch.setattr(plan, "LANES_BYTES", 1)
+    monkeypatch.setattr(rounds, "LANES_BYTES", 1)
     assert {len(group.members) for group in coming(asked).groups} == {1}
+
+
+def test_groups_are_as_many_as_workers_where_there_are_seeds_to_divide() -> None:
+    asked = config(batch_sizes=BatchSizes((4, 16)), seeds=3)
+    known = dataclasses.replace(facts(), threads=8, workers=4)
+    of = plan.recipes(asked, known)
+    made = plan.next_round(asked, known, of, {}, COST)
+    assert made is not None
+    assert [group.threads for group in made.groups] == [2] * 4
+    by_size = [{seed for _, seed in group.members} for group in made.groups]
+    assert sorted(map(len, by_size)) == [1, 1, 2, 2]
+    assert sum(len(group.members) for group in made.groups) == 36  # 6 rates
 
 
 def test_what_is_known_is_not_planned_again() -> None:
@@ -230,6 +243,20 @@ def test_speed_is_measured_once_a_size_and_does_not_travel() -> None:
     longer = plan.recipes(config(budget=Budget(steps=99)), facts())
     same = plan.speed_units(config(), facts(), longer, {"machine": "a"}, COST)
     assert [unit.unit_id for unit in same] == [unit.unit_id for unit in here]
+
+
+def test_where_data_lie_is_said_to_every_unit_and_changes_no_run() -> None:
+    held, streamed = facts(), facts(streamed=True)
+    of = plan.recipes(config(), held)
+    assert plan.recipes(config(), streamed) == of
+    assert config(stream="always").question() == config().question()
+    for known, loop in ((held, "device"), (streamed, "stream")):
+        calibrating = plan.calibration(config(), known, of)
+        round_ = plan.next_round(config(), known, of, {}, COST)
+        timed = plan.speed_units(config(), known, of, {}, COST)
+        assert round_ is not None
+        assert {u.streamed for u in (calibrating, *round_.groups, *timed)} == {known.streamed}
+        assert {unit.loop for unit in timed} == {loop}
 
 
 def test_the_calibration_is_small() -> None:

@@ -12,6 +12,7 @@ import pytest
 from bsx import plan
 from bsx.schema import (
     BatchSizes,
+    CostModel,
     CurvePoint,
     Ingredient,
     LearningRates,
@@ -131,7 +132,7 @@ def test_the_search_comes_to_an_end() -> None:
     records: dict[str, RunRecord] = {}
     rounds = 0
     while True:
-        found = plan.next_round(sweep, facts(), of, records, plan.CostModel(1e-3, 1e-6))
+        found = plan.next_round(sweep, facts(), of, records, CostModel(1e-3, 1e-6))
         if found is None:
             break
         assert found.number == rounds

@@ -31,6 +31,14 @@ class NormalizedDescent(torch.optim.Optimizer):
             group["steps"] += 1
 
 
+class Demanding(torch.optim.SGD):
+    """One that evaluates the batch by itself, as no trainer lets it."""
+
+    def step(self, closure: Callable[[], float]) -> float:  # type: ignore[override]
+        """Take a step."""
+        return closure()
+
+
 def decaying_weights_only(params: Iterable[Tensor], lr: float) -> torch.optim.Optimizer:
     """Make groups of the parameters, as a factory may: weight decay for matrices alone."""
     given = list(params)

@@ -1,7 +1,7 @@
 """The arithmetic of batches: steps, epochs, tails, windows, accumulation, devices, classes.
 
-All that ``bsx calc`` answers, in exact integers and with the standard library only. Nothing here
-prints, and nothing here measures.
+All that ``bsx calc`` answers, in exact integers, and what a schedule makes of rates and batches;
+with the standard library only. Nothing here prints, and nothing here measures.
 
 - ``numbers``: what a person typed → integers
 - ``epochs``: one epoch, walked the way a sampler, a loader and an accumulation loop walk it
@@ -10,20 +10,33 @@ prints, and nothing here measures.
 - ``question``: what is known, and how a batch splits
 - ``solve``: the quantity that was left out
 - ``document``: the answer by the names of the JSON contract
+- ``schedule``: the rate along a run, and batches that grow where it would decay
 """
 
 from __future__ import annotations
 
 from bsx.arithmetic.epochs import Epoch, Layout, last_batch, steps_per_epoch, walk_epoch
 from bsx.arithmetic.numbers import parse_batch_sizes, parse_count, powers_of_two
+from bsx.arithmetic.schedule import (
+    EVERY_BATCH,
+    LARGEST_SHARE,
+    check_growing,
+    growing_batches,
+    schedule_factor,
+)
 
 __all__ = [
+    "EVERY_BATCH",
+    "LARGEST_SHARE",
     "Epoch",
     "Layout",
+    "check_growing",
+    "growing_batches",
     "last_batch",
     "parse_batch_sizes",
     "parse_count",
     "powers_of_two",
+    "schedule_factor",
     "steps_per_epoch",
     "walk_epoch",
 ]

@@ -54,6 +54,9 @@ def powers_of_two(low: int, high: int) -> tuple[int, ...]:
 def _batch_sizes_of(part: str, text: str, flag: str) -> tuple[int, ...] | range:
     if not part:
         raise ConfigError(f"{flag} {text!r}: a number is missing; write for example 8,32,128")
+    if "..." in part or "…" in part:
+        meant = re.sub(r"\.{3,}|…", "..", part)
+        raise ConfigError(f"{flag} {part}: a range has two dots; did you mean {meant}?")
     if ".." not in part:
         return (_plain_count(part, part, flag),)
     low_text, _, rest = part.partition("..")

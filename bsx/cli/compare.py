@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bsx.cli.options import with_settings
+from bsx.cli.options import warn_of_variables, with_settings
 
 if TYPE_CHECKING:
     from bsx.compare import Arm
-    from bsx.schema import Sweep, TargetSpec
+    from bsx.schema import Comparison, Sweep, TargetSpec
     from bsx.store import Store
 
 
@@ -34,6 +35,7 @@ def compare(
     from bsx.store import Store
 
     view, door = read_view(flags, os.environ)
+    warn_of_variables(os.environ)
     with Store(door.store) as store:
         arms = [arm_of(store, store.sweep(wanted), wanted) for wanted in (first, second)]
     print_compared(arms, view.targets, door.format, door.get)
@@ -55,9 +57,13 @@ def arm_of(store: Store, sweep: Sweep, label: str) -> Arm:
 
 
 def print_compared(
-    arms: list[Arm], targets: tuple[TargetSpec, ...], form: str, get: str | None
+    arms: list[Arm],
+    targets: tuple[TargetSpec, ...],
+    form: str,
+    get: str | None,
+    quiet: bool = False,
 ) -> None:
-    """Compare every arm with the first and print it.
+    """Compare every arm with the first and print it; what to beware of goes to stderr.
 
     Raises:
         ConfigError: for arms that cannot be compared.
@@ -71,6 +77,8 @@ def print_compared(
         comparisons = [compared(arms[0], arm, targets) for arm in arms[1:]]
     except ValueError as error:
         raise ConfigError(str(error)) from None
+    if not quiet:
+        _warn(comparisons)
     documents = [rendered.document(comparison) for comparison in comparisons]
     document = documents[0] if len(documents) == 1 else {"comparisons": documents}
     if get is not None:
@@ -86,3 +94,11 @@ def print_compared(
             for row in found["batch_sizes"]
         ]
         sys.stdout.write(machine_text(document, rows, Format(form)))
+
+
+def _warn(comparisons: Sequence[Comparison]) -> None:
+    from rich.console import Console
+
+    from bsx.render.tables import print_cautions
+
+    print_cautions(Console(stderr=True), [c for one in comparisons for c in one.cautions])

@@ -42,8 +42,11 @@ def sweeps(
 
     $ bsx list sweeps
     """
+    from bsx.cli.options import warn_of_variables
     from bsx.config import default_store
     from bsx.store import Store
+
+    warn_of_variables(os.environ)
 
     with Store(store or default_store(os.environ)) as opened:
         rows = [

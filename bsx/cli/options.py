@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -31,6 +32,16 @@ def with_settings(
         return command
 
     return decorate
+
+
+def warn_of_variables(environ: Mapping[str, str]) -> None:
+    """Say on stderr which ``BSX_…`` variables mean nothing: a misspelt one would go unnoticed."""
+    known = [setting.variable for setting in SETTINGS]
+    for name in sorted(environ.keys() - {*known, "BSX_TRACEBACK"}):
+        if name.startswith("BSX_"):
+            near = difflib.get_close_matches(name, known, n=2, cutoff=0.8)
+            hint = f"did you mean {' or '.join(near)}?" if near else "see `bsx sweep --help`"
+            typer.echo(f"bsx: warning: {name} is no setting and is ignored; {hint}", err=True)
 
 
 def _parameter(setting: Setting) -> inspect.Parameter:

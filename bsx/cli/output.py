@@ -43,7 +43,7 @@ def print_arms(
             sys.stdout.write("\n")
         if len(arms) > 1:
             compared = [arm_of(store, sweep, label) for label, sweep, _ in arms]
-            print_compared(compared, (), form, None)
+            print_compared(compared, (), form, None, quiet)
         return
     found = [
         {"arm": label, **documents.document(sweep, analyzed(store, sweep, recipes))}

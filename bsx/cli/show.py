@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bsx.cli.options import with_settings
+from bsx.cli.options import warn_of_variables, with_settings
 
 
 @with_settings(("target", "tolerance", "store", "format", "get", "quiet"))
@@ -39,6 +39,8 @@ def show(
     from bsx.store import Store
 
     view, door = read_view(flags, os.environ)
+    if not door.quiet:
+        warn_of_variables(os.environ)
     with Store(door.store) as store:
         stored = store.sweep(sweep)
         config = stored.config

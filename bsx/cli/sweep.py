@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bsx.cli.options import with_settings
+from bsx.cli.options import warn_of_variables, with_settings
 from bsx.errors import (
     EXIT_DONE,
     EXIT_INTERRUPTED_TWICE,
@@ -24,10 +24,9 @@ from bsx.errors import (
 )
 
 if TYPE_CHECKING:
-    from bsx.conductor import Watcher
     from bsx.config import Door
     from bsx.execute.base import Executor
-    from bsx.schema import Facts, Recipe, RunRecord, Sweep, SweepConfig
+    from bsx.schema import Facts, Recipe, RunRecord, Sweep, SweepConfig, Watcher
     from bsx.store import Store
 
 
@@ -79,6 +78,8 @@ def sweep(
     from bsx.config import read_arms
 
     arms, door = read_arms(flags, os.environ, file)
+    if not door.quiet:
+        warn_of_variables(os.environ)
     with _first_signal_stops():
         try:
             with registry.load("executor", arms[0][1].executor)() as executor:
@@ -147,7 +148,7 @@ def _conduct(asked: _Asked, door: Door, store: Store, executor: Executor, progre
     )
     groups, speed_seconds = conductor.prepare()
     runs = sum(len(group.members) for group in groups)
-    seconds = forecast.expected_seconds(groups, speed_seconds)
+    seconds = forecast.expected_seconds(groups, speed_seconds, asked.facts.workers)
     for line in forecast.lines(asked.sweep, runs, seconds):
         progress.announce(line)
     return conductor.run()
@@ -169,7 +170,7 @@ def _print_plan(asked: _Asked, door: Door, executor: Executor) -> None:
     groups = coming.groups if coming else ()
     speeds = plan.speed_units(asked.config, asked.facts, asked.recipes, asked.machine, cost)
     speed_seconds = sum(unit.predicted_seconds for unit in speeds) if groups else 0.0
-    seconds = forecast.expected_seconds(groups, speed_seconds)
+    seconds = forecast.expected_seconds(groups, speed_seconds, asked.facts.workers)
     document = forecast.plan_document(asked.sweep, groups, seconds)
     if door.get is not None:
         sys.stdout.write(get_text(document, door.get))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from bsx.data.content import Content
 from bsx.data.dataset import Dataset
 from bsx.errors import DataError
 
@@ -14,13 +15,13 @@ _TARGET_SHAPES = {"classification": (1,), "multi-label": (2,), "regression": (1,
 
 
 def check(dataset: Dataset, name: str) -> None:
-    """Refuse data that cannot be trained on.
+    """Refuse data that cannot be trained on, by all but the numbers of the inputs.
 
     Raises:
         DataError: with the reason and, where there is one, the sample.
     """
     inputs, targets = dataset.inputs, dataset.targets
-    if inputs.dim() == 0 or targets.dim() == 0:
+    if not inputs.shape or targets.dim() == 0:
         raise DataError(f"--dataset {name}: there is a single number; give a row for each sample")
     if len(inputs) != len(targets):
         raise DataError(
@@ -30,26 +31,22 @@ def check(dataset: Dataset, name: str) -> None:
         raise DataError(
             f"--dataset {name} has {len(inputs)} samples; three parts need at least one each"
         )
-    if inputs.dim() < 2 or 0 in inputs.shape:
+    if len(inputs.shape) < 2 or 0 in inputs.shape:
         raise DataError(
             f"--dataset {name}: inputs have shape {tuple(inputs.shape)}; "
             "give (samples, features) or (samples, channels, height, width)"
         )
-    if dataset.impute is None:
-        check_finite(inputs, name)
     _check_targets(dataset, name)
+    _check_naive(dataset, name)
     _check_parts(dataset.parts or {}, len(targets), name)
 
 
-def check_finite(inputs: Tensor, name: str) -> None:
+def check_finite(content: Content, name: str) -> None:
     """Refuse inputs that are not finite, by the first sample that has one."""
-    if not inputs.is_floating_point():
-        return
-    finite = torch.isfinite(inputs).reshape(len(inputs), -1).all(dim=1)
-    if not bool(finite.all()):
-        row = int((~finite).nonzero()[0])
+    if content.broken is not None:
         raise DataError(
-            f"--dataset {name}: the inputs of sample {row} are not finite; remove or fill them"
+            f"--dataset {name}: the inputs of sample {content.broken} are not finite; remove or "
+            "fill them"
         )
 
 
@@ -70,6 +67,21 @@ def _check_targets(dataset: Dataset, name: str) -> None:
         _check_labels(dataset, name)
     elif task == "regression" and bool((targets == targets[:1]).all()):
         raise DataError(f"--dataset {name}: all targets are equal; nothing can be learned")
+
+
+def _check_naive(dataset: Dataset, name: str) -> None:
+    if dataset.naive is None:
+        return
+    rule, predicted = dataset.naive
+    if dataset.task != "regression":
+        raise DataError(f"--dataset {name}: only a regression takes a naive prediction ({rule})")
+    if predicted.shape != dataset.targets.shape:
+        raise DataError(
+            f"--dataset {name}: what is predicted by the {rule} has shape "
+            f"{tuple(predicted.shape)}, the targets {tuple(dataset.targets.shape)}"
+        )
+    if not bool(torch.isfinite(predicted).all()):
+        raise DataError(f"--dataset {name}: what is predicted by the {rule} is not all finite")
 
 
 def _check_labels(dataset: Dataset, name: str) -> None:

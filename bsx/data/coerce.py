@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,36 +12,52 @@ from torch import Tensor
 from torch.utils.data import IterableDataset
 
 from bsx.data.dataset import Dataset
+from bsx.data.items import all_items, all_that_come
+from bsx.data.room import Room
+from bsx.data.rows import Joined, Rows, Table, is_mapped
 from bsx.errors import ConfigError, DataError
 
-MOST_ITEMS = 2_000_000  # samples of a torch Dataset or an iterable, which are collected in memory
-MOST_NUMBERS = 2**31  # 8 GiB in float32
 TASKS = ("classification", "multi-label", "regression")
 _PARTS = {"train": ("train",), "validation": ("validation", "val", "valid"), "test": ("test",)}
+_ALL = Room(math.inf)
 
 
-def coerced(made: Any, name: str) -> Dataset:
-    """Turn what a reader or a user's function gave into a Dataset."""
+def coerced(made: Any, name: str, room: Room = _ALL) -> Dataset:
+    """Turn what a reader or a user's function gave into a Dataset.
+
+    Arrays stay where they are, those mapped from files too; a torch Dataset and an iterable are
+    collected in memory as far as there is ``room``.
+    """
     if isinstance(made, Dataset):
         return made
     if isinstance(made, Mapping):
         return from_mapping(made, name)
     if isinstance(made, tuple | list) and len(made) == 2:
-        return Dataset(_tensor(made[0], name, "inputs"), labels(made[1], name))
+        return Dataset(_inputs(made[0], name, "inputs"), labels(made[1], name))
     if isinstance(made, tuple | list) and len(made) == 4:
         keys = ("x_train", "y_train", "x_test", "y_test")
         return from_mapping(dict(zip(keys, made, strict=True)), name)
     if isinstance(made, IterableDataset) or (
         isinstance(made, Iterable) and not hasattr(made, "__getitem__")
     ):
-        return _from_iterable(made, name)
-    if hasattr(made, "__getitem__") and hasattr(made, "__len__"):
-        return _from_map_style(made, name)
+        inputs, targets = all_that_come(made, name, room)
+        return Dataset(inputs, labels(targets, name))
+    if is_map_style(made):
+        inputs, targets = all_items(made, name, room)
+        return Dataset(inputs, labels(targets, name))
     raise DataError(
         f"--dataset {name} gave {type(made).__name__}; give a pair (inputs, targets) of arrays or "
         "tensors, four of them (with those for the test), a dict of x_train, y_train, x_test, "
         "y_test, a torch Dataset of (input, target) pairs, or a bsx.data.Dataset"
     )
+
+
+def is_map_style(made: Any) -> bool:
+    """Say whether samples are asked for by their numbers, as of a torch Dataset."""
+    arrays = isinstance(made, tuple | list) and len(made) in (2, 4)
+    if arrays or isinstance(made, Dataset | Mapping | IterableDataset):
+        return False
+    return hasattr(made, "__getitem__") and hasattr(made, "__len__")
 
 
 def from_mapping(values: Mapping[str, Any], name: str, *, task: str = "classification") -> Dataset:
@@ -51,7 +67,7 @@ def from_mapping(values: Mapping[str, Any], name: str, *, task: str = "classific
     """
     task = str(values.get("task", task))
     if "x" in values and "y" in values:
-        inputs = _tensor(values["x"], name, "inputs")
+        inputs = _inputs(values["x"], name, "inputs")
         targets, task = targets_of(values["y"], name, task)
         return Dataset(inputs, targets, task=task)
     pairs = {
@@ -70,25 +86,27 @@ def from_mapping(values: Mapping[str, Any], name: str, *, task: str = "classific
 
 def _joined(pairs: Mapping[str, tuple[Any, Any]], name: str, task: str) -> Dataset:
     """Put official parts into one dataset that remembers them."""
-    inputs, targets, parts, start = [], [], {}, 0
+    inputs: list[Tensor | Rows] = []
+    targets, parts, start = [], {}, 0
     for part, (x, y) in pairs.items():
-        tensor = _tensor(x, name, f"{part} inputs")
+        found = _inputs(x, name, f"{part} inputs")
         array = _array(y)
-        if tensor.dim() == 0 or array.ndim == 0 or len(tensor) != len(array):
+        if not found.shape or array.ndim == 0 or len(found) != len(array):
             raise DataError(
-                f"--dataset {name}: the {part} part has inputs of shape {tuple(tensor.shape)} but "
+                f"--dataset {name}: the {part} part has inputs of shape {tuple(found.shape)} but "
                 f"targets of shape {array.shape}; they must pair"
             )
-        inputs.append(tensor)
+        inputs.append(found)
         targets.append(array)
-        parts[part] = torch.arange(start, start + len(tensor))
-        start += len(tensor)
-    for what, found in (("inputs", inputs), ("targets", targets)):
-        if len({tuple(one.shape[1:]) for one in found}) > 1:
-            shapes = ", ".join(str(tuple(one.shape)) for one in found)
+        parts[part] = torch.arange(start, start + len(array))
+        start += len(array)
+    kinds: tuple[tuple[str, Sequence[Any]], ...] = (("inputs", inputs), ("targets", targets))
+    for what, each in kinds:
+        if len({tuple(one.shape[1:]) for one in each}) > 1:
+            shapes = ", ".join(str(tuple(one.shape)) for one in each)
             raise DataError(f"--dataset {name}: {what} of the parts differ in shape: {shapes}")
     together, task = targets_of(np.concatenate(targets), name, task)
-    return Dataset(torch.cat(inputs), together, task=task, parts=parts)
+    return Dataset(joined(inputs), together, task=task, parts=parts)
 
 
 def targets_of(values: Any, name: str, task: str) -> tuple[Tensor, str]:
@@ -152,51 +170,22 @@ def _judged(array: np.ndarray) -> str:
     return "regression" if fractions else "classification"
 
 
-def _from_map_style(made: Any, name: str) -> Dataset:
-    total = len(made)
-    if total > MOST_ITEMS:
-        raise DataError(_too_much(name))
-    return _from_items((made[i] for i in range(total)), name)
-
-
-def _from_iterable(made: Iterable[Any], name: str) -> Dataset:
-    return _from_items(itertools.islice(made, MOST_ITEMS + 1), name)
-
-
-def _from_items(items: Iterable[Any], name: str) -> Dataset:
-    inputs: list[Tensor] = []
-    targets: list[Any] = []
-    numbers = 0
-    try:
-        for x, y in items:
-            inputs.append(torch.as_tensor(np.asarray(x)))
-            targets.append(y.item() if hasattr(y, "item") else y)
-            numbers += inputs[-1].numel()
-            if numbers > MOST_NUMBERS or len(inputs) > MOST_ITEMS:
-                break
-        else:
-            return Dataset(torch.stack(inputs).float(), labels(targets, name))
-    except DataError:
-        raise
-    except Exception as error:
-        raise DataError(
-            f"--dataset {name}: its items are no (input, target) pairs of one shape: {error}"
-        ) from error
-    raise DataError(_too_much(name))
-
-
-def _too_much(name: str) -> str:
-    return (
-        f"--dataset {name} gives more than {MOST_ITEMS:,} items or {MOST_NUMBERS:,} numbers, more "
-        "than is collected in memory; give fewer, or end the iteration"
-    )
+def joined(parts: Sequence[Tensor | Rows]) -> Tensor | Rows:
+    """Return the inputs of several parts as those of one."""
+    tensors = [part for part in parts if isinstance(part, Tensor)]
+    if len(tensors) == len(parts):
+        return torch.cat(tensors)
+    return Joined([Table(p.numpy()) if isinstance(p, Tensor) else p for p in parts])
 
 
 def _array(values: Any) -> np.ndarray:
     return np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values)
 
 
-def _tensor(values: Any, name: str, what: str) -> Tensor:
+def _inputs(values: Any, name: str, what: str) -> Tensor | Rows:
+    """Return inputs as a tensor, or where they lie if that is a file that is mapped."""
+    if isinstance(values, np.ndarray) and is_mapped(values) and values.dtype.kind in "biuf":
+        return Table(values)
     try:
         if isinstance(values, Tensor):
             tensor = values.detach().cpu()

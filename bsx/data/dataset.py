@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from bsx.data.rows import Rows
+from bsx.data.stream import Stream, evenly_spaced
 
 
 @dataclass(frozen=True)
@@ -15,7 +18,8 @@ class Dataset:
 
     Attributes:
         inputs: shape (samples, *input_shape). Floating point, or uint8 for images: training gets
-            float32. Of type int64 they are token ids, which are never scaled nor cast.
+            float32. Of type int64 they are token ids, which are never scaled nor cast. Rows, to
+            be fetched by number, where they are too large for memory.
         targets: by task. classification: int64 (samples,). multi-label: 0 or 1, (samples, labels).
             regression: (samples,) or (samples, targets). language-modelling: int64, (samples,
             context).
@@ -30,9 +34,12 @@ class Dataset:
         output_size: how many numbers a model gives for a sample, where targets do not tell: the
             vocabulary of language-modelling.
         impute: gives the inputs with their gaps (NaN) filled: (inputs, training rows) → inputs.
+        naive: for a regression, the name of a rule that needs no training and what it predicts, in
+            shape and units of the targets; without one it is the mean of the training targets.
+        scaled_by: shift and scale of each number of a target, where the reader standardized them.
     """
 
-    inputs: Tensor
+    inputs: Tensor | Rows
     targets: Tensor
     task: str = "classification"
     parts: Mapping[str, Tensor] | None = None
@@ -41,6 +48,8 @@ class Dataset:
     classes: int | None = None
     output_size: int | None = None
     impute: Callable[[Tensor, Tensor], Tensor] | None = None
+    naive: tuple[str, Tensor] | None = None
+    scaled_by: tuple[tuple[float, ...], tuple[float, ...]] | None = None
 
 
 @dataclass(frozen=True)
@@ -53,16 +62,48 @@ class Samples:
     def __len__(self) -> int:
         return len(self.targets)
 
-    def to(self, device: torch.device | str) -> Samples:
-        """Return the samples on ``device``."""
-        return Samples(self.inputs.to(device), self.targets.to(device))
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one sample."""
+        return tuple(self.inputs.shape[1:])
+
+    @property
+    def holds_tokens(self) -> bool:
+        """Whether inputs are token ids."""
+        return self.inputs.dtype is torch.int64
+
+    def to(self, device: torch.device | str, dtype: torch.dtype) -> Samples:
+        """Return the samples on ``device``, inputs as ``dtype`` unless they are token ids."""
+        inputs = self.inputs if self.holds_tokens else self.inputs.to(dtype)
+        return Samples(inputs.to(device), self.targets.to(device))
 
     def at_most(self, limit: int) -> Samples:
-        """Return ``limit`` samples, evenly spaced: a part may be in order of class or time."""
+        """Return ``limit`` samples, evenly spaced."""
         if len(self) <= limit:
             return self
-        rows = torch.arange(limit, device=self.targets.device) * len(self) // limit
+        rows = evenly_spaced(limit, len(self)).to(self.targets.device)
         return Samples(self.inputs[rows], self.targets[rows])
+
+    def first(self, count: int) -> Tensor:
+        """Return the first inputs, (count, *input_shape)."""
+        return self.inputs[:count]
+
+    def take(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return inputs and targets of these rows, of any shape; theirs begin with it."""
+        flat = rows.reshape(-1)
+        inputs, targets = self.inputs.index_select(0, flat), self.targets.index_select(0, flat)
+        return (
+            inputs.view(*rows.shape, *inputs.shape[1:]),
+            targets.view(*rows.shape, *targets.shape[1:]),
+        )
+
+    def chunks(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield all samples in order, ``size`` at a time: inputs and targets."""
+        for start in range(0, len(self), size):
+            yield self.inputs[start : start + size], self.targets[start : start + size]
+
+
+Part = Samples | Stream
 
 
 @dataclass(frozen=True)
@@ -75,26 +116,34 @@ class Splits:
             targets or vocabulary.
         target_shift, target_scale: of standardized targets: in the units of the data a target is
             ``shift + scale * target``; empty where they were left alone.
+        naive: the name of the reader's rule, and what it predicts of each part but the training
+            one, as training sees targets.
     """
 
-    train: Samples
-    validation: Samples
-    test: Samples
+    train: Part
+    validation: Part
+    test: Part
     task: str
     classes: int | None
     fingerprint: str
     output_size: int
     target_shift: tuple[float, ...] = ()
     target_scale: tuple[float, ...] = ()
+    naive: tuple[str, Mapping[str, Tensor]] | None = None
 
     @property
     def kind(self) -> str | None:
         """The kind of data, where its shape tells: tokens, images or series."""
-        if self.train.inputs.dtype is torch.int64:
+        if self.train.holds_tokens:
             return "tokens"
         return {3: "images", 2: "series"}.get(len(self.input_shape))
 
     @property
     def input_shape(self) -> tuple[int, ...]:
         """The shape of one sample."""
-        return tuple(self.train.inputs.shape[1:])
+        return self.train.input_shape
+
+    @property
+    def streamed(self) -> bool:
+        """Whether inputs are fetched as they are needed."""
+        return isinstance(self.train, Stream)

@@ -18,6 +18,7 @@ from sklearn import datasets as sklearn_datasets
 
 from bsx.data.coerce import from_mapping
 from bsx.data.dataset import Dataset
+from bsx.data.room import check_room
 from bsx.errors import BsxError, ConfigError, DataError
 
 _REGRESSIONS = {  # of scikit-learn: the targets alone do not tell
@@ -221,7 +222,10 @@ def _hf_columns(
             f"--dataset-arg inputs= some of {', '.join(titles)}"
         )
     if len(columns) == 1:
-        x = np.stack([_array(value, name, columns[0]) for value in part[columns[0]]])
+        column = part[columns[0]]
+        needed = len(column) * _array(column[0], name, columns[0]).nbytes
+        check_room(needed, f"{name}: column {columns[0]}", "give a smaller part, or images:DIR")
+        x = np.stack([_array(value, name, columns[0]) for value in column])
         x = x[:, None] if x.ndim == 1 else x
     else:
         x = np.stack([np.asarray(part[c], dtype=np.float32) for c in columns], axis=1)

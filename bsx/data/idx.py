@@ -13,9 +13,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from bsx.data.coerce import joined
 from bsx.data.dataset import Dataset
-from bsx.data.source import Folder, the_folder, unpacked
+from bsx.data.rows import Rows, Table, is_mapped
+from bsx.data.source import Folder, mapped, the_folder, unpacked
 from bsx.errors import DataError
 
 _TYPES: dict[int, np.dtype[Any]] = {
@@ -64,36 +67,43 @@ def idx(source: Folder) -> Dataset:
     if len({one.shape[1:] for one in images}) > 1:
         shapes = ", ".join(str(one.shape[1:]) for one in images)
         raise DataError(f"{folder}: the parts have images of different shapes: {shapes}")
+    return Dataset(_inputs(images), torch.from_numpy(np.concatenate(labels)), parts=parts)
+
+
+def _inputs(images: list[np.ndarray]) -> Tensor | Rows:
+    if any(is_mapped(one) for one in images):
+        return joined([Table(one) for one in images])
     together = np.concatenate(images)
-    inputs = together if together.dtype == np.uint8 else together.astype(np.float32)
-    return Dataset(torch.from_numpy(inputs), torch.from_numpy(np.concatenate(labels)), parts=parts)
+    return torch.from_numpy(together if together.dtype == np.uint8 else together.astype(np.float32))
 
 
 def read_idx(path: Path) -> np.ndarray:
-    """Return the array of an idx file.
+    """Return the array of an idx file; one that would fill memory is mapped from it.
 
     Raises:
         DataError: for a wrong magic number, or a size that the header does not say.
     """
-    content = unpacked(path)
-    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in _TYPES:
+    there = mapped(path)
+    content = np.frombuffer(unpacked(path), np.uint8) if there is None else there
+    magic = content[:4].tobytes()
+    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _TYPES:
         raise DataError(
-            f"{path}: it begins with {content[:4].hex(' ') or 'nothing'}, which is no idx file "
+            f"{path}: it begins with {magic.hex(' ') or 'nothing'}, which is no idx file "
             "(00 00, type, dimensions)"
         )
-    dtype, dimensions = _TYPES[content[2]], content[3]
+    dtype, dimensions = _TYPES[magic[2]], magic[3]
     header = 4 + 4 * dimensions
     if not 1 <= dimensions <= 4 or len(content) < header:
         raise DataError(f"{path}: its header says {dimensions} dimensions and ends too early")
-    shape = tuple(int(n) for n in np.frombuffer(content, ">u4", dimensions, 4))
+    shape = tuple(int(n) for n in content[4:header].view(">u4"))
     expected = header + math.prod(shape) * dtype.itemsize
     if len(content) != expected:
         raise DataError(
             f"{path}: its header says {' × '.join(map(str, shape))}, which makes {expected:,} "
             f"bytes, but it has {len(content):,}; download it again"
         )
-    array = np.frombuffer(content, dtype, offset=header).reshape(shape)
-    return array.astype(dtype.newbyteorder("="))
+    array = content[header:].view(dtype).reshape(shape)
+    return array if there is not None else array.astype(dtype.newbyteorder("="))
 
 
 def _files(folder: Path) -> dict[tuple[str, str], Path]:

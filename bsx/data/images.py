@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from bsx.data.dataset import Dataset
+from bsx.data.rows import Numbers, Rows
 from bsx.data.source import Folder, the_folder
 from bsx.errors import ConfigError, DataError
 
@@ -20,7 +22,6 @@ _ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".pbm", ".t
 _PARTS = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation",
           "test": "test"}  # fmt: skip
 _MODES = {1: "L", 3: "RGB"}
-MOST_BYTES = 2**34  # of all pictures in memory, a byte a value
 
 
 def images(source: Folder, resize: Any = None, channels: int = 3) -> Dataset:
@@ -28,6 +29,7 @@ def images(source: Folder, resize: Any = None, channels: int = 3) -> Dataset:
 
     Folders train, val and test at the top are official parts. All pictures must be of one size
     unless ``resize`` gives one (height,width); ``channels=1`` makes them grey. Needs bsx[images].
+    Those that do not fit in memory are read again whenever they are needed.
     """
     folder = the_folder(source, "images")
     size = _size(resize)
@@ -47,15 +49,55 @@ def images(source: Folder, resize: Any = None, channels: int = 3) -> Dataset:
         for kind in _folders(top)
         for file in _pictures(kind)
     ]
-    pixels = _read_all(Image, [file for _, _, file in files], size, _MODES[channels])
+    pictures = Pictures(Image, [file for _, _, file in files], size, _MODES[channels])
     rows = {part: [row for row, (p, _, _) in enumerate(files) if p == part] for part in parts}
     parted = {p: torch.tensor(found, dtype=torch.int64) for p, found in rows.items()}
     return Dataset(
-        torch.from_numpy(pixels),
+        pictures,
         torch.tensor([label for _, label, _ in files]),
         parts=parted if len(parted) > 1 else None,
         classes=len(classes),
     )
+
+
+class Pictures(Rows):
+    """Pictures, uint8 (pictures, channels, height, width), read from their files when asked for.
+
+    Args:
+        size: height and width that they are brought to; None for pictures of one size.
+        mode: Pillow's name of it: RGB or L.
+    """
+
+    dtype = torch.uint8
+    processes = 4
+
+    def __init__(
+        self, Image: Any, files: Sequence[Path], size: tuple[int, int] | None, mode: str
+    ) -> None:
+        self._Image, self._files, self._resized, self._mode = Image, files, size, mode
+        channels = len(mode) if mode == "RGB" else 1
+        self.shape = (len(files), channels, *(size or _size_of(Image, files[0])))
+
+    def fetch(self, numbers: Numbers) -> Tensor:
+        """Return these pictures.
+
+        Raises:
+            DataError: for one that cannot be read or is of another size, with the file.
+        """
+        pixels = np.empty((len(numbers), *self.shape[1:]), dtype=np.uint8)
+        for place, number in enumerate(numbers):
+            picture = self._picture(self._files[number])
+            pixels[place] = picture[None] if picture.ndim == 2 else picture.transpose(2, 0, 1)
+        return torch.from_numpy(pixels)
+
+    def _picture(self, file: Path) -> np.ndarray:
+        first = self.shape[2:]
+        if self._resized is None and (found := _size_of(self._Image, file)) != first:
+            raise DataError(
+                f"{file}: it is {found[0]}×{found[1]}, the first picture {first[0]}×{first[1]}; "
+                "give --dataset-arg resize=HEIGHT,WIDTH"
+            )
+        return _read(self._Image, file, self._resized, self._mode)
 
 
 def _size(resize: Any) -> tuple[int, int] | None:
@@ -111,30 +153,6 @@ def _pictures(folder: Path) -> list[Path]:
         for f in folder.rglob("*")
         if f.suffix.lower() in _ENDINGS and f.is_file() and not f.name.startswith(".")
     )
-
-
-def _read_all(
-    Image: Any, files: Sequence[Path], size: tuple[int, int] | None, mode: str
-) -> np.ndarray:
-    """Return the pictures, uint8 (pictures, channels, height, width)."""
-    first = size or _size_of(Image, files[0])
-    channels = len(mode) if mode == "RGB" else 1
-    total = len(files) * channels * first[0] * first[1]
-    if total > MOST_BYTES:
-        raise DataError(
-            f"{files[0].parent.parent}: {len(files):,} pictures of {first[0]}×{first[1]} take "
-            f"{total:,} bytes, more than is held in memory; make them smaller with resize"
-        )
-    pixels = np.empty((len(files), channels, *first), dtype=np.uint8)
-    for row, file in enumerate(files):
-        if size is None and (found := _size_of(Image, file)) != first:
-            raise DataError(
-                f"{file}: it is {found[0]}×{found[1]}, the first picture {first[0]}×{first[1]}; "
-                "give --dataset-arg resize=HEIGHT,WIDTH"
-            )
-        picture = _read(Image, file, size, mode)
-        pixels[row] = picture[None] if picture.ndim == 2 else picture.transpose(2, 0, 1)
-    return pixels
 
 
 def _size_of(Image: Any, file: Path) -> tuple[int, int]:

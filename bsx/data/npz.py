@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
+import struct
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.lib import format as npy
 
 from bsx.data.coerce import from_mapping
 from bsx.data.dataset import Dataset
+from bsx.data.room import check_room, room_for_inputs
 from bsx.data.source import File, the_file
 from bsx.errors import ConfigError, DataError
 
-MOST_BYTES = 2**34
 _KEYS = ("x", "y", *(f"{axis}_{part}" for part in ("train", "validation", "val", "valid", "test")
                      for axis in "xy"))  # fmt: skip
 _SYNONYMS = {"x": ("inputs", "data", "features", "images"), "y": ("targets", "target", "labels")}
@@ -66,10 +67,8 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
             found = {}
             for member in archive.infolist():
                 if member.filename.endswith(".npy"):
-                    _check_header(archive, member, path)
-                    with archive.open(member) as stream:
-                        name = member.filename.removesuffix(".npy")
-                        found[name] = npy.read_array(stream, allow_pickle=False)
+                    name = member.filename.removesuffix(".npy")
+                    found[name] = _array(archive, member, path)
     except DataError:
         raise
     except Exception as error:
@@ -83,12 +82,39 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
     return found
 
 
-def _check_header(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> None:
-    """Refuse an array of objects, and a header that says more than the file holds."""
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> np.ndarray:
+    """Return an array; one that would fill memory is mapped from the file, if it is not packed."""
+    shape, in_columns, dtype, header = _header(archive, member, path)
+    if not room_for_inputs(None).holds(shape, str(path)):
+        if member.compress_type == zipfile.ZIP_STORED:
+            with path.open("rb") as file:
+                file.seek(member.header_offset)
+                of_zip = file.read(30)  # then a name and more, of which it says the lengths
+            start = member.header_offset + 30 + sum(struct.unpack("<HH", of_zip[26:30])) + header
+            order: Literal["F", "C"] = "F" if in_columns else "C"
+            return np.memmap(path, dtype, mode="r", offset=start, shape=shape, order=order)
+        check_room(
+            math.prod(shape) * dtype.itemsize,
+            f"{path}: array {member.filename}",
+            "write it with numpy.savez, unpacked, and it is read as it is needed",
+        )
+    with archive.open(member) as stream:
+        found: np.ndarray = npy.read_array(stream, allow_pickle=False)
+    return found
+
+
+def _header(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path
+) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
+    """Return shape, whether columns come first, type, and the bytes that say so.
+
+    Raises:
+        DataError: for an array of objects, and a header that says more than the file holds.
+    """
     with archive.open(member) as stream:
         version = npy.read_magic(stream)
         read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, _, dtype = read(stream)
+        shape, in_columns, dtype = read(stream)
         header = stream.tell()
     if dtype.hasobject:
         raise DataError(
@@ -98,8 +124,9 @@ def _check_header(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path)
     if dtype.names is not None:
         raise DataError(f"{path}: array {member.filename} has named fields; save plain arrays")
     size = math.prod(shape) * dtype.itemsize
-    if size > MOST_BYTES or header + size != member.file_size:
+    if header + size != member.file_size:
         raise DataError(
             f"{path}: the header of {member.filename} says {shape} of {dtype}, {size:,} bytes, but "
             f"the file has {member.file_size - header:,}"
         )
+    return shape, in_columns, dtype, header

@@ -1,7 +1,8 @@
 """From a dataset's name to samples ready for training: read, check, divide, standardize.
 
-All of it is held in memory: images as uint8 until they are divided, then as float32 (Fashion-MNIST
-220 MB, CIFAR-10 740 MB). Data larger than memory is not streamed.
+What fits is held in memory: images as uint8 until they are divided, then as float32 (Fashion-MNIST
+220 MB, CIFAR-10 740 MB). What does not fit stays where it lies and is fetched (:class:`Stream`);
+it is gone through twice when it is opened, a chunk at a time, and comes to the same numbers.
 """
 
 from __future__ import annotations
@@ -9,9 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-import inspect
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +19,37 @@ import torch
 from torch import Tensor
 
 from bsx import registry
+from bsx.data import scratch
+from bsx.data.call import call_reader
 from bsx.data.check import check, check_finite
-from bsx.data.coerce import coerced
-from bsx.data.dataset import Dataset, Samples, Splits
+from bsx.data.coerce import coerced, is_map_style
+from bsx.data.content import Content, Scale, scale_of, scaled
+from bsx.data.dataset import Dataset, Part, Samples, Splits
 from bsx.data.divide import PARTS, divided
-from bsx.errors import BsxError, ConfigError, DataError
+from bsx.data.inputs import as_rows, chunks_of, content_of, picked
+from bsx.data.items import Items
+from bsx.data.room import Room, room_for_inputs
+from bsx.data.rows import Rows
+from bsx.data.stream import Stream
+from bsx.errors import DataError
 
-_STD_FLOOR = 1e-6  # a feature that never varies is left as it is
-_SOURCES = {  # what a reader's ``source`` is annotated with
-    "Folder": ("a folder", "DIR"),
-    "File": ("a file", "FILE"),
-}
+# The coordinator and an inline executor ask for the same data again.
+_MOST_OPEN = 2
+_open_now: dict[tuple[Any, ...], Splits] = {}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Division:
+    """How to divide: fractions of all samples, the seed of the draw, how many to take first."""
+
+    validation: float
+    test: float
+    seed: int
+    subset: int | None
+
+    @property
+    def fractions(self) -> dict[str, float]:
+        return {"validation": self.validation, "test": self.test}
 
 
 def open_dataset(
@@ -41,19 +60,48 @@ def open_dataset(
     test: float,
     seed: int,
     subset: int | None = None,
+    stream: bool | None = None,
+    device: str = "cpu",
+    fingerprint: str = "",
 ) -> Splits:
     """Return the dataset called ``name``, divided and standardized.
 
     ``validation`` and ``test`` are fractions of all samples, drawn (stratified, where there are
     classes) with ``seed`` where the dataset brings no official part of that name. A reader that
     names ``validation`` or ``test`` is given them, with ``seed`` if it names that too, and divides
-    by itself. ``subset`` takes so many of all samples before that.
+    by itself. ``subset`` takes so many of all samples before that. ``stream``: whether inputs are
+    fetched as they are needed; None does so where they are too large for memory, or for that of
+    ``device``. ``fingerprint``: of these data, where another process has opened them already.
 
     Raises:
         ConfigError: for a name or argument that is not known.
         DataError: for data that cannot be trained on, with the reason and the remedy.
     """
-    return _open(name, _Args(args), validation, test, seed, subset, _stamp(name, args))
+    division = _Division(validation, test, seed, subset)
+    key = (name, _Args(args), division, _stamp(name, args))
+    splits = _open_now.pop(key, None)
+    if splits is None or stream not in (None, splits.streamed):
+        known = _known(name, args, division, fingerprint) if stream else None
+        with _telling_of_helpers(name):
+            splits = known or _open(name, args, division, room_for_inputs(stream, device))
+    _open_now[key] = splits
+    while len(_open_now) > _MOST_OPEN:
+        del _open_now[next(iter(_open_now))]
+    return splits
+
+
+@contextlib.contextmanager
+def _telling_of_helpers(name: str) -> Iterator[None]:
+    """Turn the end of a process that fetches into one line."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker"):
+            raise
+        raise DataError(
+            f"--dataset {name}: a process that reads it was ended from outside, as the system does "
+            "when memory runs out; free some, or make its items smaller"
+        ) from error
 
 
 def _stamp(name: str, args: Mapping[str, Any]) -> tuple[tuple[int, int], ...]:
@@ -77,19 +125,8 @@ class _Args(dict[str, Any]):
         return hash(tuple(sorted(self)))
 
 
-@lru_cache(maxsize=2)  # the coordinator and an inline executor ask for the same data again
-def _open(
-    name: str,
-    args: _Args,
-    validation: float,
-    test: float,
-    seed: int,
-    subset: int | None,
-    _stamp: tuple[tuple[int, int], ...],
-) -> Splits:
-    fractions = {"validation": validation, "test": test}
-    factory = registry.load("dataset", name)
-    dataset = coerced(_call(factory, name, dict(args), {**fractions, "seed": seed}), name)
+def _open(name: str, args: Mapping[str, Any], division: _Division, room: Room) -> Splits:
+    dataset = coerced(_read(name, args, division), name, room)
     check(dataset, name)
     dataset, classes = _numbered(dataset)
     parts = divided(
@@ -97,84 +134,96 @@ def _open(
         dataset.targets if dataset.task == "classification" else None,
         len(dataset.targets),
         name,
-        fractions=fractions,
-        seed=seed,
-        subset=subset,
+        fractions=division.fractions,
+        seed=division.seed,
+        subset=division.subset,
     )
-    if dataset.impute is not None:
-        filled = dataset.impute(dataset.inputs, parts["train"])
-        dataset = dataclasses.replace(dataset, inputs=filled)
-        check_finite(filled, name)
-    inputs = _parts_of(dataset.inputs, parts, dataset.standardize)
+    inputs = _inputs(dataset, parts, room, name)
+    content = content_of(inputs)
+    check_finite(content, name)
     targets, shift, scale = _targets(dataset, parts)
-    return Splits(
-        **{part: Samples(inputs[part], targets[part]) for part in PARTS},
+    splits = Splits(
+        **_samples(inputs, targets, parts, room=room, name=name, standardize=dataset.standardize),
         task=dataset.task,
         classes=classes,
-        fingerprint=_fingerprint(dataset, parts),
+        fingerprint=_fingerprint(dataset, inputs, content, parts),
         output_size=_output_size(dataset, classes, name),
         target_shift=shift,
         target_scale=scale,
+        naive=_naive(dataset, parts, shift, scale),
     )
+    _keep(splits)
+    return splits
 
 
-def _call(factory: Any, name: str, args: dict[str, Any], split: Mapping[str, Any]) -> Any:
-    if not callable(factory):
-        if args:
-            raise ConfigError(f"--dataset-arg: {name} is no function and takes no arguments")
-        return factory
-    try:
-        parameters = inspect.signature(factory).parameters
-    except (TypeError, ValueError):  # a few builtins have none
-        parameters = {}  # type: ignore[assignment]
-    given = {**args, **_split_of(parameters, name, args, split)}
-    _check_args(factory, name, given)
-    try:
-        return factory(**given)
-    except BsxError:
-        raise
-    except Exception as error:
-        first = str(error).partition("\n")[0]
-        raise DataError(
-            f"--dataset {name} fails when it is made: {type(error).__name__}: {first}"
-        ) from error
+def _read(name: str, args: Mapping[str, Any], division: _Division) -> Any:
+    return call_reader(name, dict(args), {**division.fractions, "seed": division.seed})
 
 
-def _split_of(
-    parameters: Mapping[str, Any], name: str, args: Mapping[str, Any], split: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return how to divide, for a reader that divides by itself: it names a fraction."""
-    named = {key: split[key] for key in ("validation", "test") if key in parameters}
-    for key in named.keys() & args.keys():
-        raise ConfigError(f"--dataset-arg {key}: {name} is given it by --{key}-fraction")
-    if named and "seed" in parameters and "seed" not in args:
-        named["seed"] = split["seed"]
-    return named
+def _inputs(dataset: Dataset, parts: Mapping[str, Tensor], room: Room, name: str) -> Tensor | Rows:
+    """Return the inputs of all samples, their gaps filled: in memory where there is room."""
+    inputs = dataset.inputs
+    if isinstance(inputs, Rows):
+        everything = torch.arange(len(inputs))
+        return picked(inputs, everything) if room.holds(inputs.shape, name) else inputs
+    if dataset.impute is not None:
+        inputs = dataset.impute(inputs, parts["train"])
+    kept = inputs.dtype in (torch.uint8, torch.int64)
+    return inputs if kept else inputs.to(torch.float32)
 
 
-def _check_args(factory: Callable[..., Any], name: str, args: dict[str, Any]) -> None:
-    try:
-        signature = inspect.signature(factory)
-    except (TypeError, ValueError):
-        return
-    source = signature.parameters.get("source")
-    if source is not None and source.default is source.empty and "source" not in args:
-        raise ConfigError(_needs_source(name, source.annotation))
-    try:
-        signature.bind(**args)
-    except TypeError as error:
-        raise ConfigError(
-            f"--dataset-arg: {name}: {error}; it takes {', '.join(signature.parameters) or 'none'}"
-        ) from None
+def _samples(
+    inputs: Tensor | Rows,
+    targets: Mapping[str, Tensor],
+    parts: Mapping[str, Tensor],
+    *,
+    room: Room,
+    name: str,
+    standardize: bool,
+) -> dict[str, Part]:
+    """Return each part, its inputs shifted and scaled by the training part's statistics."""
+    tokens = inputs.dtype is torch.int64
+    scale = scale_of(chunks_of(inputs, parts["train"])) if standardize and not tokens else None
+    total = sum(map(len, parts.values()))
+    held = room.holds((total, *inputs.shape[1:]), name)
+    return {p: _part(inputs, rows, targets[p], scale, held) for p, rows in parts.items()}
 
 
-def _needs_source(name: str, annotation: Any) -> str:
-    kind = getattr(annotation, "__name__", str(annotation))
-    what, placeholder = _SOURCES.get(kind, ("a file or a name", "SOURCE"))
-    base, given = registry.split_source("dataset", name)
-    if given is None and ":" in base:  # a user's own function
-        return f"--dataset {name} needs {what}: --dataset-arg source={placeholder}"
-    return f"{base} needs {what}: --dataset {base}:{placeholder}"
+def _part(
+    inputs: Tensor | Rows, rows: Tensor, targets: Tensor, scale: Scale | None, held: bool
+) -> Part:
+    if held:
+        return Samples(scaled(picked(inputs, rows), scale), targets)
+    return Stream(as_rows(inputs), rows, targets, scale)
+
+
+def _keep(splits: Splits) -> None:
+    """Keep what was found by going through inputs that are not in memory, for other processes."""
+    source = _source_of(splits)
+    if source is not None and source.processes:
+        travels = isinstance(source, scratch.Spooled)
+        scratch.keep(splits.fingerprint, splits if travels else _fetching_from(None, splits))
+
+
+def _known(
+    name: str, args: Mapping[str, Any], division: _Division, fingerprint: str
+) -> Splits | None:
+    """Return streamed data that another process has gone through; only their source is made."""
+    splits: Splits | None = scratch.kept(fingerprint) if fingerprint else None
+    if splits is None or isinstance(_source_of(splits), scratch.Spooled):
+        return splits
+    made = _read(name, args, division)
+    source = Items(made, name) if is_map_style(made) else coerced(made, name).inputs
+    return _fetching_from(source, splits)
+
+
+def _source_of(splits: Splits) -> Rows | None:
+    return splits.train.source if isinstance(splits.train, Stream) else None
+
+
+def _fetching_from(source: Any, splits: Splits) -> Splits:
+    parts = {part: dataclasses.replace(getattr(splits, part), source=source) for part in PARTS}
+    return dataclasses.replace(splits, **parts)
 
 
 def _numbered(dataset: Dataset) -> tuple[Dataset, int | None]:
@@ -196,28 +245,6 @@ def _output_size(dataset: Dataset, classes: int | None, name: str) -> int:
     return size
 
 
-def _parts_of(inputs: Tensor, parts: Mapping[str, Tensor], standardize: bool) -> dict[str, Tensor]:
-    """Return each part's inputs, shifted and scaled by the training part's statistics.
-
-    By feature for vectors, by channel for images; token ids (int64) stay as they are.
-    """
-    if inputs.dtype == torch.int64:
-        return {part: inputs[rows] for part, rows in parts.items()}
-    found = {part: inputs[rows].to(torch.float32) for part, rows in parts.items()}
-    if standardize:
-        mean, spread = _statistics(found["train"])
-        for part in found.values():
-            part.sub_(mean).div_(spread)  # in place: a part is the largest thing there is
-    return found
-
-
-def _statistics(train: Tensor) -> tuple[Tensor, Tensor]:
-    over = [0] if train.dim() == 2 else [0, *range(2, train.dim())]
-    mean = train.mean(dim=over, keepdim=True)
-    spread = train.std(dim=over, keepdim=True, correction=0)
-    return mean, torch.where(spread > _STD_FLOOR, spread, torch.ones_like(spread))
-
-
 def _targets(
     dataset: Dataset, parts: Mapping[str, Tensor]
 ) -> tuple[dict[str, Tensor], tuple[float, ...], tuple[float, ...]]:
@@ -226,7 +253,8 @@ def _targets(
     if dataset.task != "regression" or not dataset.standardize_targets:
         if dataset.task in ("regression", "multi-label"):
             targets = targets.to(torch.float32)
-        return {part: targets[rows] for part, rows in parts.items()}, (), ()
+        shift_and_scale = dataset.scaled_by or ((), ())
+        return {part: targets[rows] for part, rows in parts.items()}, *shift_and_scale
     train = targets[parts["train"]].double()
     shift, spread = train.mean(dim=0), train.std(dim=0, correction=0)
     scale = torch.where(spread > 0, spread, torch.ones_like(spread))
@@ -234,10 +262,32 @@ def _targets(
     return found, tuple(shift.reshape(-1).tolist()), tuple(scale.reshape(-1).tolist())
 
 
-def _fingerprint(dataset: Dataset, parts: Mapping[str, Tensor]) -> str:
-    scaled = " targets" if dataset.standardize_targets else ""
-    hasher = hashlib.sha256(f"{dataset.task} {dataset.standardize}{scaled}".encode())
-    for tensor in (dataset.inputs, dataset.targets, *parts.values()):
+def _naive(
+    dataset: Dataset,
+    parts: Mapping[str, Tensor],
+    shift: tuple[float, ...],
+    scale: tuple[float, ...],
+) -> tuple[str, Mapping[str, Tensor]] | None:
+    """Return what the reader's rule predicts of the parts that it is judged on, scaled likewise."""
+    if dataset.naive is None:
+        return None
+    name, predicted = dataset.naive
+    found = {part: predicted[parts[part]].double() for part in ("validation", "test")}
+    if dataset.standardize_targets:
+        by = [torch.tensor(numbers, dtype=torch.float64) for numbers in (shift, scale)]
+        found = {part: (values - by[0]) / by[1] for part, values in found.items()}
+    return name, found
+
+
+def _fingerprint(
+    dataset: Dataset, inputs: Tensor | Rows, content: Content, parts: Mapping[str, Tensor]
+) -> str:
+    of_targets = " targets" if dataset.standardize_targets else ""
+    kind = str(inputs.dtype).removeprefix("torch.")
+    shape = tuple(inputs.shape)
+    hasher = hashlib.sha256(f"{dataset.task} {dataset.standardize}{of_targets}".encode())
+    hasher.update(f"{kind} {shape} {content.digest}".encode())
+    for tensor in (dataset.targets, *parts.values()):
         array = np.ascontiguousarray(tensor.numpy())
         hasher.update(f"{array.dtype} {array.shape}".encode())
         hasher.update(array.data)

@@ -60,7 +60,8 @@ def series(
     the series, or is replaced by the ``previous`` one (never by a later one: a window may not
     know what follows it). Early rows train, late ones test; every
     column is shifted and scaled by the rows of the training part alone, so that losses are in
-    units of the target's own spread there.
+    units of the target's own spread there. What they are compared with is the last value that a
+    window holds of the target, repeated over the horizon.
 
     Returns:
         inputs (samples, window) of one column, (samples, window, channels) of several; targets
@@ -110,26 +111,33 @@ def windowed(
     cut = Cut(layout.length, layout.stride, "rows", advice)
     starts = chronological_starts(breaks, len(values), cut, fractions, name)
     rows = np.concatenate(list(starts.values()))
-    numbers = len(rows) * (layout.window * len(inputs) + layout.horizon * len(targets))
+    numbers = len(rows) * (layout.window * len(inputs) + 2 * layout.horizon * len(targets))
     check_size(numbers, name, "give a larger stride")
-    scaled = _scaled(values, starts["train"], cut.length)
+    mean, spread = _scaling(values, starts["train"], cut.length)
+    scaled = (values - mean) / spread
     past = _view(scaled[:, inputs], layout.window)[rows]  # (samples, window, channels)
-    future = _view(scaled[:, targets], layout.horizon)[rows + layout.window].reshape(len(rows), -1)
+    future = _view(scaled[:, targets], layout.horizon)[rows + layout.window]
+    last = _view(scaled[:, targets], 1)[rows + layout.window - 1]  # (samples, 1, targets)
     borders = np.cumsum([0, *map(len, starts.values())])
+    shift, scale = (tuple(found[targets].tolist()) * layout.horizon for found in (mean, spread))
     return Dataset(
         torch.from_numpy(past[:, :, 0] if len(inputs) == 1 else past),
-        torch.from_numpy(
-            future.reshape(len(rows), -1).squeeze(1)
-            if future[0].size == 1
-            else future.reshape(len(rows), -1)
-        ),
+        _flat(future),
         task="regression",
         parts={
             part: torch.arange(int(low), int(high))
             for part, low, high in zip(starts, borders[:-1], borders[1:], strict=True)
         },
         standardize=False,
+        naive=("last value", _flat(last.repeat(layout.horizon, axis=1))),
+        scaled_by=(shift, scale),
     )
+
+
+def _flat(stretches: npt.NDArray[np.float32]) -> torch.Tensor:
+    """(samples, rows, columns) → (samples, rows × columns), or (samples,) of a single number."""
+    flat = torch.from_numpy(stretches.reshape(len(stretches), -1))
+    return flat.squeeze(1) if flat.shape[1] == 1 else flat
 
 
 def _view(values: npt.NDArray[np.float64], length: int) -> npt.NDArray[np.float32]:
@@ -138,10 +146,10 @@ def _view(values: npt.NDArray[np.float64], length: int) -> npt.NDArray[np.float3
     return view.transpose(0, 2, 1)
 
 
-def _scaled(
+def _scaling(
     values: npt.NDArray[np.float64], starts: npt.NDArray[np.int64], length: int
-) -> npt.NDArray[np.float64]:
-    """Shift and scale by the rows that training windows cover, each counted once."""
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Mean and spread of each column, over the rows that training windows cover, once each."""
     covered = np.zeros(len(values) + 1, dtype=np.int64)
     np.add.at(covered, starts, 1)
     np.add.at(covered, starts + length, -1)
@@ -149,8 +157,7 @@ def _scaled(
     spread = train.std(axis=0)
     mean = train.mean(axis=0)
     varies = spread > _SPREAD_FLOOR * np.abs(mean)
-    scaled: npt.NDArray[np.float64] = (values - mean) / np.where(varies, spread, 1.0)
-    return scaled
+    return mean, np.where(varies, spread, 1.0)
 
 
 def _complete(

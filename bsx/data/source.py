@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import gzip
 import lzma
+import sys
 import tarfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NewType
+from typing import Any, NewType
 
+import numpy as np
+
+from bsx.data.room import available, gigabytes, room_for_inputs
 from bsx.errors import ConfigError, DataError
 
 Folder = NewType("Folder", str)  # a reader's ``source`` is annotated with what it must be
 File = NewType("File", str)
 
-MOST_BYTES = 2**34  # of one file, unpacked: beyond it nothing fits in memory anyway
 _CHUNK = 2**22
 
 
@@ -54,16 +57,20 @@ def _absent(path: Path, wanted: str) -> str:
     return f"there is no such {wanted}; it was looked for in {Path.cwd()}"
 
 
-def unpacked(path: Path, *, limit: int = MOST_BYTES) -> bytes:
+def unpacked(path: Path, *, limit: int | None = None) -> bytes:
     """Return a file's bytes, those of a ``.gz`` unpacked; never more than ``limit``.
+
+    ``limit``: by default the memory that is free.
 
     Raises:
         DataError: for a file that cannot be read, is cut short, or holds more.
     """
+    expected = limit is not None
+    limit = limit if limit is not None else available() or sys.maxsize
     with _refusing(path):
         if path.suffix.lower() != ".gz":
             if path.stat().st_size > limit:
-                raise DataError(f"{path}: it has more than {limit:,} bytes, more than is expected")
+                raise DataError(_too_large(path, path.stat().st_size, limit, expected))
             return path.read_bytes()
         with gzip.open(path) as stream:
             chunks, size = [], 0
@@ -71,10 +78,31 @@ def unpacked(path: Path, *, limit: int = MOST_BYTES) -> bytes:
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > limit:
-                    raise DataError(
-                        f"{path}: unpacked it has more than {limit:,} bytes, more than is expected"
-                    )
+                    raise DataError(_too_large(path, size, limit, expected))
         return b"".join(chunks)
+
+
+def mapped(path: Path) -> np.memmap[Any, np.dtype[np.uint8]] | None:
+    """Return a file's bytes where they lie, if they would fill memory; None if they are to be read.
+
+    Raises:
+        DataError: for a file that cannot be read.
+    """
+    with _refusing(path):
+        packed = path.suffix.lower() == ".gz"
+        if packed or room_for_inputs(None).holds((path.stat().st_size,), str(path)):
+            return None
+        return np.memmap(path, np.uint8, mode="r")
+
+
+def _too_large(path: Path, size: int, limit: int, expected: bool) -> str:
+    if expected:
+        return f"{path}: it has more than {limit:,} bytes, more than is expected"
+    return (
+        f"{path}: its content takes {gigabytes(size)} or more, {gigabytes(limit)} of memory are "
+        "free; give less, or a format that need not be read as a whole (npz:FILE of numpy.savez, "
+        "images:DIR, a torch Dataset)"
+    )
 
 
 def members(path: Path, wanted: set[str], *, limit: int) -> dict[str, bytes]:

@@ -2,33 +2,59 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from bsx.schema import Record, Report, Unit
 
 
-class Executor(Protocol):
-    """Runs one unit at a time and brings its records home as they are complete."""
+class Executor(ABC):
+    """Runs units, several at once if asked to, and brings their records home."""
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None: ...
+    ) -> None:
+        self.stop()
+
+    @abstractmethod
+    def start(self, unit: Unit, report: Report) -> None:
+        """Begin ``unit``; what it reports on its way is told to ``report`` by :meth:`wait`."""
+
+    @abstractmethod
+    def wait(self) -> tuple[Unit, Told]:
+        """Wait until one of the units that were started tells something.
+
+        Raises:
+            BsxError: as the unit raised it, or ``report`` did.
+        """
+
+    @abstractmethod
+    def stop(self) -> None:
+        """End every unit that is running; nothing more is told of them."""
 
     def run(self, unit: Unit, report: Report) -> Iterator[Sequence[Record]]:
-        """Yield the records of ``unit``, those together that are to be stored together.
+        """Run one unit alone; yield its records, those together that are to be stored together.
 
         Raises:
             UnitError: where the unit failed; what it yielded before is good.
-            Stopped: where ``report`` raised it.
+            BsxError: see :meth:`wait`.
         """
-        ...
+        self.start(unit, report)
+        try:
+            while (told := self.wait()[1]) is not None:
+                if isinstance(told, UnitError):
+                    raise told
+                yield told
+        finally:
+            self.stop()
 
 
 class UnitError(Exception):
@@ -51,6 +77,10 @@ class UnitError(Exception):
         self.detail = detail
         self.out_of_memory = out_of_memory
         self.worth_retrying = worth_retrying
+
+
+# Records to be stored together, what the unit failed of, or None: it is done.
+Told = Sequence[Record] | UnitError | None
 
 
 def ran_out_of_memory(error: BaseException) -> bool:

@@ -3,38 +3,46 @@
 from __future__ import annotations
 
 import traceback
+from collections import deque
 from collections.abc import Iterator, Sequence
-from types import TracebackType
-from typing import Self
 
 from bsx import registry
 from bsx.errors import BsxError
-from bsx.execute.base import UnitError, ran_out_of_memory
+from bsx.execute.base import Executor, Told, UnitError, ran_out_of_memory
 from bsx.schema import Record, Report, Unit
 
 
-class InlineExecutor:
-    """Runs each unit where it is called."""
+class InlineExecutor(Executor):
+    """Runs each unit where it is waited for, one after another."""
 
-    def __enter__(self) -> Self:
-        return self
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[Unit, Iterator[Sequence[Record]]]] = deque()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        return None
+    def start(self, unit: Unit, report: Report) -> None:
+        """Put ``unit`` behind those that wait."""
+        self._waiting.append((unit, _records(unit, report)))
 
-    def run(self, unit: Unit, report: Report) -> Iterator[Sequence[Record]]:
-        """Yield the records of ``unit``; see :class:`bsx.execute.base.Executor`."""
+    def wait(self) -> tuple[Unit, Told]:
+        """Run the first unit until it has something to tell."""
+        unit, records = self._waiting[0]
         try:
-            yield from registry.worker(unit.kind, unit.worker)(unit, report)
+            told: Told = next(records, None)
         except BsxError:
             raise
         except Exception as error:
-            raise unit_error(error) from error
+            told = unit_error(error)
+        if told is None or isinstance(told, UnitError):
+            self._waiting.popleft()
+        return unit, told
+
+    def stop(self) -> None:
+        """Forget what waits."""
+        self._waiting.clear()
+
+
+def _records(unit: Unit, report: Report) -> Iterator[Sequence[Record]]:
+    """Look for the worker only when the unit's turn has come."""
+    yield from registry.worker(unit.kind, unit.worker)(unit, report)
 
 
 def unit_error(error: Exception) -> UnitError:

@@ -13,69 +13,72 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
-from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple
 
 from bsx import registry
 from bsx.errors import BsxError
-from bsx.execute.base import UnitError
+from bsx.execute.base import Executor, Told, UnitError
 from bsx.execute.inline import unit_error
-from bsx.schema import Record, Report, Unit
+from bsx.schema import Report, Unit
 
 PRELOADED = "bsx.execute.preload"
 
 
-class WorkersExecutor:
+class _Running(NamedTuple):
+    unit: Unit
+    process: Any
+    report: Report
+
+
+class WorkersExecutor(Executor):
     """Runs each unit in a child process."""
 
     def __init__(self) -> None:
         self._context = _context()
+        self._running: dict[Connection, _Running] = {}
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        return None
-
-    def run(self, unit: Unit, report: Report) -> Iterator[Sequence[Record]]:
-        """Yield the records of ``unit``; see :class:`bsx.execute.base.Executor`."""
+    def start(self, unit: Unit, report: Report) -> None:
+        """Start a process for ``unit``."""
         ours, theirs = self._context.Pipe()
         process: Any = self._context.Process(  # type: ignore[attr-defined]
             target=_work, args=(unit, theirs, list(sys.path)), daemon=True
         )
         process.start()
         theirs.close()
-        try:
-            yield from _received(ours, process, report)
-        finally:
-            ours.close()
-            process.kill()
-            process.join()
+        self._running[ours] = _Running(unit, process, report)
 
+    def wait(self) -> tuple[Unit, Told]:
+        """Wait for the first process that tells something; pass on what is reported meanwhile."""
+        while True:
+            for connection in wait(list(self._running)):
+                assert isinstance(connection, Connection)
+                unit, process, report = self._running[connection]
+                try:
+                    kind, content = connection.recv()
+                except (EOFError, ConnectionResetError):
+                    process.join()
+                    kind, content = "error", _died(process.exitcode)
+                if kind == "report":
+                    report(*content)
+                    continue
+                if kind in ("done", "error"):
+                    self._end(connection)
+                if isinstance(content, BsxError):
+                    raise content
+                return unit, content
 
-def _received(connection: Connection, process: Any, report: Report) -> Iterator[Sequence[Record]]:
-    while True:
-        try:
-            kind, content = connection.recv()
-        except (EOFError, ConnectionResetError):
-            process.join()
-            raise _died(process.exitcode) from None
-        if kind == "report":
-            report(*content)
-        elif kind == "records":
-            yield content
-        elif kind == "error":
-            raise content
-        else:
-            return
+    def stop(self) -> None:
+        """Kill every process."""
+        for connection in list(self._running):
+            self._end(connection)
+
+    def _end(self, connection: Connection) -> None:
+        process = self._running.pop(connection).process
+        connection.close()
+        process.kill()
+        process.join()
 
 
 def _died(exitcode: int | None) -> UnitError:
@@ -92,6 +95,7 @@ def _work(unit: Unit, connection: Connection, path: list[str]) -> None:
     """Do the unit and send home what comes of it: the body of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the coordinator decides what Ctrl-C means
     sys.path[:] = path
+    multiprocessing.current_process().daemon = False  # it may have helpers, which end with it
     _end_with(connection)
     try:
         for records in registry.worker(unit.kind, unit.worker)(unit, _reporter(connection)):

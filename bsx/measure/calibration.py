@@ -21,7 +21,15 @@ def measure(unit: CalibrationUnit, report: Report) -> Iterator[tuple[CostModel]]
     starting = 0.0
     for number, batch_size in enumerate(unit.batch_sizes):
         recipe = dataclasses.replace(unit.recipe, batch_size=batch_size, steps=STEPS)
-        group = Group(recipe, unit.members, unit.trainer, unit.device, unit.threads, round=0)
+        group = Group(
+            recipe,
+            unit.members,
+            unit.trainer,
+            unit.device,
+            unit.threads,
+            round=0,
+            streamed=unit.streamed,
+        )
         begin = time.perf_counter()
         batches = registry.worker("trainer", unit.trainer)(group, report)
         records = [record for batch in batches for record in batch]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterator
 
@@ -9,9 +10,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
+from bsx.data import Samples
 from bsx.measure.memory import PeakMemory
 from bsx.optim import build_optimizer
 from bsx.schema import Report, RunStatus, SpeedRecord, SpeedUnit
+from bsx.train.feed import Feed
 from bsx.train.loop import backward, trained, treat_gradients
 from bsx.train.session import Session, environment, synchronize
 
@@ -54,7 +57,7 @@ def _stepper(session: Session, unit: SpeedUnit) -> Callable[[], None]:
         trained(model),
         lr=unit.learning_rate,
     )
-    batches = (_indexed if unit.loop == "device" else _loaded)(session)
+    batches = (_loaded if unit.loop == "dataloader" else _fed)(session)
 
     def step() -> None:
         inputs, targets = next(batches)
@@ -66,20 +69,19 @@ def _stepper(session: Session, unit: SpeedUnit) -> Callable[[], None]:
     return step
 
 
-def _indexed(session: Session) -> Iterator[tuple[Tensor, Tensor]]:
-    """Full batches indexed on the device, epoch after epoch."""
-    train = session.train
-    order, augment = session.order([0], tail="drop"), session.augmentation([0])
-    step = 0
-    while True:
-        rows = order.rows(step)[0]
-        yield augment.one(train.inputs[rows], step), train.targets[rows]
-        step += 1
+def _fed(session: Session) -> Iterator[tuple[Tensor, Tensor]]:
+    """Full batches as training takes them, epoch after epoch: indexed on the device, or fetched."""
+    feed = Feed(session, [0], itertools.count(), tail="drop")
+    for step in itertools.count():
+        inputs, targets = feed.batch(step)
+        yield inputs[0], targets[0]
 
 
 def _loaded(session: Session) -> Iterator[tuple[Tensor, Tensor]]:
     """Full batches from a DataLoader, as most training scripts write it."""
-    dataset = TensorDataset(session.train.inputs.cpu(), session.train.targets.cpu())
+    train = session.train
+    assert isinstance(train, Samples)  # what is streamed is timed as it is trained on
+    dataset = TensorDataset(train.inputs.cpu(), train.targets.cpu())
     loader = DataLoader(dataset, batch_size=session.recipe.batch_size, shuffle=True, drop_last=True)
     while True:
         for inputs, targets in loader:

@@ -1,6 +1,6 @@
 """Models: one family a file, found by name and built for the data at hand."""
 
-from bsx.models.build import build_model, has_batchnorm
+from bsx.models.build import build_model, ghost_size, has_batchnorm
 from bsx.models.kinds import CLAIMS, SHAPES
 from bsx.models.norms import GhostBatchNorm
 from bsx.models.stacked import Stacked, can_stack
@@ -12,5 +12,6 @@ __all__ = [
     "Stacked",
     "build_model",
     "can_stack",
+    "ghost_size",
     "has_batchnorm",
 ]

@@ -38,6 +38,7 @@ from bsx.errors import BsxError, ConfigError
 from bsx.models.arguments import arguments
 from bsx.models.initialize import initialize
 from bsx.models.kinds import check_kind
+from bsx.models.norms import GhostBatchNorm
 from bsx.schema import Initialization
 
 
@@ -95,6 +96,16 @@ def has_batchnorm(model: nn.Module) -> bool:
     Ghost BatchNorm counts: its chunks are of the batch, and a batch of 1 is a chunk of 1.
     """
     return any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in model.modules())
+
+
+def ghost_size(model: nn.Module) -> int | None:
+    """Return over how many samples the model's norms take statistics, however large a batch is.
+
+    None where that is the batch, or differs from layer to layer.
+    """
+    norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    sizes = {m.ghost_size if isinstance(m, GhostBatchNorm) else None for m in norms}
+    return sizes.pop() if len(sizes) == 1 else None
 
 
 def _called(factory: Any, name: str, given: Mapping[str, Any]) -> nn.Module:

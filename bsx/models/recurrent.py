@@ -10,18 +10,21 @@ from bsx.models import options
 from bsx.models.kinds import check_series
 
 
-class _Recurrent(nn.Module):
-    def __init__(self, cells: nn.RNNBase, dropout: float, output_size: int) -> None:
+class LastState(nn.Module):
+    """Recurrent cells and what they hold after the last step of a window.
+
+    (batch, window) or (batch, window, channels) → (batch, hidden).
+    """
+
+    def __init__(self, cells: nn.RNNBase) -> None:
         super().__init__()
         self.cells = cells
-        self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(cells.hidden_size, output_size)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x.unsqueeze(-1) if x.dim() == 2 else x  # (batch, window, channels)
-        states, _ = self.cells(x)  # (batch, window, hidden)
-        outputs: Tensor = self.head(self.dropout(states[:, -1]))
-        return outputs
+        """Run the cells over the window."""
+        states, _ = self.cells(x.unsqueeze(-1) if x.dim() == 2 else x)  # (batch, window, hidden)
+        last: Tensor = states[:, -1]
+        return last
 
 
 def _recurrent(
@@ -40,7 +43,7 @@ def _recurrent(
     rate = options.fraction("dropout", dropout)
     between = rate if layers > 1 else 0.0
     made = cells(channels, hidden, num_layers=layers, dropout=between, batch_first=True)
-    return _Recurrent(made, rate, output_size)
+    return nn.Sequential(LastState(made), nn.Dropout(rate), nn.Linear(hidden, output_size))
 
 
 def rnn(

@@ -1,8 +1,6 @@
-"""Many models of one shape as one: each layer's weights stacked along a lanes axis.
+"""Many models of one shape as one, if they are chains of layers that lanes know.
 
-Linear layers become batched matrix products, norms keep statistics of their own for each lane,
-and everything elementwise passes through as it is. What a model is called does not matter: a
-``nn.Sequential`` of such layers stacks, whoever wrote it.
+What a model is called does not matter: a ``nn.Sequential`` of such layers stacks, whoever wrote it.
 """
 
 from __future__ import annotations
@@ -11,10 +9,12 @@ import copy
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bsx.models.norms import GhostBatchNorm, ghost_batch_norm
+from bsx.models import lane_layers as layers
+from bsx.models.lane_cells import LastStates, can_stack_cells
+from bsx.models.norms import GhostBatchNorm
+from bsx.models.recurrent import LastState
 
 # Applied to (lanes, batch, features) they do to each lane what they do to (batch, features).
 _ELEMENTWISE = (
@@ -33,156 +33,90 @@ _ELEMENTWISE = (
     nn.ReLU6,
     nn.Dropout,
 )
-_WEIGHTED = (nn.Linear, nn.BatchNorm1d, GhostBatchNorm, nn.LayerNorm)
+_WEIGHTED = (nn.Linear, nn.BatchNorm1d, GhostBatchNorm, nn.LayerNorm, LastState)
 
 
-class _Linear(nn.Module):
-    """Linear layers; the weights are kept transposed, so that their gradients come contiguous."""
-
-    def __init__(self, layers: Sequence[nn.Linear]) -> None:
-        super().__init__()
-        self.weight = _stack_parameters([layer.weight.T for layer in layers])  # (lanes, in, out)
-        biases = [layer.bias for layer in layers if layer.bias is not None]
-        self.bias = _stack_parameters(biases) if biases else None  # (lanes, out)
-
-    def forward(self, x: Tensor) -> Tensor:
-        if x.dim() == 2:  # every lane sees the same samples
-            x = x.expand(self.weight.shape[0], *x.shape)
-        if self.bias is None:
-            return torch.bmm(x, self.weight)
-        return torch.baddbmm(self.bias.unsqueeze(1), x, self.weight)
-
-
-class _Flatten(nn.Module):
-    """Flatten a sample; one axis (shared samples) or two (lanes, batch) come before it."""
-
-    def __init__(self, sample_dims: int) -> None:
-        super().__init__()
-        self.sample_dims = sample_dims
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.flatten(-self.sample_dims) if self.sample_dims > 1 else x
-
-
-class _BatchNorm(nn.Module):
-    """BatchNorm or Ghost BatchNorm: in training the lanes stand side by side as channels."""
-
-    running_mean: Tensor | None
-    running_var: Tensor | None
-
-    def __init__(self, layers: Sequence[nn.BatchNorm1d | GhostBatchNorm]) -> None:
-        super().__init__()
-        first = layers[0]
-        self.ghost_size = first.ghost_size if isinstance(first, GhostBatchNorm) else None
-        self.eps = first.eps
-        self.momentum = first.momentum
-        affine = first.affine
-        self.weight = _stack_parameters([m.weight for m in layers]) if affine else None
-        self.bias = _stack_parameters([m.bias for m in layers]) if affine else None
-        tracked = [m for m in layers if m.running_mean is not None and m.running_var is not None]
-        mean = torch.stack([m.running_mean for m in tracked]) if tracked else None  # type: ignore[misc]
-        var = torch.stack([m.running_var for m in tracked]) if tracked else None  # type: ignore[misc]
-        self.register_buffer("running_mean", mean)  # (lanes, features)
-        self.register_buffer("running_var", var)
-
-    def forward(self, x: Tensor) -> Tensor:
-        lanes, batch, features = x.shape
-        if self.training or self.running_mean is None or self.running_var is None:
-            y = self._over_the_batch(x.transpose(0, 1).reshape(batch, lanes * features))
-            return y.view(batch, lanes, features).transpose(0, 1)
-        y = (x - self.running_mean.unsqueeze(1)) * torch.rsqrt(
-            self.running_var + self.eps
-        ).unsqueeze(1)
-        if self.weight is not None and self.bias is not None:
-            y = y * self.weight.unsqueeze(1) + self.bias.unsqueeze(1)
-        return y
-
-    def _over_the_batch(self, x: Tensor) -> Tensor:
-        """Normalize (batch, lanes · features) by the statistics of the batch, or of its chunks."""
-        running_mean = None if self.running_mean is None else self.running_mean.view(-1)
-        running_var = None if self.running_var is None else self.running_var.view(-1)
-        weight = None if self.weight is None else self.weight.reshape(-1)
-        bias = None if self.bias is None else self.bias.reshape(-1)
-        momentum = self.momentum or 0.0
-        if self.ghost_size is None:
-            return F.batch_norm(
-                x, running_mean, running_var, weight, bias, True, momentum, self.eps
-            )
-        return ghost_batch_norm(
-            x, running_mean, running_var, weight, bias, momentum, self.eps, self.ghost_size
-        )
-
-
-class _LayerNorm(nn.Module):
-    def __init__(self, layers: Sequence[nn.LayerNorm]) -> None:
-        super().__init__()
-        self.eps = layers[0].eps
-        self.features = layers[0].normalized_shape
-        affine = layers[0].elementwise_affine
-        biases = [m.bias for m in layers if m.bias is not None]
-        self.weight = _stack_parameters([m.weight for m in layers]) if affine else None
-        self.bias = _stack_parameters(biases) if biases else None
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = F.layer_norm(x, list(self.features), None, None, self.eps)
-        if self.weight is not None:
-            y = y * self.weight.unsqueeze(1)
-        return y if self.bias is None else y + self.bias.unsqueeze(1)
-
-
-class Stacked(nn.Module):
+class Stacked:
     """Models of one shape, forward and backward in one pass.
 
     Args:
-        models: one a lane; see :func:`can_stack`.
+        models: one a lane, in the order of a grid of streams × ``width``; see :func:`can_stack`.
         input_shape: the shape of one sample.
+        width: how many neighbouring lanes see the same batches.
     """
 
-    def __init__(self, models: Sequence[nn.Module], input_shape: tuple[int, ...]) -> None:
-        super().__init__()
-        self.lanes = len(models)
-        columns = [_leaves(model) for model in models]
-        dims = len(input_shape)
-        layers: list[nn.Module] = []
-        for column in zip(*columns, strict=True):
-            layers.append(_stacked_layer(column, dims))
-            if isinstance(column[0], nn.Flatten):
-                dims = 1
-        self.layers = nn.Sequential(*layers)
+    def __init__(
+        self, models: Sequence[nn.Module], input_shape: tuple[int, ...], width: int = 1
+    ) -> None:
+        self.lanes, self.width = len(models), width
+        self.layers: list[layers.Layer] = []
+        dims, shared = len(input_shape), True
+        for column in zip(*map(_leaves, models), strict=True):
+            if shared and type(column[0]) in _WEIGHTED and type(column[0]) is not nn.Linear:
+                self.layers.append(layers.FanOut(self.lanes, width))
+                shared = False
+            self.layers.append(_stacked_layer(column, dims, width if shared else 1))
+            shared = shared and type(column[0]) not in _WEIGHTED
+            dims = 1 if isinstance(column[0], nn.Flatten) else dims
+        weighted = [i for i, layer in enumerate(self.layers) if layer.parameters]
+        self._first = weighted[0]
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (lanes, batch, *input_shape), or (batch, *input_shape) that all lanes share.
+    @property
+    def parameters(self) -> list[Tensor]:
+        """What is trained, layer by layer."""
+        return [p for layer in self.layers for p in layer.parameters]
+
+    @property
+    def gradients(self) -> list[Tensor]:
+        """The gradients by :attr:`parameters`, or what was accumulated in their place."""
+        return [g for layer in self.layers for g in layer.gradients]
+
+    @torch.no_grad()
+    def forward(self, x: Tensor, training: bool) -> Tensor:
+        """Map (streams, batch, *input_shape) in training, (batch, *input_shape) otherwise.
 
         Returns:
             shape (lanes, batch, outputs).
         """
-        y: Tensor = self.layers(x)
-        return y
+        for layer in self.layers:
+            x = layer.forward(x, training)
+        return x
 
-    def of_lane(self, values: Sequence[Tensor], lane: int) -> list[Tensor]:
-        """Return one lane of ``values`` (one a parameter), shaped as in a single model."""
-        transposed = [
-            isinstance(module, _Linear) and name == "weight"
-            for module in self.modules()
-            for name, parameter in module._parameters.items()
-            if parameter is not None
-        ]
+    def __call__(self, x: Tensor) -> Tensor:
+        """Map (batch, *input_shape), which all lanes see, for evaluation."""
+        return self.forward(x, training=False)
+
+    @torch.no_grad()
+    def backward(self, d: Tensor, carry: float = 0.0) -> None:
+        """Take the gradient of the lanes' losses by the outputs of :meth:`forward`.
+
+        Each of ``gradients`` becomes ``carry`` times itself plus the gradient by its parameter.
+        """
+        flowing: Tensor | None = d
+        for number in range(len(self.layers) - 1, self._first - 1, -1):
+            assert flowing is not None
+            flowing = self.layers[number].backward(flowing, carry, number > self._first)
+
+    def spread(self, values: Tensor) -> list[Tensor]:
+        """Return a number of each lane, shape (lanes,), as it broadcasts with each parameter."""
+        return [value for layer in self.layers for value in layer.spread(values)]
+
+    def of_lane(self, tensors: Sequence[Tensor], lane: int) -> list[Tensor]:
+        """Return views of one lane of ``tensors`` (one a parameter), shaped as a single model's."""
+        rest = iter(tensors)
         return [
-            value[lane].T if turned else value[lane]
-            for value, turned in zip(values, transposed, strict=True)
+            view
+            for layer in self.layers
+            for view in layer.of_lane([next(rest) for _ in layer.parameters], lane)
         ]
 
     @torch.no_grad()
-    def keep(self, lanes: Tensor) -> None:
-        """Drop all lanes but these; parameters and buffers are replaced by shorter ones."""
-        self.lanes = len(lanes)
-        for module in self.modules():
-            for name, parameter in list(module._parameters.items()):
-                if parameter is not None:
-                    module._parameters[name] = nn.Parameter(parameter[lanes].clone())
-            for name, buffer in list(module._buffers.items()):
-                if buffer is not None:
-                    module._buffers[name] = buffer[lanes].clone()
+    def keep(self, streams: Tensor, columns: Tensor) -> None:
+        """Drop all lanes but the grid of these streams and columns."""
+        lanes = (streams.view(-1, 1) * self.width + columns).flatten()
+        for layer in self.layers:
+            layer.keep(streams, columns, lanes)
+        self.lanes, self.width = len(lanes), len(columns)
 
 
 def can_stack(model: nn.Module, input_shape: tuple[int, ...]) -> bool:
@@ -200,18 +134,17 @@ def can_stack(model: nn.Module, input_shape: tuple[int, ...]) -> bool:
                 return False
             flat = True
         elif type(leaf) in _WEIGHTED:
+            if isinstance(leaf, LastState):
+                if len(input_shape) > 2 or not can_stack_cells(leaf):
+                    return False
+                flat = True
             if not flat or any(not p.requires_grad for p in leaf.parameters()):
                 return False  # frozen parameters are the plain loop's
             if isinstance(leaf, nn.BatchNorm1d | GhostBatchNorm) and leaf.momentum is None:
                 return False  # a cumulative average: its step counter is not stacked
         elif type(leaf) not in _ELEMENTWISE:
             return False
-    return any(type(leaf) is nn.Linear for leaf in leaves) and type(_first(leaves)) is nn.Linear
-
-
-def _first(leaves: list[nn.Module]) -> nn.Module | None:
-    """The first layer that gives lanes an axis of their own, or what stands in its way."""
-    return next((m for m in leaves if type(m) in _WEIGHTED), None)
+    return any(type(leaf) is nn.Linear for leaf in leaves)
 
 
 def _leaves(model: nn.Module) -> list[nn.Module]:
@@ -221,18 +154,18 @@ def _leaves(model: nn.Module) -> list[nn.Module]:
     return [model]
 
 
-def _stacked_layer(column: Sequence[nn.Module], sample_dims: int) -> nn.Module:
+def _stacked_layer(column: Sequence[nn.Module], sample_dims: int, width: int) -> layers.Layer:
     first = column[0]
     if isinstance(first, nn.Linear):
-        return _Linear(column)  # type: ignore[arg-type]
+        return layers.Linear(column, width)  # type: ignore[arg-type]
     if isinstance(first, nn.BatchNorm1d | GhostBatchNorm):
-        return _BatchNorm(column)  # type: ignore[arg-type]
+        return layers.ByAutograd(layers.BatchNorms(column))  # type: ignore[arg-type]
     if isinstance(first, nn.LayerNorm):
-        return _LayerNorm(column)  # type: ignore[arg-type]
+        return layers.ByAutograd(layers.LayerNorms(column))  # type: ignore[arg-type]
+    if isinstance(first, LastState):
+        return layers.ByAutograd(LastStates(column))  # type: ignore[arg-type]
     if isinstance(first, nn.Flatten):
-        return _Flatten(sample_dims)
-    return copy.deepcopy(first)
-
-
-def _stack_parameters(parameters: Sequence[Tensor]) -> nn.Parameter:
-    return nn.Parameter(torch.stack([p.detach() for p in parameters]))
+        return layers.Flatten(sample_dims)
+    if layers.has_kernels(first):
+        return layers.Elementwise(first)
+    return layers.ByAutograd(copy.deepcopy(first))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 from torch import nn
 
 from bsx.models import options
@@ -28,6 +30,7 @@ def vgg(
     For images of about 32×32: 3×3 convolutions, then one linear layer in place of the paper's
     three (VGG-16 with BatchNorm has 14,728,266 parameters on CIFAR-10). Smaller images are pooled
     as often as they can be. Without a norm it hardly trains from 16 layers on; ``--init he`` helps.
+    Its parts are named as elsewhere, so that ``--freeze 'features.*'`` leaves the last layer free.
 
     References:
         Simonyan, Zisserman 2015, "Very deep convolutional networks" (arXiv 1409.1556).
@@ -48,7 +51,10 @@ def vgg(
         if side >= 2:
             layers.append(nn.MaxPool2d(2))
             side //= 2
-    layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
-    layers += [nn.Dropout(rate)] if rate else []
-    layers.append(nn.Linear(size, output_size))
-    return nn.Sequential(*layers)
+    parts: dict[str, nn.Module] = OrderedDict(
+        features=nn.Sequential(*layers), pool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten()
+    )
+    if rate:
+        parts["dropout"] = nn.Dropout(rate)
+    parts["classifier"] = nn.Linear(size, output_size)
+    return nn.Sequential(OrderedDict(parts))

@@ -1,6 +1,5 @@
 """Optimizers by name, for one model or for lanes."""
 
-from bsx.optim.build import build_optimizer, check_optimizer, is_elementwise
-from bsx.optim.schedule import SHAPES, schedule_factor
+from bsx.optim.build import build_optimizer, check_optimizer, is_elementwise, is_sgd
 
-__all__ = ["SHAPES", "build_optimizer", "check_optimizer", "is_elementwise", "schedule_factor"]
+__all__ = ["build_optimizer", "check_optimizer", "is_elementwise", "is_sgd"]

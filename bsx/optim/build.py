@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from bsx import registry
-from bsx.errors import ConfigError
+from bsx.errors import BsxError, ConfigError
 
 # Each number is updated from its own gradient and history alone, so that slices of stacked
 # parameters may share one optimizer.
@@ -30,6 +31,11 @@ _ELEMENTWISE = frozenset(
 )
 # Where torch offers one kernel for the whole update, lanes take it.
 _FUSED = frozenset({torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW, torch.optim.Adagrad})
+
+_UNFIT = {
+    torch.optim.LBFGS: registry.UNFIT_OPTIMIZERS["lbfgs"],
+    torch.optim.SparseAdam: registry.UNFIT_OPTIMIZERS["sparse-adam"],
+}
 
 
 def build_optimizer(
@@ -52,6 +58,8 @@ def build_optimizer(
         keywords.setdefault("fused", True)
     try:
         made = factory(params, lr=lr, **keywords)
+    except BsxError:
+        raise
     except Exception as error:
         raise ConfigError(
             f"--optimizer {name} refuses {dict(args)} at rate {lr}: {error}"
@@ -61,23 +69,38 @@ def build_optimizer(
     return made
 
 
-def check_optimizer(name: str, args: Mapping[str, Any]) -> None:
-    """Refuse, before any compute is spent, an optimizer that cannot be built.
+def check_optimizer(name: str, args: Mapping[str, Any], params: Sequence[Tensor]) -> None:
+    """Refuse, before any compute is spent, an optimizer that cannot train such parameters.
+
+    It takes a step over copies of them: some can be built and yet not used.
 
     Raises:
-        ConfigError: see :func:`build_optimizer`.
+        ConfigError: see :func:`build_optimizer`; and where the step fails.
     """
-    optimizer = build_optimizer(name, args, [torch.nn.Parameter(torch.zeros(2, 2))], lr=0.1)
-    if isinstance(optimizer, torch.optim.LBFGS):
+    copies = [torch.nn.Parameter(torch.zeros_like(p)) for p in params]
+    optimizer = build_optimizer(name, args, copies, lr=0.1)
+    for kind, reason in _UNFIT.items():
+        if isinstance(optimizer, kind):
+            raise ConfigError(f"--optimizer {name}: {reason}")
+    for copy in copies:
+        copy.grad = torch.ones_like(copy)
+    try:
+        optimizer.step()
+    except Exception as error:
         raise ConfigError(
-            f"--optimizer {name}: L-BFGS evaluates a batch several times a step, so that its "
-            "iterations cannot be compared; take sgd or adam"
-        )
+            f"--optimizer {name} fails at a step over the model's parameters: "
+            f"{type(error).__name__}: {error}"
+        ) from error
 
 
 def is_elementwise(name: str) -> bool:
     """Say whether one optimizer may serve many lanes without mixing them."""
     return registry.load("optimizer", name) in _ELEMENTWISE
+
+
+def is_sgd(name: str) -> bool:
+    """Say whether this is torch's gradient descent, with momentum or without."""
+    return registry.load("optimizer", name) is torch.optim.SGD
 
 
 def _check_args(factory: Any, name: str, args: Mapping[str, Any]) -> None:

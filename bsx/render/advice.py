@@ -70,9 +70,12 @@ def trade_off_sentence(target: TargetSummary) -> str:
 # --- the recommendation -----------------------------------------------------------------------
 
 
-def headline(recommendation: Recommendation) -> str:
+def headline(analysis: Analysis, recommendation: Recommendation) -> str:
     """Name the size to take, and its learning rate as it is to be typed."""
     text = f"Batch size {numbers.count(recommendation.batch_size)}"
+    grown = {row.batch_size: row.grows_to for row in analysis.batch_sizes}
+    largest = grown.get(recommendation.batch_size)
+    text += f", growing to {numbers.count(largest)}" if largest else ""
     if recommendation.learning_rate is None:
         return text
     return f"{text}, learning rate {numbers.learning_rate(recommendation.learning_rate, 6)}"
@@ -83,7 +86,7 @@ def explanation(sweep: Sweep, analysis: Analysis, recommendation: Recommendation
     reason = wording.reason(recommendation, sweep.facts.metric)
     lines = [reason]
     if recommendation.reason.code not in _ALONE:
-        lines.append(_indifferent(recommendation))
+        lines.append(_indifferent(analysis, recommendation))
     rate = _rate_at_end(analysis, recommendation)
     return [*lines, rate] if rate else lines
 
@@ -102,15 +105,15 @@ def _rate_at_end(analysis: Analysis, recommendation: Recommendation) -> str | No
     )
 
 
-def _indifferent(recommendation: Recommendation) -> str:
+def _indifferent(analysis: Analysis, recommendation: Recommendation) -> str:
     others = sorted(set(recommendation.indifferent) - {recommendation.batch_size})
     aim = _AIMS.get(recommendation.objective, phrases.spelled(recommendation.objective))
     if not others:
         return f"No other batch size comes so close in {aim} that it could not be told apart."
     text = f"In {aim} it cannot be told apart from {phrases.batch_sizes(others)}"
     smallest = min(*others, recommendation.batch_size)
-    if smallest == recommendation.batch_size:
-        return f"{text}."
+    if smallest == recommendation.batch_size or any(row.grows_to for row in analysis.batch_sizes):
+        return f"{text}."  # what grows needs the memory of what it grows to
     return f"{text}; the smallest of them, {numbers.count(smallest)}, needs the least memory."
 
 
@@ -185,6 +188,8 @@ def _value(estimate: Estimate | None) -> float | None:
 def _between(ratio: Estimate | None) -> str:
     if ratio is None or ratio.low is None or ratio.high is None:
         return numbers.UNKNOWN
+    if numbers.is_vague(ratio):
+        return f"n = {ratio.n}"
     return f"{ratio.low:.2f}–{ratio.high:.2f}"
 
 

@@ -8,10 +8,10 @@ from typing import Any
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from bsx.render import numbers, phrases
+from bsx.render import numbers, phrases, wording
 from bsx.render.grid import Column, Grid, drop
 from bsx.render.tables import Plain, draw
-from bsx.schema import SCHEMA_VERSION, Comparison, Estimate, Metric, plain
+from bsx.schema import SCHEMA_VERSION, ComparedSize, Comparison, Estimate, Metric, plain
 
 
 def document(comparison: Comparison) -> dict[str, Any]:
@@ -19,8 +19,12 @@ def document(comparison: Comparison) -> dict[str, Any]:
     found: dict[str, Any] = plain(comparison)
     return {
         "schema_version": SCHEMA_VERSION,
-        **{key: value for key, value in found.items() if key != "sizes"},
+        **{key: value for key, value in found.items() if key not in ("sizes", "cautions")},
         "batch_sizes": found["sizes"],
+        "cautions": [
+            {"code": caution.code, "message": wording.message(caution)}
+            for caution in comparison.cautions
+        ],
     }
 
 
@@ -58,6 +62,7 @@ def _grid(comparison: Comparison, metric: Metric) -> Grid:
         Column("first", "iterations\nfirst", tuple(_steps(row.steps[0]) for row in rows)),
         Column("second", "iterations\nsecond", tuple(_steps(row.steps[1]) for row in rows)),
         Column("steps", "iterations,\nratio", tuple(_ratio(row.steps_ratio) for row in rows)),
+        *_samples(rows),
         Column("seconds", "time,\nratio", tuple(_ratio(row.seconds_ratio) for row in rows)),
         Column(
             "validation",
@@ -72,9 +77,17 @@ def _grid(comparison: Comparison, metric: Metric) -> Grid:
     )
     goal = ""
     if comparison.target_metric is not None:
-        values = {"metric": comparison.target_metric, "threshold": comparison.threshold}
+        values = {**vars(comparison), "metric": comparison.target_metric}
         goal = f"to validation {phrases.goal(values)}"
-    return Grid(goal, columns, drop("seconds", "first", "second", "validation"))
+    return Grid(goal, columns, drop("seconds", "first", "second", "samples", "validation"))
+
+
+def _samples(rows: Sequence[ComparedSize]) -> tuple[Column, ...]:
+    """Compare the samples, where batches that grow make them another ratio than the iterations."""
+    if all(row.samples_ratio == row.steps_ratio for row in rows):
+        return ()
+    cells = tuple(_ratio(row.samples_ratio) for row in rows)
+    return (Column("samples", "samples,\nratio", cells),)
 
 
 def _steps(estimate: Estimate | None) -> str:
@@ -92,6 +105,8 @@ def _ratio(estimate: Estimate | None) -> str:
     text = f"× {estimate.value:.2f}"
     if estimate.low is None or estimate.high is None:
         return text
+    if numbers.is_vague(estimate):
+        return f"{text} {numbers.interval(estimate)}"
     return f"{text} ({estimate.low:.2f}–{estimate.high:.2f})"
 
 

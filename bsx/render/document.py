@@ -45,6 +45,7 @@ def document(sweep: Sweep, analysis: Analysis) -> dict[str, Any]:
         "data": _data(sweep.facts),
         "targets": [_target(target) for target in analysis.targets],
         "batch_sizes": [_batch_size(summary) for summary in analysis.batch_sizes],
+        "baseline": plain(sweep.facts.baseline),
         "recommendation": _recommendation(analysis.recommendation, metric),
         "cautions": [_caution(caution, metric) for caution in analysis.cautions],
     }
@@ -58,6 +59,7 @@ def _data(facts: Facts) -> dict[str, Any]:
         "test_samples": facts.test_samples or None,
         "input_shape": list(facts.input_shape),
         "classes": facts.classes,
+        "target_scale": list(facts.target_scale),
     }
 
 
@@ -87,6 +89,7 @@ def _batch_size(summary: BatchSizeSummary) -> dict[str, Any]:
         "last_batch": summary.last_batch,
         "steps": summary.steps,
         "epochs": summary.epochs,
+        "grows_to": summary.grows_to,
         "to_target": [_to_target(entry) for entry in summary.to_target],
         "final": _final(summary.final),
         "speed": _speed(summary.speed),

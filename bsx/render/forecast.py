@@ -7,7 +7,7 @@ from typing import Any
 
 from bsx.arithmetic import steps_per_epoch
 from bsx.render import numbers
-from bsx.schema import Group, Program, Recipe, Sweep
+from bsx.schema import Group, Program, Recipe, Sweep, side_by_side
 
 LONG_SECONDS = 1800.0  # from here on the options that make it shorter are named
 _WIDER_ROUNDS = 1.2  # the first round is foreseen; wider grids after it add about a fifth
@@ -18,10 +18,9 @@ _SHORTER = (
 )
 
 
-def expected_seconds(groups: Sequence[Group], speed_seconds: float) -> float:
+def expected_seconds(groups: Sequence[Group], speed_seconds: float, workers: int) -> float:
     """Return about how long a sweep will take that begins with ``groups``."""
-    first = sum(group.predicted_seconds for group in groups)
-    return first * _WIDER_ROUNDS + speed_seconds
+    return side_by_side(groups, workers) * _WIDER_ROUNDS + speed_seconds
 
 
 def lines(sweep: Sweep, runs: int, seconds: float) -> list[str]:
@@ -59,7 +58,8 @@ def place(sweep: Sweep) -> str:
     facts = sweep.facts
     if facts.device != "cpu":
         return facts.device
-    return f"{facts.threads} CPU thread{'s' if facts.threads > 1 else ''}"
+    beside = f", {facts.workers} groups side by side" if facts.workers > 1 else ""
+    return f"{facts.threads} CPU thread{'s' if facts.threads > 1 else ''}{beside}"
 
 
 def round_duration(seconds: float) -> float:
@@ -77,7 +77,7 @@ def plan_document(sweep: Sweep, groups: Sequence[Group], seconds: float) -> dict
             recipe.batch_size,
             {
                 "batch_size": recipe.batch_size,
-                "steps": recipe.steps,
+                "steps": recipe.length(sweep.facts.train_samples),
                 "epochs": recipe.steps / _steps_per_epoch(sweep, recipe),
                 "runs": 0,
                 "seconds": 0.0 if sweep.config.command is None else None,  # None: unknown

@@ -37,7 +37,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table: rows are batch sizes.
+    """A table: rows are batch sizes, but for what they are compared with, below them.
 
     ``concessions`` are made in order until the grid is narrow enough: ``(key, "shorten")`` or
     ``(key, "drop")``.

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 
 from bsx.render import numbers, phrases
 from bsx.render.grid import Column, Grid, drop, shorten
-from bsx.schema import Analysis, BatchSizeSummary, Estimate, Final, Metric, Speed, Sweep, ToTarget
+from bsx.schema import (
+    Analysis,
+    Baseline,
+    BatchSizeSummary,
+    Estimate,
+    Facts,
+    Final,
+    Metric,
+    Speed,
+    Sweep,
+    ToTarget,
+)
 
+BASELINE = "baseline"
 MARK = "→"
 EDGE = "*"
 
@@ -37,6 +48,7 @@ def arithmetic(sweep: Sweep, analysis: Analysis) -> Grid:
     form = numbers.fixed(0 if exact else 1)
     columns = (
         _batch_size(analysis),
+        *_growth(sizes),
         _counts("per_epoch", "iterations\nper epoch", (s.steps_per_epoch for s in sizes)),
         _counts("last", "last\nbatch", (s.last_batch for s in sizes)),
         _counts("steps", "iterations\nin the run", (s.steps for s in sizes)),
@@ -54,8 +66,16 @@ def arithmetic(sweep: Sweep, analysis: Analysis) -> Grid:
 
 def _samples_seen(summary: BatchSizeSummary) -> int:
     per_epoch = (summary.steps_per_epoch - 1) * summary.batch_size + summary.last_batch
-    epochs, rest = divmod(summary.steps, max(1, summary.steps_per_epoch))
+    batches = round(summary.epochs * summary.steps_per_epoch)
+    epochs, rest = divmod(batches, max(1, summary.steps_per_epoch))
     return epochs * per_epoch + rest * summary.batch_size
+
+
+def _growth(sizes: Sequence[BatchSizeSummary]) -> tuple[Column, ...]:
+    """Say what the batches grow to, if any does."""
+    if not any(size.grows_to for size in sizes):
+        return ()
+    return (_counts("grows_to", "grows\nto", (s.grows_to or s.batch_size for s in sizes)),)
 
 
 # --- convergence ------------------------------------------------------------------------------
@@ -84,7 +104,7 @@ def convergence(analysis: Analysis, number: int = 0) -> Grid:
         Column("reached", "seeds that\nreached it", reached, "seeds"),
     )
     return Grid(
-        f"Convergence: to validation {phrases.goal(dataclasses.asdict(target))}, "
+        f"Convergence: to validation {phrases.goal(vars(target))}, "
         "at the learning rate fastest to it",
         columns,
         shorten("samples", "epochs", "reached")
@@ -116,13 +136,17 @@ def _censored_note(entries: Iterable[ToTarget | None]) -> tuple[str, ...]:
 
 
 def quality(sweep: Sweep, analysis: Analysis) -> Grid:
-    """Where each batch size ends, at the rate best on validation at the end."""
-    sizes = analysis.batch_sizes
+    """Where each batch size ends, at the rate best on validation at the end; then the baseline."""
+    sizes, baseline = analysis.batch_sizes, sweep.facts.baseline
+    below = () if baseline is None else (BASELINE,)  # the rows that are no batch size
     finals = [size.final for size in sizes]
+    known = [final is not None for final in finals] + [True] * len(below)
+    finals += [] if baseline is None else [_as_final(baseline)]
     metric = sweep.facts.metric_named(analysis.metric) or Metric(analysis.metric, True)
     rates, _ = _rates([(f.learning_rate if f else None, None) for f in finals])
+    diverged = [*map(_diverged, sizes), *(numbers.UNKNOWN for _ in below)]
     columns = (
-        _batch_size(analysis),
+        _batch_size(analysis, below),
         Column("rate", "learning\nrate", rates),
         _metric("train", finals, metric, lambda final: final.train.get(metric.name)),
         _metric("validation", finals, metric, lambda final: final.validation.get(metric.name)),
@@ -138,8 +162,8 @@ def quality(sweep: Sweep, analysis: Analysis) -> Grid:
         _estimates(
             "best", "best epoch", [f.best_epoch if f else None for f in finals], brief="best\nepoch"
         ),
-        Column("diverged", "runs that\ndiverged", tuple(_diverged(s) for s in sizes), "diverged"),
-        *_status(sizes, [f is not None for f in finals]),
+        Column("diverged", "runs that\ndiverged", tuple(diverged), "diverged"),
+        *_status(sizes, known),
     )
     unit = ", %" if metric.bounded else ""
     return Grid(
@@ -148,10 +172,36 @@ def quality(sweep: Sweep, analysis: Analysis) -> Grid:
         columns,
         shorten("best", "diverged", "gap", "train")
         + drop("diverged", "best", "rate", "train")
-        + shorten("validation", "test")
-        + drop("gap", "validation"),
+        + shorten("validation")
+        + drop("gap")
+        + shorten("test")
+        + drop("validation"),
+        notes=(*_baseline_note(baseline), *_units_note(sweep.facts, metric)),
         marked=_marked(analysis),
     )
+
+
+def _as_final(baseline: Baseline) -> Final:
+    """Give the baseline the form of a batch size's end, of which only two parts are known."""
+    validation, test = (
+        {name: Estimate(value) for name, value in part.items() if value is not None}
+        for part in (baseline.validation, baseline.test)
+    )
+    return Final(None, {}, validation, test, None, None)
+
+
+def _baseline_note(baseline: Baseline | None) -> tuple[str, ...]:
+    return () if baseline is None else (f"{BASELINE}: {phrases.clean(baseline.name)}",)
+
+
+def _units_note(facts: Facts, metric: Metric) -> tuple[str, ...]:
+    """Say what an error of 1 is, where the targets were standardized."""
+    if not facts.target_scale or metric.higher_is_better:
+        return ()
+    if len(facts.target_scale) > 1:
+        return ("errors are of standardized targets",)
+    scale = numbers.significant(facts.target_scale[0])
+    return (f"errors are of standardized targets, of which 1 is {scale} in the data's own units",)
 
 
 def _metric(
@@ -167,7 +217,7 @@ def _metric(
         full = numbers.aligned_plus_minus(quantities, 100)
         short = numbers.aligned_plus_minus(quantities, 100, intervals=False)
     else:
-        form = numbers.fixed(numbers.decimals(_known(quantities)))
+        form = numbers.fixed(numbers.decimals(_known(quantities), most=6))  # errors may be small
         full = numbers.aligned(quantities, form)
         short = numbers.aligned(quantities, form, intervals=False)
     # a shorter header comes before doing without the interval
@@ -225,12 +275,14 @@ def _throughput(speed: Speed | None) -> str:
 # --- columns that several grids share ---------------------------------------------------------
 
 
-def _batch_size(analysis: Analysis) -> Column:
+def _batch_size(analysis: Analysis, below: Sequence[str] = ()) -> Column:
     marked = _marked(analysis)
     cells = [numbers.count(size.batch_size) for size in analysis.batch_sizes]
     if marked is not None:
         cells[marked] = f"{MARK} {cells[marked]}"
-    return Column("batch_size", "batch\nsize", tuple(cells))
+    grows = any(size.grows_to for size in analysis.batch_sizes)
+    header = "batch size\nat start" if grows else "batch\nsize"
+    return Column("batch_size", header, (*cells, *below))
 
 
 def _marked(analysis: Analysis) -> int | None:
@@ -285,8 +337,9 @@ def _rates(
 
 def _status(sizes: Sequence[BatchSizeSummary], known: Sequence[bool]) -> tuple[Column, ...]:
     """Say why a row is empty, if any is."""
+    statuses = [size.status for size in sizes] + [""] * (len(known) - len(sizes))
     words = tuple(
-        "" if there else phrases.status(size.status)
-        for size, there in zip(sizes, known, strict=True)
+        "" if there else phrases.status(status)
+        for status, there in zip(statuses, known, strict=True)
     )
     return (Column("status", "", words, right=False),) if any(words) else ()

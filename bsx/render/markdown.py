@@ -19,7 +19,7 @@ def sweep_markdown(sweep: Sweep, analysis: Analysis) -> str:
     blocks.append("\n".join(f"- {name}: {_escaped(text)}" for name, text in advice.trained(sweep)))
     blocks += [table(grid) for grid in grids(sweep, analysis)]
     for target in analysis.targets:
-        goal = phrases.goal({"metric": target.metric, "threshold": target.threshold})
+        goal = phrases.goal(vars(target))
         known = [f"- {_escaped(n)}: {_escaped(v)}" for n, v in advice.trade_off(target)]
         blocks.append(f"## Trade-off: iterations against samples, to {_escaped(goal)}")
         blocks += ["\n".join(known)] if known else []
@@ -46,7 +46,7 @@ def _recommendation(sweep: Sweep, analysis: Analysis) -> list[str]:
     recommendation = analysis.recommendation
     if recommendation is None:
         return ["## No recommendation", _escaped(advice.no_recommendation(sweep, analysis))]
-    blocks = ["## Recommendation", f"**{_escaped(advice.headline(recommendation))}**"]
+    blocks = ["## Recommendation", f"**{_escaped(advice.headline(analysis, recommendation))}**"]
     blocks += [_escaped(line) for line in advice.explanation(sweep, analysis, recommendation)]
     costs = advice.costs(sweep, analysis)
     return [*blocks, table(costs).replace("## ", "### ", 1)] if costs else blocks

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from bsx.schema import Estimate
 
 UNKNOWN = "–"
+VAGUE = 100  # an interval whose ends are so many times each other says nothing
 
 Form = Callable[[float | None], str]  # how a number is written
 
@@ -124,15 +125,26 @@ def estimate(quantity: Estimate | None, form: Form = significant) -> str:
 
 
 def interval(quantity: Estimate | None, form: Form = significant) -> str:
-    """Write the interval alone: ``(301–417)``, ``(≥ 301)`` where one side is open, or nothing."""
+    """Write the interval alone: ``(301–417)``, ``(≥ 301)`` where one side is open, or nothing.
+
+    ``(n = 2)`` stands for one that says no more than how few it is from.
+    """
     if quantity is None or quantity.value is None:
         return ""
+    if is_vague(quantity):
+        return f"(n = {quantity.n})"
     low, high = quantity.low, quantity.high
     if low is not None and high is not None:
         return f"({form(low)}–{form(high)})"
     if low is not None:
         return f"(≥ {form(low)})"
     return f"(≤ {form(high)})" if high is not None else ""
+
+
+def is_vague(quantity: Estimate) -> bool:
+    """Say whether an interval from two draws, of one degree of freedom, spans decades."""
+    low, high = quantity.low, quantity.high
+    return quantity.n == 2 and bool(low and high and low > 0 and high > VAGUE * low)
 
 
 # --- columns: one unit, the same decimals, values under one another ---------------------------
@@ -154,12 +166,12 @@ def byte_unit(sizes: Iterable[float]) -> tuple[str, float]:
     return next((unit for unit in BYTE_UNITS if smallest >= unit[1]), BYTE_UNITS[-1])
 
 
-def decimals(values: Iterable[float | None]) -> int:
+def decimals(values: Iterable[float | None], most: int = 3) -> int:
     """Choose how many decimals a column needs: two digits of the smallest, three of the largest."""
     sizes = [abs(v) for v in values if v]
     if not sizes:
         return 0
-    return min(3, max(0, 1 - _magnitude(min(sizes)), 2 - _magnitude(max(sizes))))
+    return min(most, max(0, 1 - _magnitude(min(sizes)), 2 - _magnitude(max(sizes))))
 
 
 def fixed(places: int, factor: float = 1.0) -> Form:

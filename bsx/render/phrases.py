@@ -70,8 +70,11 @@ def shown(value: object) -> str:
 
 
 def goal(values: Values) -> str:
-    """Name a target as in ``--target accuracy=0.97``: ``accuracy 0.97``."""
-    return f"{clean(values['metric'])} {numbers.significant(values['threshold'], 4)}"
+    """Name a target: ``accuracy ≥ 0.97``, ``mse ≤ 0.11``."""
+    threshold = numbers.significant(values["threshold"], 4)
+    if "higher_is_better" in values:
+        threshold = f"{'≥' if values['higher_is_better'] else '≤'} {threshold}"
+    return f"{clean(values['metric'])} {threshold}"
 
 
 def tolerance(values: Values) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task
@@ -17,25 +17,6 @@ from rich.text import Text
 
 from bsx.render import numbers, phrases
 from bsx.schema import Metric
-
-
-class ProgressListener(Protocol):
-    """What a conductor tells about how far it is."""
-
-    def started(self, units: int, predicted_seconds: float) -> None:
-        """Take in that ``units`` more are to be done, in about ``predicted_seconds`` more."""
-
-    def unit_started(self, description: str) -> None:
-        """Take in what is being done now."""
-
-    def unit_progress(self, fraction: float, best: float | None) -> None:
-        """Take in how much of the unit is done, 0 to 1, and its best validation metric."""
-
-    def unit_done(self, seconds: float) -> None:
-        """Take in that a unit is done, which took ``seconds``."""
-
-    def announce(self, line: str) -> None:
-        """Take in a line that a person should read."""
 
 
 class QuietProgress:
@@ -51,13 +32,13 @@ class QuietProgress:
     def started(self, units: int, predicted_seconds: float) -> None:
         """Ignore it."""
 
-    def unit_started(self, description: str) -> None:
+    def unit_started(self, unit: str, description: str) -> None:
         """Ignore it."""
 
-    def unit_progress(self, fraction: float, best: float | None) -> None:
+    def unit_progress(self, unit: str, fraction: float, best: float | None) -> None:
         """Ignore it."""
 
-    def unit_done(self, seconds: float) -> None:
+    def unit_done(self, unit: str, seconds: float) -> None:
         """Ignore it."""
 
     def announce(self, line: str) -> None:
@@ -105,7 +86,8 @@ class SweepProgress:
         self._metric = metric
         self._left = TimeLeft(clock)
         self._whole = 0  # units done
-        self._description = ""
+        self._doing: dict[str, str] = {}  # unit → what it does, of those under way
+        self._parts: dict[str, float] = {}  # unit → how much of it is done
         self._best: float | None = None
         self._bar = Progress(
             BarColumn(bar_width=16),
@@ -137,22 +119,24 @@ class SweepProgress:
         self._left.predicted += predicted_seconds
         self._update()
 
-    def unit_started(self, description: str) -> None:
+    def unit_started(self, unit: str, description: str) -> None:
         """Show what is being done."""
-        self._description = phrases.clean(description)
+        self._doing[unit] = phrases.clean(description)
+        self._parts[unit] = 0.0
         self._update()
 
-    def unit_progress(self, fraction: float, best: float | None) -> None:
-        """Show how much of the unit is done, and its best validation metric if it beats others."""
-        self._left.done = self._whole + min(1.0, max(0.0, fraction))
+    def unit_progress(self, unit: str, fraction: float, best: float | None) -> None:
+        """Show how much of a unit is done, and its best validation metric if it beats others."""
+        self._parts[unit] = min(1.0, max(0.0, fraction))
         if best is not None and self._beats(best):
             self._best = best
         self._update()
 
-    def unit_done(self, seconds: float) -> None:
+    def unit_done(self, unit: str, seconds: float) -> None:
         """Count a unit as done."""
+        self._doing.pop(unit, None)
+        self._parts.pop(unit, None)
         self._whole += 1
-        self._left.done = float(self._whole)
         self._update()
 
     def announce(self, line: str) -> None:
@@ -166,6 +150,7 @@ class SweepProgress:
         return value > self._best if higher else value < self._best
 
     def _update(self) -> None:
+        self._left.done = self._whole + sum(self._parts.values())
         self._bar.update(self._task, completed=self._left.fraction)
 
     def words(self) -> str:
@@ -179,7 +164,9 @@ class SweepProgress:
         if seconds is not None:
             parts.append(f"{numbers.duration(max(1, round(seconds)))} left")
         # what is being done comes last: where the terminal is narrow, it can be spared
-        return ": ".join(part for part in (", ".join(parts), self._description) if part)
+        return ": ".join(
+            part for part in (", ".join(parts), ", ".join(self._doing.values())) if part
+        )
 
 
 class _Words(ProgressColumn):

@@ -71,6 +71,31 @@ def _tail_merged(group: Sequence[Values]) -> str:
     )
 
 
+def _batchnorm_of_micro_batch(group: Sequence[Values]) -> str:
+    size = numbers.count(group[0]["micro_batch_size"])
+    return (
+        f"BatchNorm sees {size} samples at a time, a micro-batch, and not the whole batch, so that "
+        "these learn otherwise than without --micro-batch-size; Ghost BatchNorm in chunks of "
+        f"{size} is the same either way (--model-arg norm=ghost)"
+    )
+
+
+def _batch_grows(group: Sequence[Values]) -> str:
+    return (
+        f"the batch grows on the way, to {each(group, 'grows_to', numbers.whole)}; the size that "
+        "names a row is the one it starts from, its time is put together from the sizes on the "
+        "way, and its memory is that of the largest"
+    )
+
+
+def _growth_not_timed(group: Sequence[Values]) -> str:
+    largest = each(group, "timed_to", numbers.whole)
+    return (
+        f"no batch above {largest} was timed, so that the time to the target is at most what is "
+        "said: larger ones are counted as if a sample took as long"
+    )
+
+
 def _target_auto(group: Sequence[Values]) -> str:
     return (
         f"the target, validation {goal(group[0])}, was chosen from the results: the strictest "
@@ -101,6 +126,8 @@ def _few_seeds(group: Sequence[Values]) -> str:
     have = (
         "1 seed gives no intervals" if seeds == 1 else f"{seeds} seeds give wide, unsure intervals"
     )
+    if seeds == 2:
+        have += f" (n = 2 stands for those whose ends differ by a factor above {numbers.VAGUE})"
     return f"{have}; --seeds 5 or more is better, and trains only the new ones"
 
 
@@ -116,6 +143,10 @@ _NO_FIT = {
     "too_few_sizes": "too few batch sizes reached the target; add sizes, or set an easier --target",
     "too_few_seeds": "too few seeds for an interval; add --seeds",
     "no_target": "there is no target to reach",
+    "growing_batches": (
+        "a run whose batch grows has no one size; it can where the rate decays instead (--decay "
+        "rate)"
+    ),
     "poor_fit": "the measured curve does not follow the trade-off's form",
 }
 
@@ -167,6 +198,18 @@ def _quality_not_settled(group: Sequence[Values]) -> str:
     )
 
 
+def _not_better_than_baseline(group: Sequence[Values]) -> str:
+    first = group[0]
+    value, baseline = (numbers.significant(float(first[key])) for key in ("value", "baseline"))
+    said = (
+        f"test {clean(first['metric'])} {value} at the end is not shown to be better than the "
+        f"{baseline} of the baseline ({clean(first['name'])}), which needs no model"
+    )
+    if first.get("likely"):
+        return f"{said}; add --seeds to be sure"
+    return f"{said}; train longer (--epochs), or try other learning rates or another --model"
+
+
 def _no_recommendation(group: Sequence[Values]) -> str:
     reasons = {
         "no_target": "no target was set or found",
@@ -179,6 +222,27 @@ def _no_recommendation(group: Sequence[Values]) -> str:
     return f"no batch size can be recommended: {why}"
 
 
+def _different_data(group: Sequence[Values]) -> str:
+    first, second, samples = (group[0][key] for key in ("first", "second", "samples"))
+    if first == second:
+        what = f"both sweeps are of {clean(first)}, but not of the same training samples"
+        how = "the data or their division changed"
+    else:
+        what = f"the first sweep is of {clean(first)}, the second of {clean(second)}"
+        how = "the data are others"
+    if samples[0] != samples[1]:
+        what += f" ({numbers.count(samples[0])} and {numbers.count(samples[1])} of them)"
+    return f"{what}: where the two differ, it may be because {how}"
+
+
+def _different_tasks(group: Sequence[Values]) -> str:
+    first, second = clean(group[0]["first"]), clean(group[0]["second"])
+    return (
+        f"the first sweep is of a {first} task, the second of a {second} task: the two are not "
+        "measured by one yardstick, even where a metric has the same name"
+    )
+
+
 WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "learning_rate_at_edge": _learning_rate_at_edge,
     "censored": _censored,
@@ -187,6 +251,9 @@ WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "failed": _failed,
     "not_run": _not_run,
     "tail_merged": _tail_merged,
+    "batchnorm_of_micro_batch": _batchnorm_of_micro_batch,
+    "batch_grows": _batch_grows,
+    "growth_not_timed": _growth_not_timed,
     "target_auto": _target_auto,
     "target_not_common": _target_not_common,
     "no_target": _no_target,
@@ -196,5 +263,8 @@ WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "poor_fit": _poor_fit,
     "speed_noisy": _speed_noisy,
     "quality_not_settled": _quality_not_settled,
+    "not_better_than_baseline": _not_better_than_baseline,
     "no_recommendation": _no_recommendation,
+    "different_data": _different_data,
+    "different_tasks": _different_tasks,
 }

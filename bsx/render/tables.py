@@ -170,7 +170,7 @@ def _prose(text: str, margin: int, width: int, style: str = "") -> RenderableTyp
 
 def _trade_off(target: TargetSummary, width: int) -> list[RenderableType]:
     margin = MARGIN if width >= 60 else 0
-    goal = phrases.goal({"metric": target.metric, "threshold": target.threshold})
+    goal = phrases.goal(vars(target))
     parts: list[RenderableType] = [
         Text(f"Trade-off: iterations against samples, to {target.split} {goal}", style="bold")
     ]
@@ -190,7 +190,8 @@ def _recommendation(sweep: Sweep, analysis: Analysis, width: int) -> RenderableT
     if recommendation is None:
         content: RenderableType = Text(advice.no_recommendation(sweep, analysis))
         return Panel(content, title="No recommendation", title_align="left", width=frame)
-    lines: list[RenderableType] = [Text(advice.headline(recommendation), style="bold"), ""]
+    headline = advice.headline(analysis, recommendation)
+    lines: list[RenderableType] = [Text(headline, style="bold"), ""]
     lines += [Text(line) for line in advice.explanation(sweep, analysis, recommendation)]
     costs = advice.costs(sweep, analysis)
     if costs is not None:

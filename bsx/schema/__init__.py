@@ -40,6 +40,7 @@ from bsx.schema.comparison import (
     Comparison,
 )
 from bsx.schema.known import (
+    Baseline,
     CostModel,
     Facts,
     Metric,
@@ -57,6 +58,7 @@ from bsx.schema.records import (
     SpeedRecord,
     Sweep,
 )
+from bsx.schema.watching import Watcher
 from bsx.schema.work import (
     CalibrationUnit,
     Group,
@@ -65,12 +67,14 @@ from bsx.schema.work import (
     Run,
     SpeedUnit,
     Unit,
+    side_by_side,
 )
 
 __all__ = [
     "SCHEMA_VERSION",
     "SETTLED",
     "Analysis",
+    "Baseline",
     "BatchSizeSummary",
     "BatchSizes",
     "Budget",
@@ -111,7 +115,9 @@ __all__ = [
     "ToTarget",
     "Training",
     "Unit",
+    "Watcher",
     "canonical_json",
     "digest",
     "plain",
+    "side_by_side",
 ]

@@ -47,7 +47,11 @@ class Speed:
 
 @dataclass(frozen=True)
 class BatchSizeSummary:
-    """One row of every table."""
+    """One row of every table.
+
+    Where the batch grows, to ``grows_to``, the row is named by its starting size, of which are
+    ``steps_per_epoch`` and ``last_batch``, and in ``speed`` all but the peak memory.
+    """
 
     batch_size: int
     status: str  # ok | censored | diverged | out_of_memory | failed | not_run
@@ -63,6 +67,7 @@ class BatchSizeSummary:
     speed: Speed | None
     noise_scale: Estimate | None = None
     sharpness: Estimate | None = None
+    grows_to: int | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,7 @@ class TargetSummary:
     reference_batch_size: int | None  # of critical_batch_size_20
     verdict: str  # fitted | the code of the reason why there is no fit
     split: str = "validation"
+    higher_is_better: bool = True
 
 
 @dataclass(frozen=True)

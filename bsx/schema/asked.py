@@ -79,6 +79,8 @@ class Training:
     after a ``warmup`` (a share of the steps) that rises linearly. ``clip_norm`` bounds the norm of
     the whole gradient. ``l1`` and ``l2`` are added to the loss. ``micro_batch_size`` splits a batch
     into passes whose gradients are accumulated. ``precision``: float32, or bfloat16 by autocast.
+    ``decay``: what a schedule changes, the rate, or batch-size: the rate stays and the batch grows,
+    up to ``grow_to`` (None: a tenth of the training set), from where on the rate decays.
     """
 
     schedule: str = "constant"
@@ -88,6 +90,8 @@ class Training:
     l2: float = 0.0
     micro_batch_size: int | None = None
     precision: str = "float32"
+    decay: str = "rate"
+    grow_to: int | None = None
 
 
 @dataclass(frozen=True)
@@ -212,11 +216,13 @@ class SweepConfig:
     training: Training = Training()
     scaling: Scaling = Scaling()
     command: Command | None = None
+    stream: str = "auto"  # auto | always | never
+    workers: int | None = None  # None: one a thread of the CPU
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def question(self) -> dict[str, Any]:
         """Return the part that decides which runs the sweep consists of."""
         document: dict[str, Any] = plain(self)
-        for key in ("tolerance", "executor", "within_seconds", "name", "origins"):
+        for key in ("tolerance", "executor", "within_seconds", "name", "stream", "origins"):
             del document[key]
         return document

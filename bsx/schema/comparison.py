@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bsx.schema.quantity import Estimate
+from bsx.schema.quantity import Caution, Estimate
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,7 @@ class ComparedSize:
     batch_size: int
     steps: tuple[Estimate | None, Estimate | None]
     steps_ratio: Estimate | None
+    samples_ratio: Estimate | None
     seconds_ratio: Estimate | None
     validation: tuple[Estimate | None, Estimate | None]
     validation_difference: Estimate | None
@@ -34,3 +35,5 @@ class Comparison:
     threshold: float | None
     critical_batch_size: tuple[Estimate | None, Estimate | None]
     sizes: tuple[ComparedSize, ...]
+    higher_is_better: bool = True  # of the target's metric
+    cautions: tuple[Caution, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -27,6 +28,18 @@ class Metric:
 
 
 @dataclass(frozen=True)
+class Baseline:
+    """What a prediction that needs no model reaches: metric → value, ``loss`` among them.
+
+    None where a metric means nothing.
+    """
+
+    name: str
+    validation: Mapping[str, float | None]
+    test: Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
 class Facts:
     """What planning must know of the data, the model and the machine, looked at once."""
 
@@ -44,7 +57,21 @@ class Facts:
     sample_floats: int  # numbers kept for one sample through forward and backward
     trainer: str  # the registry's name of the trainer that suits the model
     device: str
-    threads: int
+    threads: int  # of the CPU, for the one loop that is timed or for all workers together
+    workers: int = 1  # groups that train side by side
+    baseline: Baseline | None = None  # of the user's own program nothing is known
+    target_scale: tuple[float, ...] = ()  # of standardized targets, each once: 1 is so much of them
+    ghost_size: int | None = None  # samples in a chunk of Ghost BatchNorm, if that is the only norm
+    streamed: bool = False  # whether the inputs do not fit in memory and are fetched
+
+    def timed_loop(self, asked: str) -> str:
+        """Return the loop whose speed is measured: one that streams cannot be timed otherwise."""
+        return "stream" if self.streamed else asked
+
+    @property
+    def threads_each(self) -> int:
+        """The threads of one worker."""
+        return max(1, self.threads // self.workers)
 
     @property
     def metric(self) -> Metric:

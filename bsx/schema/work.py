@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 
+from bsx.arithmetic import EVERY_BATCH, LARGEST_SHARE, growing_batches, steps_per_epoch
 from bsx.schema.asked import (
     Ingredient,
     Initialization,
@@ -21,7 +24,11 @@ from bsx.schema.known import Metric
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything about a training run but its learning rate and its seed."""
+    """Everything about a training run but its learning rate and its seed.
+
+    ``steps`` is its length in batches of ``batch_size``: where batches grow, a run takes several of
+    them in one step, and fewer steps (:meth:`length`).
+    """
 
     dataset: Ingredient
     fingerprint: str
@@ -39,6 +46,30 @@ class Recipe:
     training: Training = Training()
     precision: str = "float32"  # of weights and data; autocast is the training's
     program: Program | None = None
+
+    def batches_before(self, samples: int) -> Sequence[int]:
+        """Return how many batches of ``batch_size`` lie before each step, of so many samples."""
+        training = self.training
+        if training.decay == "rate":
+            return EVERY_BATCH
+        return growing_batches(
+            training.schedule,
+            training.warmup,
+            self.steps,
+            steps_per_epoch(samples, self.batch_size, self.tail),
+            (training.grow_to or samples // LARGEST_SHARE) // self.batch_size,
+        )
+
+    def length(self, samples: int) -> int:
+        """Return the steps that a run takes."""
+        return bisect_left(self.batches_before(samples), self.steps)
+
+    def largest_batch(self, samples: int) -> int:
+        """Return the largest batch of a run, a tail that is merged aside."""
+        before = self.batches_before(samples)
+        if before is EVERY_BATCH:
+            return self.batch_size
+        return self.batch_size * max(after - first for first, after in pairwise(before))
 
 
 @dataclass(frozen=True)
@@ -71,6 +102,7 @@ class Group:
     predicted_seconds: float = field(default=0.0, compare=False)
     judged_by: Metric | None = None  # for a program of the user's, of which no task is known
     timeout_seconds: float | None = None  # for one run of it
+    streamed: bool = False  # whether the inputs are fetched as they are needed
 
     @property
     def kind(self) -> str:
@@ -84,9 +116,9 @@ class Group:
 
     @cached_property
     def unit_id(self) -> str:
-        """The unit's identity; the prediction and the round are no part of it."""
+        """The unit's identity; the prediction, the round and where data lie are no part of it."""
         document = plain(self)
-        del document["predicted_seconds"], document["round"]
+        del document["predicted_seconds"], document["round"], document["streamed"]
         return digest(document)
 
     @property
@@ -101,12 +133,17 @@ class SpeedUnit:
 
     recipe: Recipe
     learning_rate: float
-    loop: str  # device | dataloader
+    loop: str  # device | dataloader | stream
     device: str
     threads: int
     machine: str  # hash of machine and versions: speed does not travel
     worker: str = "speed"
     predicted_seconds: float = field(default=0.0, compare=False)
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the inputs are fetched as they are needed."""
+        return self.loop == "stream"
 
     @property
     def kind(self) -> str:
@@ -138,6 +175,7 @@ class CalibrationUnit:
     threads: int
     worker: str = "calibration"
     predicted_seconds: float = 1.0
+    streamed: bool = False
 
     @property
     def kind(self) -> str:
@@ -151,6 +189,13 @@ class CalibrationUnit:
 
 
 Unit = Group | SpeedUnit | CalibrationUnit
+
+
+def side_by_side(groups: Sequence[Group], workers: int) -> float:
+    """Return about how many seconds groups take, of which so many run at once."""
+    seconds = [group.predicted_seconds for group in groups]
+    return max(sum(seconds) / workers, max(seconds, default=0.0))
+
 
 # Called by a worker with the fraction done and the best validation metric so far; it may raise
 # Stopped, which ends the unit.

@@ -2,12 +2,16 @@
 
 Runs that failed, timed out or ran out of memory are no evidence about learning; they are counted
 by the analysis and left out here. A diverged run is evidence: it did not reach the target.
+
+A run is as far as the batches of its starting size that it has seen. Where the size stays these are
+its steps; where it grows they count samples, so that such a run compares with one that stays.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -27,19 +31,30 @@ def metric_of(point: CurvePoint, name: str) -> float:
 
 @dataclass(frozen=True)
 class SizeRuns:
-    """The runs of one batch size that count as evidence, by learning rate and seed."""
+    """The runs of one batch size that count as evidence, by learning rate and seed.
+
+    ``before``: how many batches of that size lie before each step.
+    """
 
     batch_size: int
     records: Mapping[float, Mapping[int, RunRecord]]
+    before: Sequence[int] = range(sys.maxsize)
 
     @classmethod
-    def of(cls, batch_size: int, runs: Iterable[RunRecord]) -> SizeRuns:
-        """Sort records by rate and seed; of several of one run, the last counts."""
+    def of(cls, batch_size: int, runs: Iterable[RunRecord], samples: int | None = None) -> SizeRuns:
+        """Sort records by rate and seed; of several of one run, the last counts.
+
+        ``samples`` of the training set are told where batches may grow.
+        """
         table: dict[float, dict[int, RunRecord]] = {}
         for record in runs:
             if record.status in EVIDENCE:
                 table.setdefault(record.run.learning_rate, {})[record.run.seed] = record
-        return cls(batch_size, {rate: table[rate] for rate in sorted(table)})
+        rows = {rate: table[rate] for rate in sorted(table)}
+        one = next((record for row in rows.values() for record in row.values()), None)
+        if one is None or samples is None:
+            return cls(batch_size, rows)
+        return cls(batch_size, rows, one.run.recipe.batches_before(samples))
 
     @cached_property
     def seeds(self) -> tuple[int, ...]:
@@ -52,11 +67,11 @@ class SizeRuns:
         return tuple(self.records)
 
     def series(self, metric: Metric) -> dict[float, dict[int, tuple[list[int], list[float]]]]:
-        """Return rate → seed → (steps, values) of a validation metric."""
+        """Return rate → seed → (batches, values) of a validation metric."""
         return {
             rate: {
                 seed: (
-                    [point.step for point in record.curve],
+                    [self.before[point.step] for point in record.curve],
                     [metric_of(point, metric.name) for point in record.curve],
                 )
                 for seed, record in row.items()
@@ -73,8 +88,8 @@ class SizeRuns:
         not have come. A program of the user's may decide its length by itself, which shows in the
         other runs.
         """
-        longest = max((p.step for row in self.records.values() for r in row.values()
-                       for p in r.curve[-1:]), default=0)  # fmt: skip
+        longest = max((self.before[p.step] for row in self.records.values()
+                       for r in row.values() for p in r.curve[-1:]), default=0)  # fmt: skip
         table: dict[float, dict[int, Crossing]] = {}
         for rate, row in self.records.items():
             table[rate] = {}
@@ -83,7 +98,7 @@ class SizeRuns:
                     last = max(record.run.recipe.steps, longest)
                     table[rate][seed] = Crossing(None, 0, last)
                     continue
-                steps = [point.step for point in record.curve]
+                steps = [self.before[point.step] for point in record.curve]
                 values = [metric_of(point, metric.name) for point in record.curve]
                 found = first_crossing(steps, values, metric, threshold, k)
                 table[rate][seed] = found

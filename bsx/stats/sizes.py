@@ -13,6 +13,7 @@ from bsx.schema import (
     SpeedRecord,
 )
 from bsx.stats.curves import EVIDENCE, SizeRuns
+from bsx.stats.growth import Growth
 from bsx.stats.summaries import FinalEvidence, TargetEvidence, to_target
 
 
@@ -30,6 +31,7 @@ class SizeEvidence:
     final: FinalEvidence | None
     speed: Speed | None
     step_seconds: tuple[float, ...]
+    growth: Growth
 
     @property
     def batch_size(self) -> int:
@@ -63,11 +65,20 @@ def row_of(size: SizeEvidence) -> BatchSizeSummary:
         diverged_fraction=diverged / len(evidence) if evidence else None,
         steps_per_epoch=size.steps_per_epoch,
         last_batch=size.last_batch,
-        steps=size.recipe.steps,
+        steps=round(size.growth.iterations(size.recipe.steps)),
         epochs=size.recipe.steps / size.steps_per_epoch,
         to_target=tuple(
-            to_target(t, size.batch_size, size.steps_per_epoch, size.speed) for t in size.targets
+            to_target(
+                t,
+                size.batch_size,
+                size.steps_per_epoch,
+                size.speed,
+                size.growth,
+                size.last_batch,
+            )
+            for t in size.targets
         ),
         final=size.final.summary if size.final else None,
         speed=size.speed,
+        grows_to=size.growth.largest if size.growth.grows else None,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 
 from bsx.schema import (
     Estimate,
@@ -21,6 +22,7 @@ from bsx.schema import (
 )
 from bsx.stats.curves import LOSS, SizeRuns, steps_table
 from bsx.stats.gap import generalization_gap
+from bsx.stats.growth import Growth, mapped
 from bsx.stats.intervals import mean_estimate, median_estimate, product_estimate, reciprocal
 from bsx.stats.selection import (
     LEAVE_OUT_FROM,
@@ -39,7 +41,7 @@ _CHOSEN_BY = "t interval, the rate was chosen by it"
 
 @dataclass(frozen=True)
 class TargetEvidence:
-    """How one batch size reaches one target, seed by seed.
+    """How one batch size reaches one target, seed by seed, in batches of that size.
 
     ``crossings`` are those at the chosen rate, ``left_out`` each seed's at the rate that the other
     seeds would have chosen. Where no run reached the target there is no choice, and they hold how
@@ -129,22 +131,47 @@ def give_back_optimism(evidence: Sequence[TargetEvidence]) -> list[TargetEvidenc
 
 
 def to_target(
-    evidence: TargetEvidence, batch_size: int, steps_per_epoch: int, speed: Speed | None
+    evidence: TargetEvidence,
+    batch_size: int,
+    steps_per_epoch: int,
+    speed: Speed | None,
+    growth: Growth | None = None,
+    last_batch: int | None = None,
 ) -> ToTarget:
-    """Summarize one batch size and target in steps, epochs, samples and seconds."""
-    steps, choice = evidence.steps, evidence.choice
+    """Summarize one batch size and target in steps, epochs, samples and seconds.
+
+    ``growth`` says what the batches counted in the evidence are in steps and in time.
+    ``last_batch`` is that of an epoch, where it is not as large as the others.
+    """
+    batches, choice = evidence.steps, evidence.choice
+    steps = mapped(batches, growth.iterations) if growth else batches
+    duration = mapped(batches, growth.duration) if growth else batches
     return ToTarget(
         learning_rate=choice.rate if choice else None,
         learning_rate_at_edge=choice.edge is not None if choice else None,
         learning_rate_basin=choice.basin if choice else None,
         steps=steps,
-        epochs=steps.scaled(1 / steps_per_epoch) if steps else None,
-        samples=steps.scaled(batch_size) if steps else None,
-        seconds=product_estimate(steps, speed.step_seconds, "steps × seconds per step")
-        if steps and speed
+        epochs=batches.scaled(1 / steps_per_epoch) if batches else None,
+        samples=_samples(batches, batch_size, steps_per_epoch, last_batch or batch_size),
+        seconds=product_estimate(duration, speed.step_seconds, "steps × seconds per step")
+        if duration and speed
         else None,
         reached_fraction=evidence.reached_fraction,
     )
+
+
+def _samples(
+    batches: Estimate | None, batch_size: int, steps_per_epoch: int, last_batch: int
+) -> Estimate | None:
+    """E(B) = B·S(B); but what was looked at in vain are the samples seen, last batches as they are.
+
+    Else a run would seem to have looked at more samples than it was given.
+    """
+    if batches is None or batches.censored_at is None:
+        return batches.scaled(batch_size) if batches else None
+    epochs, rest = divmod(batches.censored_at, steps_per_epoch)
+    seen = epochs * ((steps_per_epoch - 1) * batch_size + last_batch) + rest * batch_size
+    return replace(batches.scaled(batch_size), censored_at=seen)
 
 
 def final_evidence(
@@ -193,11 +220,16 @@ def _bounds(metric: Metric) -> tuple[float | None, float | None]:
 
 
 def speed_summary(
-    records: Sequence[SpeedRecord], batch_size: int, loop: str, steps_per_epoch: int
+    records: Sequence[SpeedRecord],
+    batch_size: int,
+    loop: str,
+    steps_per_epoch: int,
+    largest: int | None = None,
 ) -> Speed | None:
     """Summarize the newest measured speed of one batch size; None where there is none.
 
-    The loop asked for comes first; another one's speed is better than none, and is named.
+    The loop asked for comes first; another one's speed is better than none, and is named. The
+    peak memory is that of the ``largest`` batch, if there are larger ones on the way.
     """
     draws = measured_speed(records, batch_size, loop)
     if draws is None:
@@ -205,12 +237,13 @@ def speed_summary(
     step = median_estimate(draws.step_seconds)
     if step is None:
         return None
+    peak = measured_speed(records, largest or batch_size, loop)
     return Speed(
         draws.loop,
         step,
         reciprocal(step, batch_size),
         step.scaled(steps_per_epoch),
-        draws.peak_memory_bytes,
+        peak.peak_memory_bytes if peak else None,
     )
 
 
@@ -226,6 +259,12 @@ def measured_speed(
     asked = [r for r in usable if r.loop == loop]
     found = asked or usable
     return found[-1] if found else None
+
+
+def step_times(records: Sequence[SpeedRecord], loop: str) -> dict[int, float]:
+    """Return batch size → median seconds per step, of every size that was measured."""
+    measured = {r.batch_size: measured_speed(records, r.batch_size, loop) for r in records}
+    return {size: median(record.step_seconds) for size, record in measured.items() if record}
 
 
 def spread(draws: Sequence[float]) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from bsx.arithmetic import steps_per_epoch
+from bsx.arithmetic import EVERY_BATCH, steps_per_epoch
 from bsx.data import check_order
 from bsx.schema import Sampling
 
@@ -28,6 +28,8 @@ class SampleOrder:
 
     Args:
         labels: the class of each sample, where ``sampling`` asks for classes.
+        before: how many batches of ``batch_size`` lie before each step; by default a step takes one
+            after another. Where it takes several they are of one epoch, and stand side by side.
 
     Raises:
         ConfigError: for an order that needs classes, where there are none.
@@ -43,6 +45,7 @@ class SampleOrder:
         *,
         sampling: Sampling = SHUFFLED,
         labels: Tensor | None = None,
+        before: Sequence[int] = EVERY_BATCH,
     ) -> None:
         self.samples = samples
         self.batch_size = batch_size
@@ -53,21 +56,23 @@ class SampleOrder:
         check_order(sampling, labels)
         self._sampling = sampling
         self._labels = labels.cpu() if labels is not None else torch.zeros(0)
+        self._before = before
         self._epoch = -1
         self._rows = torch.empty(0)
 
     def rows(self, step: int) -> Tensor:
         """Return the rows of batch number ``step`` (from 0), shape (seeds, batch)."""
-        epoch, position = divmod(step, self.steps_per_epoch)
+        epoch, first = divmod(self._before[step], self.steps_per_epoch)
         if epoch != self._epoch:
             self._rows, self._epoch = self._permutations(epoch), epoch
-        start = position * self.batch_size
-        last = self.merges and position == self.steps_per_epoch - 1
-        return self._rows[:, start : self.samples if last else start + self.batch_size]
+        end = self._before[step + 1] - epoch * self.steps_per_epoch
+        last = self.merges and end == self.steps_per_epoch
+        stop = self.samples if last else end * self.batch_size
+        return self._rows[:, first * self.batch_size : stop]
 
     def samples_seen(self, steps: int) -> int:
         """Return how many samples the first ``steps`` batches hold."""
-        epochs, rest = divmod(steps, self.steps_per_epoch)
+        epochs, rest = divmod(self._before[steps], self.steps_per_epoch)
         full = self.steps_per_epoch * self.batch_size
         an_epoch = self.samples if self.merges else min(self.samples, full)
         return epochs * an_epoch + rest * self.batch_size
@@ -86,6 +91,18 @@ class SampleOrder:
             share = self._sampling.class_skew
             return _skewed(shuffled, self._labels, self.batch_size, share, generator)
         return shuffled
+
+
+def passes(samples: int, size: int | None) -> list[slice]:
+    """Cut a batch into micro-batches of ``size``; None leaves it whole.
+
+    A last one of a single sample, on which BatchNorm cannot train, joins the one before it.
+    """
+    step = samples if size is None else min(size, samples)
+    starts = list(range(0, samples, step))
+    if len(starts) > 1 and samples - starts[-1] == 1:
+        starts.pop()
+    return [slice(a, b) for a, b in zip(starts, [*starts[1:], samples], strict=True)]
 
 
 def _skewed(

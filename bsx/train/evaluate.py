@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from bsx.data import Samples
+from bsx.data import Part
 from bsx.tasks import Task
 
 # Predictions at once; of its own: it never follows the batch size of training.
 EVALUATION_BATCH = 2048
+_INPUT_NUMBERS = 2**24  # at once, of inputs: 64 MB
 
 
 def evaluation_steps(total: int, spacing: float) -> tuple[int, ...]:
@@ -29,19 +31,15 @@ def evaluation_steps(total: int, spacing: float) -> tuple[int, ...]:
 
 
 @torch.no_grad()
-def evaluate(
-    forward: Callable[[Tensor], Tensor], samples: Samples, task: Task
-) -> dict[str, Tensor]:
+def evaluate(forward: Callable[[Tensor], Tensor], samples: Part, task: Task) -> dict[str, Tensor]:
     """Return ``loss`` and every metric of the task over all ``samples``.
 
     ``forward`` maps (batch, *input_shape) to (…, batch, *outputs); each value has the shape (…).
     Of each chunk only what the metrics need is kept: the outputs of a language model are many
     times its data.
     """
-    inputs, targets = samples.inputs, samples.targets
-    size = max(1, EVALUATION_BATCH // task.predictions(tuple(targets.shape[1:])))
-    seen = [
-        task.observe(forward(inputs[start : start + size]), targets[start : start + size])
-        for start in range(0, len(targets), size)
-    ]
-    return task.summarize(seen, targets)
+    predictions = task.predictions(tuple(samples.targets.shape[1:]))
+    most = _INPUT_NUMBERS // max(1, math.prod(samples.input_shape))
+    size = max(1, min(EVALUATION_BATCH // predictions, most))
+    seen = [task.observe(forward(inputs), targets) for inputs, targets in samples.chunks(size)]
+    return task.summarize(seen, samples.targets)

@@ -8,17 +8,19 @@ diverged and dropped from the computation at the next evaluation.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from bsx.models import Stacked
 from bsx.schema import CurvePoint, Group, Report, RunRecord
+from bsx.train.batches import passes
 from bsx.train.evaluate import evaluate
+from bsx.train.feed import Feed
 from bsx.train.gradients import is_plain, treat
 from bsx.train.session import Clock, Session, curve_point, run_record
-from bsx.train.updaters import build_updater
+from bsx.train.updaters import build_updater, takes_a_grid
 
 
 def train(group: Group, report: Report) -> Iterator[tuple[RunRecord, ...]]:
@@ -45,8 +47,12 @@ def train(group: Group, report: Report) -> Iterator[tuple[RunRecord, ...]]:
             break
         for lane in lanes.alive:
             best = session.better(lanes.curves[lane][-1].metrics[session.quality[0]], best)
-        report(done / session.recipe.steps, best)
+        report(done / session.steps, best)
     yield tuple(lanes.records(clock.stop()))
+
+
+# From this batch size on, one product for all rates of a seed beats one for each lane.
+_WIDE_FROM = 16
 
 
 class Lanes:
@@ -55,76 +61,83 @@ class Lanes:
     def __init__(self, session: Session, group: Group) -> None:
         self.session = session
         self.runs = group.runs
-        self.alive = list(range(len(group.members)))  # lane numbers still computed
-        self.curves: dict[int, list[CurvePoint]] = {lane: [] for lane in self.alive}
+        self.curves: dict[int, list[CurvePoint]] = {n: [] for n in range(len(self.runs))}
         self._stopped_at: dict[int, int] = {}
-        seeds = sorted({seed for _, seed in group.members})
-        self._order = session.order(seeds)
-        self._augment = session.augmentation(seeds)
+        optimizer = session.recipe.optimizer
+        grid = takes_a_grid(optimizer) and is_plain(session.recipe.training)
+        wide = grid and session.recipe.batch_size >= _WIDE_FROM
+        self._lanes, width = arranged(group.members, wide)
+        rates = [group.members[lane][0] for lane in self._lanes]
+        of_lanes = [group.members[lane][1] for lane in self._lanes]
+        seeds = sorted(set(of_lanes))
+        self._feed = Feed(session, seeds, range(session.steps))
+        self._streams = torch.tensor(
+            [seeds.index(seed) for seed in of_lanes[::width]], device=session.device
+        )
         models = {seed: session.model(seed) for seed in seeds}
-        self._seed_rows = torch.tensor(
-            [seeds.index(seed) for _, seed in group.members], device=session.device
-        )
-        self._model = Stacked([models[seed] for _, seed in group.members], session.input_shape)
-        self._model.train()
-        self._updater = build_updater(
-            session.recipe.optimizer, self._model, [rate for rate, _ in group.members]
-        )
+        self._model = Stacked([models[seed] for seed in of_lanes], session.input_shape, width)
+        self._updater = build_updater(optimizer, self._model, rates, grid=grid)
         self._restart_tally()
+
+    @property
+    def alive(self) -> list[int]:
+        """The numbers of the runs that have not diverged."""
+        return [lane for lane in self._lanes if lane not in self._stopped_at]
 
     def step(self, step: int) -> None:
         """Take one optimizer step in every lane; nothing waits for the device."""
-        train = self.session.train
-        of_seeds = self._order.rows(step)  # (seeds, batch)
-        rows = of_seeds.index_select(0, self._seed_rows)  # (lanes, batch)
-        flat = rows.reshape(-1)
-        if self._augment.ways:
-            varied = self._augment(train.inputs[of_seeds], step)
-            inputs = varied.index_select(0, self._seed_rows)
-        else:
-            inputs = train.inputs.index_select(0, flat).view(*rows.shape, *train.inputs.shape[1:])
-        targets = train.targets.index_select(0, flat).view(*rows.shape, *train.targets.shape[1:])
-        losses, gradients = self._gradients(inputs, targets)
+        inputs, targets = self._feed.batch(step, self._streams)
+        self._updater.begin()
+        losses = self._backward(inputs, targets.repeat_interleave(self._model.width, dim=0))
+        gradients = self._model.gradients
+        training = self.session.recipe.training
+        if not is_plain(training):
+            gradients = treat(self._model.parameters, gradients, training, lanes=True)
         self._updater.scale_rates(self.session.factor(step))
         self._updater.step(gradients)
-        with torch.no_grad():
-            self._loss_sum += losses
-            self._finite &= torch.isfinite(losses)
-            self._finite_steps += self._finite
+        self._loss_sum += losses
+        self._finite &= torch.isfinite(losses)
+        self._finite_steps += self._finite
 
-    def _gradients(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Return the mean loss of each lane, shape (lanes,), and its treated gradients."""
-        task, training = self.session.task, self.session.recipe.training
-        parameters = list(self._model.parameters())
+    def _backward(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Bring the model's gradients up to date; return the mean loss of each lane, (lanes,)."""
         batch = inputs.shape[1]
-        size = training.micro_batch_size or batch
-        total: Tensor | None = None
-        summed: list[Tensor] = []
-        for start in range(0, batch, size):
-            part = inputs[:, start : start + size]
+        total = torch.zeros((), device=inputs.device)
+        for part in passes(batch, self.session.recipe.training.micro_batch_size):
             with self.session.precision():
-                losses = task.lane_losses(self._model(part), targets[:, start : start + size])
-            if part.shape[1] < batch:
-                losses = losses * (part.shape[1] / batch)
-            gradients = torch.autograd.grad(losses.sum(), parameters)
-            summed = list(map(torch.add, summed, gradients)) if summed else list(gradients)
-            total = losses.detach() if total is None else total + losses.detach()
-        assert total is not None
-        if not is_plain(training):
-            summed = treat(parameters, summed, training, lanes=True)
-        return total, summed
+                outputs = self._model.forward(inputs[:, part], training=True)
+                losses, slope = self._slope(outputs, targets[:, part], batch)
+                self._model.backward(slope, 1.0 if part.start else self._updater.carry)
+            total = total + losses
+        return total
+
+    def _slope(self, outputs: Tensor, targets: Tensor, batch: int) -> tuple[Tensor, Tensor]:
+        """Return each lane's loss, and the gradient by the outputs of what is to be descended.
+
+        Both count by their share of the batch; the losses that are descended by the updater's
+        weights besides.
+        """
+        leaf = outputs.detach().requires_grad_()
+        with torch.enable_grad():
+            losses = self.session.task.lane_losses(leaf, targets)
+            if targets.shape[1] < batch:
+                losses = losses * (targets.shape[1] / batch)
+            weights = self._updater.weights
+            descended = losses if weights is None else losses * weights
+            (slope,) = torch.autograd.grad(descended.sum(), leaf)
+        return losses.detach(), slope
 
     def evaluate(self, step: int, steps: int, seconds: float) -> None:
         """Append a point to each lane's curve, and drop the lanes that diverged on the way."""
-        self._model.eval()
         metrics = evaluate(self._model, self.session.curve_part, self.session.task)
-        self._model.train()
         columns = {name: values.tolist() for name, values in metrics.items()}
         losses = (self._loss_sum / steps).tolist()
         finite_steps = self._finite_steps.tolist()
-        seen = self._order.samples_seen(step)
-        kept = []
-        for position, lane in enumerate(self.alive):
+        seen = self._feed.order.samples_seen(step)
+        alive = set(self.alive)
+        for position, lane in enumerate(self._lanes):
+            if lane not in alive:
+                continue
             point = None
             if finite_steps[position] == steps:
                 values = {name: column[position] for name, column in columns.items()}
@@ -133,39 +146,64 @@ class Lanes:
                 self._stopped_at[lane] = step - steps + int(finite_steps[position])
             else:
                 self.curves[lane].append(point)
-                kept.append(position)
-        if len(kept) < len(self.alive):
-            self._drop_all_but(kept)
+        if len(self.alive) < len(alive):
+            self._drop_the_diverged()
         self._restart_tally()
 
     def records(self, seconds: float) -> Iterator[RunRecord]:
         """Evaluate what is alive on every part, and yield the record of each lane."""
         final: dict[int, dict[str, dict[str, float]]] = defaultdict(dict)
-        if self.alive:
-            self._model.eval()
+        alive = set(self.alive)
+        if alive:
             for part, samples in self.session.final_parts.items():
                 metrics = evaluate(self._model, samples, self.session.task)
                 columns = {name: values.tolist() for name, values in metrics.items()}
-                for position, lane in enumerate(self.alive):
-                    final[lane][part] = {name: col[position] for name, col in columns.items()}
+                for position, lane in enumerate(self._lanes):
+                    if lane in alive:
+                        final[lane][part] = {name: col[position] for name, col in columns.items()}
         share = seconds / len(self.runs)
         for lane, run in enumerate(self.runs):
-            stopped_at = self._stopped_at.get(lane, self.session.recipe.steps)
+            stopped_at = self._stopped_at.get(lane, self.session.steps)
             yield run_record(
                 self.session, run, self.curves[lane], final.get(lane), stopped_at, share
             )
 
-    def _drop_all_but(self, kept: list[int]) -> None:
-        self.alive = [self.alive[position] for position in kept]
-        if not kept:
+    def _drop_the_diverged(self) -> None:
+        """Compute no more of the grid than the lanes that are alive span."""
+        width = self._model.width
+        alive = set(self.alive)
+        positions = [p for p, lane in enumerate(self._lanes) if lane in alive]
+        streams = sorted({p // width for p in positions})
+        columns = sorted({p % width for p in positions})
+        kept = [stream * width + column for stream in streams for column in columns]
+        if not kept or len(kept) == len(self._lanes):
             return
-        lanes = torch.tensor(kept, device=self.session.device)
-        self._seed_rows = self._seed_rows[lanes]
-        self._model.keep(lanes)
+        device = self.session.device
+        rows = torch.tensor(streams, device=device)
+        self._streams = self._streams[rows]
+        self._model.keep(rows, torch.tensor(columns, device=device))
         self._updater = self._updater.keeping(self._model, kept)
+        self._lanes = [self._lanes[position] for position in kept]
 
     def _restart_tally(self) -> None:
-        count, device = len(self.alive), self.session.device
+        count, device = len(self._lanes), self.session.device
         self._loss_sum = torch.zeros(count, device=device, dtype=self.session.dtype)
         self._finite = torch.ones(count, device=device, dtype=torch.bool)
         self._finite_steps = torch.zeros(count, device=device, dtype=torch.int64)
+
+
+def arranged(members: Sequence[tuple[float, int]], grid: bool) -> tuple[list[int], int]:
+    """Return the order in which to lay members side by side, and how many share a stream.
+
+    As a ``grid``, the rates of one seed lie together, where every seed has the same; otherwise
+    each member is a stream of its own, as they come.
+    """
+    by_seed: dict[int, dict[float, int]] = defaultdict(dict)
+    for number, (rate, seed) in enumerate(members):
+        by_seed[seed][rate] = number
+    rates = [rate for rate, _ in members]
+    full = list(dict.fromkeys(rates))
+    complete = all(column.keys() == set(full) for column in by_seed.values())
+    if grid and complete and len(members) == len(by_seed) * len(full):
+        return [column[rate] for column in by_seed.values() for rate in full], len(full)
+    return list(range(len(members))), 1

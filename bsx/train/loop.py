@@ -10,7 +10,9 @@ from torch import Tensor, nn
 
 from bsx.optim import build_optimizer
 from bsx.schema import CurvePoint, Group, Report, Run, RunRecord, Training
+from bsx.train.batches import passes
 from bsx.train.evaluate import evaluate
+from bsx.train.feed import Feed
 from bsx.train.gradients import is_plain, treat
 from bsx.train.session import Clock, Session, curve_point, run_record
 
@@ -34,8 +36,7 @@ def train(group: Group, report: Report) -> Iterator[tuple[RunRecord, ...]]:
 def train_run(session: Session, run: Run, report: Report) -> RunRecord:
     """Train one run from its first step to its last, or until its loss is no longer finite."""
     recipe, task = session.recipe, session.task
-    train = session.train
-    order, augment = session.order([run.seed]), session.augmentation([run.seed])
+    feed = Feed(session, [run.seed], range(session.steps))
     model = session.model(run.seed)
     optimizer = build_optimizer(
         recipe.optimizer.name, recipe.optimizer.args, trained(model), lr=run.learning_rate
@@ -49,11 +50,10 @@ def train_run(session: Session, run: Run, report: Report) -> RunRecord:
         losses = []
         clock.start()
         for step in range(done, next_evaluation):
-            rows = order.rows(step)[0]
             scale_rate(optimizer, run.learning_rate, session.factor(step))
             optimizer.zero_grad()
-            inputs = augment.one(train.inputs[rows], step)
-            losses.append(backward(session, model, inputs, train.targets[rows]))
+            inputs, targets = feed.batch(step)
+            losses.append(backward(session, model, inputs[0], targets[0]))
             treat_gradients(model, recipe.training)
             optimizer.step()
         seconds = clock.stop()
@@ -68,7 +68,7 @@ def train_run(session: Session, run: Run, report: Report) -> RunRecord:
         point = curve_point(
             session,
             done,
-            order.samples_seen(done),
+            feed.order.samples_seen(done),
             seconds,
             sum(values) / len(values),
             {name: float(value) for name, value in metrics.items()},
@@ -76,7 +76,7 @@ def train_run(session: Session, run: Run, report: Report) -> RunRecord:
         if point is None:
             return run_record(session, run, curve, None, done, seconds)
         curve.append(point)
-        report(done / recipe.steps, point.metrics[session.quality[0]])
+        report(done / session.steps, point.metrics[session.quality[0]])
     model.eval()
     final = {
         part: {name: float(v) for name, v in evaluate(model, samples, task).items()}
@@ -97,8 +97,7 @@ def backward(session: Session, model: nn.Module, inputs: Tensor, targets: Tensor
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach()
     total = torch.zeros((), device=inputs.device, dtype=session.dtype)
-    for start in range(0, len(inputs), size):
-        part = slice(start, start + size)
+    for part in passes(len(inputs), size):
         with session.precision():
             loss = session.task.loss(model(inputs[part]), targets[part])
         share = loss * (len(inputs[part]) / len(inputs))

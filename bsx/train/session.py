@@ -6,15 +6,17 @@ import contextlib
 import math
 import platform
 import time
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import torch
 from torch import nn
 
 from bsx import __version__
-from bsx.data import Samples, open_dataset
+from bsx.arithmetic import schedule_factor
+from bsx.data import Part, Samples, Stream, open_dataset
 from bsx.models import build_model
-from bsx.optim import schedule_factor
 from bsx.schema import CurvePoint, Group, Recipe, Run, RunRecord, RunStatus, SpeedUnit
 from bsx.tasks import Task, build_task
 from bsx.train.augment import Augmentation
@@ -40,26 +42,31 @@ class Session:
             test=recipe.split.test,
             seed=recipe.split.seed,
             subset=recipe.sampling.subset,
+            stream=unit.streamed,
+            fingerprint=recipe.fingerprint,
         )
         self.dtype: torch.dtype = getattr(torch, recipe.precision)
         self.input_shape = splits.input_shape
         self.output_size = splits.output_size
         self.kind = splits.kind
         self._labels = splits.train.targets if splits.task == "classification" else None
-        self.train = self._ready(splits.train)
-        self.validation = self._ready(splits.validation)
-        self.test = self._ready(splits.test)
+        self.train = splits.train.to(self.device, self.dtype)
+        self.validation = splits.validation.to(self.device, self.dtype)
+        self.test = splits.test.to(self.device, self.dtype)
         self.task: Task = build_task(recipe.task, recipe.objective, splits.output_size)
         self.quality = self.task.metrics[0]
-        self.evaluate_at = evaluation_steps(recipe.steps, recipe.evaluation_spacing)
+        self._before = recipe.batches_before(len(self.train))
+        self.steps = recipe.length(len(self.train))
+        self.evaluate_at = self._evaluations()
 
-    @property
-    def curve_part(self) -> Samples:
+    @cached_property
+    def curve_part(self) -> Part:
         """The validation samples that the curves are measured on."""
-        return self.validation.at_most(CURVE_SAMPLES)
+        part = self.validation.at_most(CURVE_SAMPLES)
+        return part.in_memory() if isinstance(part, Stream) else part  # they are seen most often
 
     @property
-    def final_parts(self) -> dict[str, Samples]:
+    def final_parts(self) -> dict[str, Part]:
         """The samples that the final metrics are measured on."""
         return {
             "train": self.train.at_most(TRAIN_SAMPLES),
@@ -87,9 +94,10 @@ class Session:
             self.recipe.batch_size,
             tail or self.recipe.tail,
             seeds,
-            self.device,
+            self.device if isinstance(self.train, Samples) else "cpu",
             sampling=self.recipe.sampling,
             labels=self._labels,
+            before=self._before,
         )
 
     def augmentation(self, seeds: Sequence[int]) -> Augmentation:
@@ -97,9 +105,15 @@ class Session:
         return Augmentation(self.recipe.sampling.augment, self.input_shape, seeds, self.device)
 
     def factor(self, step: int) -> float:
-        """Return the schedule's factor on the learning rate at ``step`` (from 0)."""
+        """Return the schedule's factor on the learning rate at ``step`` (from 0).
+
+        A step that takes several batches has as many times their rate: what is left to decay where
+        a batch may not grow further, or the epoch ends.
+        """
         training = self.recipe.training
-        return schedule_factor(training.schedule, training.warmup, step, self.recipe.steps)
+        first, after = self._before[step], self._before[step + 1]
+        each = schedule_factor(training.schedule, training.warmup, first, self.recipe.steps)
+        return min(1.0, each * (after - first))
 
     def precision(self) -> contextlib.AbstractContextManager[object]:
         """Return the context of a forward pass: autocast where it was asked for."""
@@ -113,11 +127,10 @@ class Session:
             return value
         return max(value, best) if self.quality[1] else min(value, best)
 
-    def _ready(self, samples: Samples) -> Samples:
-        inputs = samples.inputs
-        if inputs.dtype is not torch.int64:  # tokens stay what they are
-            inputs = inputs.to(self.dtype)
-        return Samples(inputs, samples.targets).to(self.device)
+    def _evaluations(self) -> tuple[int, ...]:
+        """The steps to evaluate after: those with which a run that keeps its size is as far."""
+        grid = evaluation_steps(self.recipe.steps, self.recipe.evaluation_spacing)
+        return tuple(dict.fromkeys(bisect_left(self._before, batches) for batches in grid))
 
 
 class Clock:
@@ -157,6 +170,7 @@ def environment(unit: Group | SpeedUnit) -> dict[str, object]:
         "torch": torch.__version__,
         "device": unit.device,
         "threads": unit.threads,
+        "streamed": unit.streamed,
         "trainer": getattr(unit, "trainer", unit.worker),
     }
 

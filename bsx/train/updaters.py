@@ -9,15 +9,27 @@ import torch
 from torch import Tensor
 
 from bsx.models import Stacked
-from bsx.optim import build_optimizer, is_elementwise
+from bsx.optim import build_optimizer, is_elementwise, is_sgd
 from bsx.schema import Ingredient
 
 
 class Updater(Protocol):
-    """Takes the optimizer's step in every lane."""
+    """Takes the optimizer's step in every lane.
+
+    Attributes:
+        carry: what the model's gradients keep of themselves from one step to the next.
+        weights: the number that each lane's loss is multiplied by, shape (lanes,); None for 1.
+    """
+
+    carry: float
+    weights: Tensor | None
 
     def scale_rates(self, factor: float) -> None:
         """Set each lane's learning rate to ``factor`` times its own, for the steps to come."""
+        ...
+
+    def begin(self) -> None:
+        """Be told that the gradients are about to change."""
         ...
 
     def step(self, gradients: Sequence[Tensor]) -> None:
@@ -29,11 +41,77 @@ class Updater(Protocol):
         ...
 
 
-def build_updater(optimizer: Ingredient, model: Stacked, rates: Sequence[float]) -> Updater:
-    """Return an updater of ``model``, whose lanes have these learning rates."""
+def build_updater(
+    optimizer: Ingredient, model: Stacked, rates: Sequence[float], *, grid: bool = False
+) -> Updater:
+    """Return an updater of ``model``, whose lanes have these learning rates.
+
+    ``grid``: it :func:`takes_a_grid`, and gradients come to it as they are.
+    """
+    if grid:
+        return DescentUpdater(optimizer, model, rates)
     if is_elementwise(optimizer.name):
         return TogetherUpdater(optimizer, model, rates)
     return ApartUpdater.of(optimizer, model, rates)
+
+
+def takes_a_grid(optimizer: Ingredient) -> bool:
+    """Say whether lanes of several rates may lie mixed in one tensor: under gradient descent."""
+    return is_sgd(optimizer.name) and optimizer.args.keys() <= {
+        "momentum",
+        "nesterov",
+        "weight_decay",
+    }
+
+
+class DescentUpdater:
+    """Gradient descent with momentum, of all lanes at once.
+
+    A lane's rate multiplies its loss, so that one update serves every rate; and its momentum is
+    what the gradients keep of themselves, so that no other history is read or written.
+    """
+
+    def __init__(self, optimizer: Ingredient, model: Stacked, rates: Sequence[float]) -> None:
+        args = optimizer.args
+        self._ingredient = optimizer
+        self._model = model
+        self._rates = tuple(rates)
+        self._nesterov = bool(args.get("nesterov"))
+        self._factor = 1.0
+        self._before: list[Tensor] = []
+        self.carry = float(args.get("momentum") or 0.0)
+        first = model.parameters[0]
+        own = torch.tensor(rates, dtype=first.dtype, device=first.device)
+        self.weights: Tensor | None = own
+        decay = float(args.get("weight_decay") or 0.0)
+        self._decay = model.spread(decay * own) if decay else None
+
+    def scale_rates(self, factor: float) -> None:
+        """Set each lane's learning rate to ``factor`` times its own, for the steps to come."""
+        self._factor = factor
+
+    def begin(self) -> None:
+        """Nesterov's step looks at the momentum before and after."""
+        if self._nesterov:
+            self._before = [gradient.clone() for gradient in self._model.gradients]
+
+    def step(self, gradients: Sequence[Tensor]) -> None:
+        """Update every lane from ``gradients``, which hold rate · momentum."""
+        parameters = self._model.parameters
+        if self._decay is not None:
+            for gradient, parameter, decay in zip(gradients, parameters, self._decay, strict=True):
+                gradient.addcmul_(parameter, decay)
+        ahead = 1.0 + self.carry if self._nesterov else 1.0
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.add_(gradient, alpha=-self._factor * ahead)
+        for parameter, before in zip(parameters, self._before, strict=self._nesterov):
+            parameter.add_(before, alpha=self._factor * self.carry)
+
+    def keeping(self, model: Stacked, kept: Sequence[int]) -> DescentUpdater:
+        """Return an updater of the shorter ``model``, whose gradients are the history."""
+        after = DescentUpdater(self._ingredient, model, [self._rates[lane] for lane in kept])
+        after.scale_rates(self._factor)
+        return after
 
 
 class TogetherUpdater:
@@ -42,12 +120,14 @@ class TogetherUpdater:
     Lanes of one learning rate that lie side by side are one parameter to it.
     """
 
+    carry: float = 0.0
+    weights: Tensor | None = None
+
     def __init__(self, optimizer: Ingredient, model: Stacked, rates: Sequence[float]) -> None:
         self._ingredient = optimizer
         self._rates = tuple(rates)
         self._slices = _runs_of_equal(rates)
-        parameters = list(model.parameters())
-        self._views = [[p.detach()[part] for p in parameters] for part in self._slices]
+        self._views = [[p[part] for p in model.parameters] for part in self._slices]
         groups = [
             {"params": views, "lr": rates[part.start]}
             for part, views in zip(self._slices, self._views, strict=True)
@@ -60,6 +140,9 @@ class TogetherUpdater:
         """Set each lane's learning rate to ``factor`` times its own, for the steps to come."""
         for part, group in zip(self._slices, self._optimizer.param_groups, strict=True):
             group["lr"] = self._rates[part.start] * factor
+
+    def begin(self) -> None:
+        """Nothing to be done."""
 
     def step(self, gradients: Sequence[Tensor]) -> None:
         """Update every lane from the gradients of the stacked parameters."""
@@ -99,6 +182,9 @@ class TogetherUpdater:
 class ApartUpdater:
     """An optimizer of its own for each lane, which sees tensors as the single model has them."""
 
+    carry: float = 0.0
+    weights: Tensor | None = None
+
     def __init__(
         self,
         model: Stacked,
@@ -114,10 +200,7 @@ class ApartUpdater:
     @classmethod
     def of(cls, optimizer: Ingredient, model: Stacked, rates: Sequence[float]) -> ApartUpdater:
         """Build the optimizer of each lane."""
-        views = [
-            [p.detach() for p in model.of_lane(list(model.parameters()), lane)]
-            for lane in range(len(rates))
-        ]
+        views = [model.of_lane(model.parameters, lane) for lane in range(len(rates))]
         optimizers = [
             build_optimizer(optimizer.name, optimizer.args, list(params), lr=rate, for_lanes=True)
             for params, rate in zip(views, rates, strict=True)
@@ -129,6 +212,9 @@ class ApartUpdater:
         for rate, optimizer in zip(self._rates, self._optimizers, strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = rate * factor
+
+    def begin(self) -> None:
+        """Nothing to be done."""
 
     def step(self, gradients: Sequence[Tensor]) -> None:
         """Update every lane from the gradients of the stacked parameters."""
@@ -146,7 +232,7 @@ class ApartUpdater:
         """
         views = []
         for lane, before in enumerate(kept):
-            new = [p.detach() for p in model.of_lane(list(model.parameters()), lane)]
+            new = model.of_lane(model.parameters, lane)
             _exchange(self._optimizers[before], self._views[before], new)
             views.append(new)
         rates = [self._rates[lane] for lane in kept]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from bsx.data import open_dataset
 from tests.test_sweep import bsx, document
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
@@ -40,22 +43,64 @@ def test_the_numpy_example_gives_a_recommendation(folder: Path) -> None:
     assert found["recommendation"]["batch_size"] in (8, 64, 512)
 
 
+def _module(file: str) -> Any:
+    """Import an example without running it."""
+    spec = importlib.util.spec_from_file_location(file, EXAMPLES / f"{file}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_plain_pytorch_has_the_samples_of_bsx_in_the_same_parts() -> None:
+    theirs = _module("pytorch_digits").load()
+    ours = open_dataset("digits", {}, validation=0.1, test=0.1, seed=0)
+    for name, part in (("train", ours.train), ("val", ours.validation), ("test", ours.test)):
+        inputs, targets = theirs[name]
+        assert torch.equal(targets, part.targets)
+        assert torch.allclose(inputs, part.inputs.flatten(1), atol=1e-6)
+
+
+def _overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Say whether two intervals have a point in common; an open side reaches as far as it likes."""
+    sides = [(e["low"] or 0.0, e["high"] or math.inf) for e in (one, other)]
+    return max(low for low, _ in sides) <= min(high for _, high in sides)
+
+
 @pytest.mark.slow
-def test_plain_pytorch_needs_as_many_steps_as_bsx_itself_with_the_same_model(folder: Path) -> None:
-    question = ["--batch-sizes", "16,64,256", "--lr", "0.05", "--seeds", "4", "--steps", "150",
-                "--target", "accuracy=0.9", "--tolerance", "0.03"]  # fmt: skip
+def test_plain_pytorch_is_answered_like_the_same_model_in_bsx_itself(folder: Path) -> None:
+    question = ["--batch-sizes", "8,64,1024", "--lr", "0.05", "--seeds", "3", "--steps", "120",
+                "--target", "accuracy=0.9", "--tolerance", "0.05"]  # fmt: skip
     theirs = swept(folder, "pytorch_digits.py", 1437, *question)
-    ours = document(
-        bsx("sweep", *question, "--threads", "1", "--format", "json", "--quiet", cwd=folder)
-    )
+    ours = _swept_by_itself(folder, *question)
     for their, our in zip(theirs["batch_sizes"], ours["batch_sizes"], strict=True):
         a, b = their["to_target"][0]["steps"], our["to_target"][0]["steps"]
-        assert a["low"] <= b["high"] and b["low"] <= a["high"], (their["batch_size"], a, b)
+        assert _overlap(a, b), (their["batch_size"], a, b)
         assert a["value"] == pytest.approx(b["value"], rel=0.5)
+        assert their["to_target"][0]["reached_fraction"] == 1.0
         assert their["steps_per_epoch"] == our["steps_per_epoch"]
         assert set(their["final"]["test"]) == {"loss", "accuracy"}
-    advised, own = theirs["recommendation"], ours["recommendation"]
-    assert advised["batch_size"] in {own["batch_size"], *own["indifferent"], 64}
+        ends = [row["final"]["test"]["accuracy"]["value"] for row in (their, our)]
+        assert ends[0] == pytest.approx(ends[1], abs=0.05)
+    for quantity in ("critical_batch_size", "min_steps", "min_samples"):
+        one, other = theirs["targets"][0][quantity], ours["targets"][0][quantity]
+        assert _overlap(one, other), (quantity, one, other)
+    for _ in range(2):  # the speed of a busy machine is not that of a quiet one: once more then
+        if not _same_advice(theirs, ours):
+            ours = _swept_by_itself(folder, *question, "--fresh")
+    assert _same_advice(theirs, ours), (theirs["recommendation"], ours["recommendation"])
+
+
+def _swept_by_itself(folder: Path, *question: str) -> dict[str, Any]:
+    args = [*question, "--threads", "1", "--format", "json", "--quiet"]
+    return document(bsx("sweep", *args, cwd=folder))
+
+
+def _same_advice(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Say whether each recommends a size that the other cannot tell from its own."""
+    advice = [found["recommendation"] for found in (one, other)]
+    choices = [{a["batch_size"], *a["indifferent"]} for a in advice]
+    return advice[0]["batch_size"] in choices[1] and advice[1]["batch_size"] in choices[0]
 
 
 @pytest.mark.slow

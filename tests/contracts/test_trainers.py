@@ -28,6 +28,9 @@ MODELS = {
 }
 OPTIMIZERS = {
     "momentum and decay": Ingredient("sgd", {"momentum": 0.9, "weight_decay": 1e-3}),
+    "nesterov": Ingredient("sgd", {"momentum": 0.9, "nesterov": True, "weight_decay": 1e-3}),
+    "dampening": Ingredient("sgd", {"momentum": 0.9, "dampening": 0.5}),
+    "plain descent": Ingredient("sgd"),
     "adam": Ingredient("adam", {"weight_decay": 1e-3}),
     "rmsprop": Ingredient("rmsprop"),
     # Under BatchNorm the gradient of a bias is rounding alone, which a tiny eps would blow up.
@@ -182,13 +185,14 @@ def test_in_float32_the_gradients_of_one_step_agree(model: str) -> None:
     targets = torch.randint(0, 3, (3, 16), generator=generator)
     task = build_task("classification")
     stacked = Stacked(made, (5,))
-    losses = task.lane_losses(stacked(inputs), targets)
-    together = torch.autograd.grad(losses.sum(), list(stacked.parameters()))
+    outputs = stacked.forward(inputs, training=True).requires_grad_()
+    losses = task.lane_losses(outputs, targets)
+    stacked.backward(*torch.autograd.grad(losses.sum(), outputs))
     for lane, single in enumerate(made):
         loss = task.loss(single(inputs[lane]), targets[lane])
         torch.testing.assert_close(losses[lane], loss, rtol=1e-5, atol=1e-6)
         alone = torch.autograd.grad(loss, list(single.parameters()))
-        for a, b in zip(stacked.of_lane(together, lane), alone, strict=True):
+        for a, b in zip(stacked.of_lane(stacked.gradients, lane), alone, strict=True):
             torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
 
 
@@ -197,6 +201,14 @@ LAYOUTS: dict[str, list[tuple[float, int]]] = {
     "at the end": [(0.01, 0), (0.01, 1), (0.05, 0), (BROKEN, 0)],
     "at the beginning": [(BROKEN, 0), (BROKEN, 1), (0.05, 0), (0.05, 1)],
     "between two rates": [(0.01, 0), (BROKEN, 0), (0.05, 0), (0.05, 1)],
+    "a whole column of a grid": [
+        (BROKEN, 0),
+        (BROKEN, 1),
+        (0.05, 0),
+        (0.05, 1),
+        (0.01, 0),
+        (0.01, 1),
+    ],
     "between lanes of one rate": [(0.05, 0), (0.05, 1), (BROKEN, 0), (0.05, 2)],
 }
 

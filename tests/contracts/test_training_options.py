@@ -14,6 +14,12 @@ MEMBERS = [(0.02, 0), (0.02, 1), (0.1, 0), (0.1, 1)]
 WAYS: dict[str, dict[str, Any]] = {
     "schedule": {"training": Training(schedule="cosine", warmup=0.2)},
     "one-cycle": {"training": Training(schedule="one-cycle")},
+    "growing": {"training": Training(schedule="step", decay="batch-size", grow_to=60)},
+    "growing in passes": {
+        "training": Training(
+            schedule="linear", warmup=0.2, decay="batch-size", grow_to=96, micro_batch_size=7
+        ),
+    },
     "clipping": {"training": Training(clip_norm=0.1)},
     "l1": {"training": Training(l1=1e-2)},
     "l2": {"training": Training(l2=1e-2)},

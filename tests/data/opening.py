@@ -16,9 +16,10 @@ REAL = Path(os.environ.get("BSX_TEST_DATA", Path(__file__).parents[3] / "shared"
 
 def opened(name: str, **changes: Any) -> Splits:
     """Open a dataset with the usual split; what is no part of it are the reader's arguments."""
-    split = {"validation": 0.1, "test": 0.1, "seed": 0, "subset": None}
+    split: dict[str, Any] = {"validation": 0.1, "test": 0.1, "seed": 0, "subset": None}
+    split |= {"stream": None, "fingerprint": ""}
     split.update({key: changes.pop(key) for key in list(changes) if key in split})
-    return open_dataset(name, changes, **split)  # type: ignore[arg-type]
+    return open_dataset(name, changes, **split)
 
 
 def sizes(splits: Splits) -> tuple[int, int, int]:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.utils.data import IterableDataset
 
-from bsx.data import Dataset, coerce
+from bsx.data import Dataset
 from bsx.errors import ConfigError
 from tests.data.opening import opened, refused, sizes
 
@@ -81,14 +81,6 @@ def test_what_has_no_length_is_collected(name: str) -> None:
     splits = opened(f"{HERE}:{name}")
     assert sizes(splits) == (48, 6, 6)
     assert splits.classes == 3
-
-
-def test_what_does_not_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(coerce, "MOST_ITEMS", 100)
-    assert "more than 100 items" in refused(f"{HERE}:Stream", samples=10**12)
-    assert sum(sizes(opened(f"{HERE}:Stream", samples=100))) == 100
-    monkeypatch.setattr(coerce, "MOST_NUMBERS", 50)
-    assert "50 numbers" in refused(f"{HERE}:Stream", samples=90)
 
 
 @pytest.mark.parametrize("name", ["four", "table"])

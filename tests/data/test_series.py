@@ -158,6 +158,54 @@ def test_missing_values_are_refused_or_break_the_series_or_carry_the_last_one(
     assert float(carried.inputs[20, 0]) == float(carried.inputs[20 - 1, 0])
 
 
+@pytest.mark.parametrize("target", ["b", ["b", "c"], ["c", "a", "b"]])
+@pytest.mark.parametrize("stride", [1, 4])
+@pytest.mark.parametrize("horizon", [1, 3])
+@pytest.mark.parametrize("window", [1, 5])
+def test_the_naive_prediction_is_the_last_value_of_each_target_over_the_horizon(
+    written: Written, window: int, horizon: int, stride: int, target: str | list[str]
+) -> None:
+    values = np.random.default_rng(0).permutation(360).reshape(120, 3)
+    path = written([[i, *row] for i, row in enumerate(values)], "time,a,b,c")
+    made = series(path, window, horizon, stride, columns=["a", "b"], target=target)
+    wanted = values[:, ["abc".index(name) for name in target]]
+    assert made.naive is not None
+    assert made.scaled_by is not None
+    name, naive = made.naive
+    shift, scale = (torch.tensor(numbers) for numbers in made.scaled_by)
+    assert name == "last value"
+    assert naive.shape == made.targets.shape
+    # No number comes twice: a row is known again by any of them, in the units of the file.
+    future = (shift + scale * made.targets.reshape(len(naive), -1)).round().int().tolist()
+    last = (shift + scale * naive.reshape(len(naive), -1)).round().int().tolist()
+    for seen, predicted in zip(future, last, strict=True):
+        row = int(np.flatnonzero(wanted[:, 0] == seen[0])[0])
+        assert seen == wanted[row : row + horizon].ravel().tolist()
+        assert predicted == wanted[row - 1].tolist() * horizon
+
+
+def test_the_naive_prediction_of_a_single_column_is_the_end_of_the_window(written: Written) -> None:
+    made, _ = counting(written, window=7, stride=2)
+    assert made.naive is not None
+    assert torch.equal(made.naive[1], made.inputs[:, -1])
+
+
+@pytest.mark.parametrize("gaps", ["break", "ignore"])
+def test_the_naive_prediction_knows_nothing_of_what_is_predicted(
+    written: Written, gaps: str
+) -> None:
+    rows = [[t, v] for t, v in zip([*range(60), *range(80, 160)], np.sin(range(140)), strict=True)]
+    made = series(written(rows, "time,v"), window=5, horizon=2, gaps=gaps)
+    assert made.parts is not None
+    assert made.naive is not None
+    first = int(made.parts["test"][-1])  # of the last window, which ends with the file
+    rows[-1][1], rows[-2][1] = 50.0, -50.0
+    other = series(written(rows, "time,v"), window=5, horizon=2, gaps=gaps)
+    assert other.naive is not None
+    assert not torch.equal(made.targets[first], other.targets[first])
+    assert torch.equal(made.naive[1], other.naive[1])
+
+
 @given(
     st.integers(1, 120),
     st.integers(1, 9),

@@ -63,9 +63,7 @@ def test_the_parts_follow_each_other_and_share_no_character(tmp_path: Path) -> N
 
 
 def test_through_the_front_door_token_ids_stay_whole_numbers(written: Path) -> None:
-    splits = open_dataset(
-        f"text:{written}", {"context": 8}, validation=0.2, test=0.2, seed=0
-    )
+    splits = open_dataset(f"text:{written}", {"context": 8}, validation=0.2, test=0.2, seed=0)
     assert splits.output_size == 26
     assert splits.train.inputs.dtype == torch.int64
     assert splits.input_shape == (8,)

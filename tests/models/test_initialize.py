@@ -108,7 +108,7 @@ def test_orthogonal_columns_are_orthonormal() -> None:
 
 def test_the_gates_of_a_cell_are_orthogonal_one_by_one() -> None:
     model = built("lstm", scheme="orthogonal")
-    recurrent = dict(model.named_parameters())["cells.weight_hh_l0"]
+    recurrent = dict(model.named_parameters())["0.cells.weight_hh_l0"]
     for gate in recurrent.split(8):
         torch.testing.assert_close(gate @ gate.T, torch.eye(8), atol=1e-5, rtol=0)
 

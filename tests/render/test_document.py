@@ -44,6 +44,7 @@ ESTIMATE = _object(
 )
 KNOWN_OR_NULL = _maybe(ESTIMATE)
 METRICS = {"type": "object", "additionalProperties": ESTIMATE}
+SCORES = {"type": "object", "additionalProperties": NUMBER}
 COUNT = {"type": "integer"}
 TEXT = {"type": "string"}
 
@@ -82,6 +83,7 @@ BATCH_SIZE = _object(
     last_batch=COUNT,
     steps=COUNT,
     epochs={"type": "number"},
+    grows_to=_maybe(COUNT),
     to_target=_list(TO_TARGET),
     final=_maybe(FINAL),
     speed=_maybe(SPEED),
@@ -103,6 +105,7 @@ CONTRACT = _object(
         test_samples=COUNT,
         input_shape=_list(COUNT),
         classes={"type": ["integer", "null"]},
+        target_scale=_list({"type": "number"}),
     ),
     targets=_list(
         _object(
@@ -119,6 +122,7 @@ CONTRACT = _object(
         )
     ),
     batch_sizes=_list(BATCH_SIZE),
+    baseline=_maybe(_object(name=TEXT, validation=SCORES, test=SCORES)),
     recommendation=_maybe(
         _object(
             batch_size=COUNT,
@@ -150,6 +154,24 @@ def test_a_censored_quantity_is_null_and_says_how_far_was_looked() -> None:
     steps = next(s for s in sizes if s["status"] == "censored")["to_target"][0]["steps"]
     assert steps["value"] is None
     assert steps["censored_at"] == 1000
+
+
+def test_the_baseline_is_there_with_every_metric_or_null() -> None:
+    sweep = sample.sweep()
+    assert document(sweep, sample.analysis())["baseline"] == {
+        "name": "most frequent class",
+        "validation": {"accuracy": 0.1056, "loss": 2.31},
+        "test": {"accuracy": 0.1, "loss": 2.3},
+    }
+    without = dataclasses.replace(sweep, facts=dataclasses.replace(sweep.facts, baseline=None))
+    text = json.dumps(document(without, sample.analysis()))
+    jsonschema.validate(json.loads(text), CONTRACT)
+    assert json.loads(text)["baseline"] is None
+
+
+def test_a_row_is_a_batch_size_and_the_baseline_is_none() -> None:
+    whole = document(sample.sweep(), sample.analysis())
+    assert [row["batch_size"] for row in rows(whole)] == [2**k for k in range(1, 11)]
 
 
 def test_cautions_stay_one_a_batch_size() -> None:

@@ -126,6 +126,22 @@ def test_an_estimate_is_its_value_and_interval_or_what_bounds_it(
     assert numbers.estimate(quantity, numbers.whole) == text
 
 
+@pytest.mark.parametrize(
+    ("quantity", "text"),
+    [
+        (Estimate(51.0, 2.0, 1300.0, n=2), "51 (n = 2)"),
+        (Estimate(51.0, 8.0, 320.0, n=2), "51 (8–320)"),
+        (Estimate(51.0, 2.0, 1300.0, n=3), "51 (2–1,300)"),
+        (Estimate(51.0, 0.0, 1300.0, n=2), "51 (0–1,300)"),
+        (Estimate(51.0, 2.0, None, n=2), "51 (≥ 2)"),
+    ],
+)
+def test_an_interval_of_two_draws_that_spans_decades_gives_way_to_their_number(
+    quantity: Estimate, text: str
+) -> None:
+    assert numbers.estimate(quantity, numbers.whole) == text
+
+
 def test_values_of_a_column_stand_under_one_another() -> None:
     column = numbers.aligned(
         [Estimate(2010.0, 1760.0, 2290.0), Estimate(56.0, 49.0, 64.0), None], numbers.whole

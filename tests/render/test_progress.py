@@ -7,8 +7,8 @@ import io
 import pytest
 from rich.console import Console
 
-from bsx.render.progress import ProgressListener, QuietProgress, SweepProgress, TimeLeft
-from bsx.schema import Metric
+from bsx.render.progress import QuietProgress, SweepProgress, TimeLeft
+from bsx.schema import Metric, Watcher
 
 
 class Clock:
@@ -29,12 +29,12 @@ def _progress(terminal: bool) -> tuple[SweepProgress, io.StringIO, Clock]:
     return SweepProgress(console, metric, clock), file, clock
 
 
-def _a_sweep(progress: ProgressListener) -> None:
+def _a_sweep(progress: Watcher) -> None:
     progress.started(2, 20.0)
-    progress.unit_started("batch size 2 [bold]")
-    progress.unit_progress(0.5, 0.9)
-    progress.unit_progress(1.0, 0.8)
-    progress.unit_done(10.0)
+    progress.unit_started("u", "batch size 2 [bold]")
+    progress.unit_progress("u", 0.5, 0.9)
+    progress.unit_progress("u", 1.0, 0.8)
+    progress.unit_done("u", 10.0)
     progress.announce("half [way]")
 
 
@@ -42,10 +42,22 @@ def test_on_a_terminal_units_the_best_metric_and_time_left_are_shown() -> None:
     progress, file, _ = _progress(terminal=True)
     with progress:
         _a_sweep(progress)
-        assert progress.words() == "1 of 2, best accuracy 90.0 %, 10 s left: batch size 2 [bold]"
+        assert progress.words() == "1 of 2, best accuracy 90.0 %, 10 s left"
     text = file.getvalue()
-    assert "batch size 2 [bold]" in text
     assert "half [way]" in text
+
+
+def test_units_that_run_side_by_side_count_together() -> None:
+    progress, _, clock = _progress(terminal=True)
+    progress.started(4, 40.0)
+    for unit, size in (("a", 2), ("b", 4)):
+        progress.unit_started(unit, f"batch size {size}")
+        progress.unit_progress(unit, 0.5, None)
+    clock.now = 10.0
+    assert progress.words() == "0 of 4, 30 s left: batch size 2, batch size 4"
+    progress.unit_done("a", 10.0)
+    assert progress.words().startswith("1 of 4, ")
+    assert progress.words().endswith(": batch size 4")
 
 
 def test_the_bar_stays_on_one_line_of_a_narrow_terminal() -> None:
@@ -53,7 +65,7 @@ def test_the_bar_stays_on_one_line_of_a_narrow_terminal() -> None:
     console = Console(file=file, width=40, force_terminal=True, _environ={"TERM": "xterm"})
     with SweepProgress(console, clock=Clock()) as progress:
         progress.started(3, 60.0)
-        progress.unit_started("a long description of what is being done")
+        progress.unit_started("u", "a long description of what is being done")
     text = file.getvalue()
     assert "0 of 3" in text
     assert "\x1b[1A\x1b[2K\x1b[1A" not in text  # two lines would have to be taken back
@@ -86,7 +98,7 @@ def test_a_lower_loss_is_better() -> None:
     progress = SweepProgress(Console(file=io.StringIO()), Metric("loss", False), Clock())
     progress.started(1, 9.0)
     for loss in (0.9, 0.3, 0.5):
-        progress.unit_progress(0.1, loss)
+        progress.unit_progress("u", 0.1, loss)
     assert "best loss 0.3" in progress.words()
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from bsx.render import tables
 from bsx.render.markdown import sweep_markdown
-from bsx.schema import Analysis, Caution, Ingredient, Sweep
+from bsx.schema import Analysis, Baseline, Caution, Ingredient, Metric, Sweep
 from tests.render import sample
 
 ANALYSES = {
@@ -79,6 +79,75 @@ def test_a_wide_terminal_shows_every_column() -> None:
     text = drawn(sample.analysis(), 120)
     for word in ("samples", "epochs", "last", "generalization", "best epoch", "diverged", "peak"):
         assert word in text
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_baseline_is_the_last_row_of_the_quality_table(width: int) -> None:
+    quality = drawn(sample.analysis(), width).partition("Quality")[2].partition("Speed")[0]
+    rows = [line.split() for line in quality.splitlines() if line.strip()]
+    row = next(cells for cells in rows if cells[0] == "baseline")
+    assert [cell for cell in row if cell != "–"] == ["baseline", "10.6", "10.0"]
+    assert rows[rows.index(row) - 1][0] == "1,024"
+    assert "baseline: most frequent class" in quality
+    assert row.count("–") == 5
+
+
+def test_the_baseline_is_shown_whatever_became_of_the_runs_and_only_where_it_is_known() -> None:
+    assert "baseline" in drawn(sample.troubled())
+    facts = dataclasses.replace(sample.facts(), baseline=None)
+    assert "baseline" not in drawn(
+        sample.troubled(), 80, dataclasses.replace(sample.sweep(), facts=facts)
+    )
+
+
+def errors(width: int, target_scale: tuple[float, ...]) -> str:
+    """Draw a sweep of a regression with small errors."""
+    facts = dataclasses.replace(
+        sample.facts(),
+        metrics=(Metric("mse", False),),
+        target_scale=target_scale,
+        baseline=Baseline("last value", {"mse": 0.00541}, {"mse": 0.00554}),
+    )
+    parts = {
+        "train": {"mse": sample.estimate(0.0121, 0.1)},
+        "validation": {"mse": sample.estimate(0.00558, 0.1)},
+        "test": {"mse": sample.estimate(0.00563, 0.1)},
+    }
+    size = sample.size(64)
+    assert size.final is not None
+    final = dataclasses.replace(
+        size.final, generalization_gap=sample.estimate(-0.0065, 0.1, -0.007), **parts
+    )
+    analysis = dataclasses.replace(
+        sample.analysis(),
+        metric="mse",
+        batch_sizes=(dataclasses.replace(size, final=final),),
+        recommendation=None,
+    )
+    text = drawn(analysis, width, dataclasses.replace(sample.sweep(), facts=facts))
+    return " ".join(text.partition("Quality")[2].partition("Speed")[0].split())
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_small_errors_keep_the_digits_that_tell_them_from_the_baseline(width: int) -> None:
+    text = errors(width, ())
+    for cell in ("0.00558", "0.00563 (0.00512–0.00619)", "0.00541", "0.00554"):
+        assert cell in text
+    assert "standardized" not in text
+
+
+@pytest.mark.parametrize(
+    ("scale", "said"),
+    [
+        (
+            (8.876,),
+            "errors are of standardized targets, of which 1 is 8.88 in the data's own units",
+        ),
+        ((8.876, 2.0), "errors are of standardized targets"),
+    ],
+)
+def test_errors_of_standardized_targets_say_so(scale: tuple[float, ...], said: str) -> None:
+    assert f"baseline: last value; {said}" in errors(80, scale)
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from bsx.render import wording
+from bsx.render import phrases, wording
 from bsx.render.reasons import REASONS
 from bsx.render.sentences import WORDS
 from bsx.schema import Caution, Metric, Recommendation
@@ -19,6 +19,9 @@ VALUES: dict[str, dict[str, object]] = {
     "out_of_memory": {},
     "failed": {"error": "Traceback\n  File x\nValueError: no", "runs": 5},
     "not_run": {},
+    "batchnorm_of_micro_batch": {"micro_batch_size": 32},
+    "batch_grows": {"grows_to": 128},
+    "growth_not_timed": {"timed_to": 64},
     "tail_merged": {"last_batch": 33},
     "target_auto": {"metric": "accuracy", "threshold": 0.97},
     "target_not_common": {"metric": "accuracy", "threshold": 0.97, "sizes": (512, 1024)},
@@ -29,8 +32,13 @@ VALUES: dict[str, dict[str, object]] = {
     "poor_fit": {"metric": "accuracy", "threshold": 0.97},
     "speed_noisy": {"spread": 0.13},
     "quality_not_settled": {"tolerance": 0.005, "seeds": 5, "seeds_needed": 12},
+    "not_better_than_baseline": {
+        "metric": "mse", "value": 0.0561, "baseline": 0.055, "name": "last value", "likely": False,
+    },
     "no_recommendation": {"reason": "no_speed"},
-}
+    "different_data": {"first": "iris", "second": "wine", "samples": (120, 142)},
+    "different_tasks": {"first": "classification", "second": "regression"},
+}  # fmt: skip
 
 
 def test_every_code_with_words_is_tried_here() -> None:
@@ -90,6 +98,34 @@ def test_cautions_of_two_targets_name_their_target() -> None:
     first, second = wording.grouped(cautions)
     assert "accuracy 0.9 " in first
     assert "accuracy 0.97 " in second
+
+
+@pytest.mark.parametrize(
+    ("metric", "higher", "goal"),
+    [("accuracy", True, "accuracy ≥ 0.9"), ("mse", False, "mse ≤ 0.9")],
+)
+def test_a_target_says_on_which_side_of_it_to_be(metric: str, higher: bool, goal: str) -> None:
+    values = {"metric": metric, "threshold": 0.9, "higher_is_better": higher}
+    assert f"validation {goal}, was chosen" in wording.message(Caution("target_auto", values))
+    assert phrases.goal(values) == goal
+
+
+def test_data_of_one_name_that_are_not_the_same_are_called_changed() -> None:
+    values = {"first": "digits", "second": "digits", "samples": (1437, 1437)}
+    text = wording.message(Caution("different_data", values))
+    assert text.startswith("both sweeps are of digits, but not of the same training samples:")
+    assert "the data or their division changed" in text
+
+
+@pytest.mark.parametrize(
+    ("likely", "remedy"), [(True, "add --seeds to be sure"), (False, r"train longer \(--epochs\)")]
+)
+def test_what_does_not_beat_the_baseline_says_both_and_a_remedy(likely: bool, remedy: str) -> None:
+    values = {**VALUES["not_better_than_baseline"], "likely": likely}
+    text = wording.message(Caution("not_better_than_baseline", values))
+    assert text.startswith("test mse 0.0561 at the end is not shown to be better than the 0.055")
+    assert "(last value)" in text
+    assert re.search(remedy, text)
 
 
 def test_a_caution_of_the_whole_sweep_names_no_batch_size() -> None:

@@ -109,6 +109,13 @@ def test_a_target_that_no_run_reaches_is_censored_at_the_last_step() -> None:
     assert found.samples is not None and found.samples.censored_at == 32000
 
 
+def test_the_samples_looked_at_in_vain_are_those_that_were_there() -> None:
+    runs = SizeRuns.of(16, [run_record(WHAT, 0.1, seed, None) for seed in range(3)])
+    found = to_target(target_evidence(runs, ACCURACY, 0.95), 16, 90, None, last_batch=13)
+    assert found.samples is not None
+    assert found.samples.censored_at == 22 * (89 * 16 + 13) + 20 * 16  # 2,000 steps: 22 epochs, 20
+
+
 def test_the_end_is_told_at_the_rate_best_on_validation() -> None:
     records = [run_record(WHAT, 0.1, s, 1900) for s in range(3)]
     records += [run_record(WHAT, 0.2, s, 300) for s in range(3)]

@@ -72,6 +72,15 @@ def test_a_target_of_an_error_is_reached_from_above(regression: Path) -> None:
     assert never["batch_sizes"][0]["to_target"][0]["steps"]["value"] is None
 
 
+def test_a_target_of_an_error_is_said_to_be_reached_from_above(regression: Path) -> None:
+    said = bsx("show", "--target", "mse=0.3", "--target", "r2=0.5", cwd=regression).stdout
+    assert "Convergence: to validation mse ≤ 0.3" in said
+    assert "Trade-off: iterations against samples, to validation mse ≤ 0.3" in said
+    assert "Convergence: to validation r2 ≥ 0.5" in said
+    markdown = bsx("show", "--target", "mse=0.3", "--format", "markdown", cwd=regression).stdout
+    assert "validation mse ≤ 0.3" in markdown
+
+
 def test_an_error_is_shown_as_a_number_and_never_as_percent(regression: Path) -> None:
     table = bsx("show", cwd=regression).stdout
     assert "Quality: mse, at the end" in table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import torch
@@ -22,6 +23,14 @@ def line(samples: int = 240, columns: int = 1) -> Dataset:
     """Numbers that depend linearly on the inputs, with noise of variance 0.09."""
     inputs, targets = _drawn(samples, columns)
     return Dataset(inputs, targets[:, 0] if columns == 1 else targets, task="regression")
+
+
+def guessed(samples: int = 240, columns: int = 1, scaled: bool = False) -> Dataset:
+    """The same numbers, with a rule that is wrong by 1 in each, up or down."""
+    made = line(samples, columns)
+    wrong = 1 - 2.0 * (torch.arange(samples) % 2)
+    naive = made.targets + (wrong if columns == 1 else wrong.unsqueeze(1))
+    return dataclasses.replace(made, standardize_targets=scaled, naive=("a guess", naive))
 
 
 def tags(samples: int = 240) -> Dataset:

@@ -1,0 +1,340 @@
+"""Layers of many models at once, which say themselves how gradients flow back through them.
+
+A lane is one model. The weights of all lanes lie in one tensor, and the backward pass writes their
+gradients straight into place: for small batches that memory traffic, and the bookkeeping of
+autograd, are most of what a step costs. Norms, dropout and what else has few weights is left to
+autograd, layer by layer.
+
+Lanes form a grid: those of one *stream* see the same batches, and lane ``stream * width + column``
+is its place wherever lanes are one axis.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bsx.models.norms import GhostBatchNorm, ghost_batch_norm
+
+
+class Layer(ABC):
+    """One layer of all lanes.
+
+    Attributes:
+        parameters: what is trained, lanes first unless said otherwise.
+        gradients: as many tensors of the same shapes.
+    """
+
+    def __init__(self, parameters: Sequence[Tensor] = ()) -> None:
+        self.parameters = list(parameters)
+        self.gradients = [torch.zeros_like(p) for p in parameters]
+
+    @abstractmethod
+    def forward(self, x: Tensor, training: bool) -> Tensor:
+        """Return the outputs; in training keep what :meth:`backward` needs."""
+
+    @abstractmethod
+    def backward(self, d: Tensor, carry: float, further: bool) -> Tensor | None:
+        """Take the loss's gradient by the outputs; return the one by the inputs if ``further``.
+
+        Each of ``gradients`` becomes ``carry`` times itself plus the gradient by its parameter.
+        """
+
+    def keep(self, streams: Tensor, columns: Tensor, lanes: Tensor) -> None:
+        """Drop all lanes but ``lanes``, which are the grid of these streams and columns."""
+        self.parameters = [p[lanes].contiguous() for p in self.parameters]
+        self.gradients = [g[lanes].contiguous() for g in self.gradients]
+
+    def spread(self, values: Tensor) -> list[Tensor]:
+        """Return a number of each lane, shape (lanes,), as it broadcasts with each parameter."""
+        return [values.view(-1, *[1] * (p.dim() - 1)) for p in self.parameters]
+
+    def of_lane(self, tensors: Sequence[Tensor], lane: int) -> list[Tensor]:
+        """Return one lane of parameters or gradients as views, shaped as the single model's."""
+        return [tensor[lane] for tensor in tensors]
+
+
+class Linear(Layer):
+    """Linear layers; weights are kept transposed, so that products read and write in order.
+
+    The lanes of a stream share its inputs and are columns of one product: weights have the shape
+    (streams, in, width · out), biases (streams, 1, width · out).
+    """
+
+    def __init__(self, layers: Sequence[nn.Linear], width: int) -> None:
+        self.outputs = layers[0].out_features
+        streams = len(layers) // width
+        weights = torch.stack([layer.weight.detach().T for layer in layers])
+        apart = weights.view(streams, width, *weights.shape[1:])
+        parameters = [apart.transpose(1, 2).flatten(2).contiguous()]
+        biases = [layer.bias.detach() for layer in layers if layer.bias is not None]
+        if biases:
+            parameters.append(torch.stack(biases).view(streams, 1, -1))
+        super().__init__(parameters)
+        self._x = torch.empty(0)
+
+    @property
+    def width(self) -> int:
+        """How many lanes share a stream."""
+        return int(self.parameters[0].shape[2]) // self.outputs
+
+    def forward(self, x: Tensor, training: bool) -> Tensor:
+        """Map (streams, batch, in), or (batch, in) for all, to (lanes, batch, out)."""
+        weight, *bias = self.parameters
+        if x.dim() == 2:  # every stream sees the same samples
+            x = x.expand(len(weight), *x.shape)
+        if training:
+            self._x = x
+        y = torch.baddbmm(bias[0], x, weight) if bias else torch.bmm(x, weight)
+        if self.width > 1:
+            y = y.view(*y.shape[:2], -1, self.outputs).transpose(1, 2).flatten(0, 1)
+        return y
+
+    def backward(self, d: Tensor, carry: float, further: bool) -> Tensor | None:
+        """Take (lanes, batch, out); return (streams, batch, in)."""
+        if self.width > 1:
+            d = d.view(-1, self.width, *d.shape[1:]).transpose(1, 2).flatten(2)
+        _add_product(self.gradients[0], self._x.mT, d, carry)
+        if len(self.gradients) > 1:
+            _add(self.gradients[1], d.sum(1, keepdim=True), carry)
+        return torch.bmm(d, self.parameters[0].mT) if further else None
+
+    def keep(self, streams: Tensor, columns: Tensor, lanes: Tensor) -> None:
+        """Drop all lanes but the grid of these streams and columns."""
+
+        def kept(tensor: Tensor) -> Tensor:
+            apart = tensor.view(*tensor.shape[:2], -1, self.outputs)[streams]
+            return apart[:, :, columns].flatten(2).contiguous()
+
+        if self.width == 1:
+            columns = columns[:1] * 0
+            streams = lanes
+        self.parameters, self.gradients = (
+            [kept(t) for t in tensors] for tensors in (self.parameters, self.gradients)
+        )
+
+    def spread(self, values: Tensor) -> list[Tensor]:
+        """Return a number of each lane as it broadcasts with weight and bias."""
+        beside = values.view(-1, 1, self.width).repeat_interleave(self.outputs, dim=2)
+        return [beside for _ in self.parameters]
+
+    def of_lane(self, tensors: Sequence[Tensor], lane: int) -> list[Tensor]:
+        """Return weight (out, in) and bias (out,) of one lane."""
+        stream, column = divmod(lane, self.width)
+        part = slice(column * self.outputs, (column + 1) * self.outputs)
+        weight, *bias = (tensor[stream, :, part] for tensor in tensors)
+        return [weight.T, *(b[0] for b in bias)]
+
+
+class Flatten(Layer):
+    """Flatten a sample; one axis (shared samples) or two (streams or lanes, batch) precede it."""
+
+    def __init__(self, sample_dims: int) -> None:
+        super().__init__()
+        self._sample_dims = sample_dims
+        self._shape: tuple[int, ...] = ()
+
+    def forward(self, x: Tensor, training: bool) -> Tensor:
+        """Map (…, *sample) to (…, numbers)."""
+        self._shape = tuple(x.shape)
+        return x.flatten(-self._sample_dims) if self._sample_dims > 1 else x
+
+    def backward(self, d: Tensor, carry: float, further: bool) -> Tensor | None:
+        """Give the gradient the shape of the inputs."""
+        return d.view(self._shape)
+
+
+class FanOut(Layer):
+    """Give each lane the inputs of its stream, before a layer that is no product of all lanes."""
+
+    def __init__(self, lanes: int, width: int) -> None:
+        super().__init__()
+        self._lanes, self._width = lanes, width
+
+    def forward(self, x: Tensor, training: bool) -> Tensor:
+        """Map (streams, batch, …) in training, (batch, …) otherwise, to (lanes, batch, …)."""
+        if not training:
+            return x.expand(self._lanes, *x.shape)
+        return x if self._width == 1 else x.repeat_interleave(self._width, dim=0)
+
+    def backward(self, d: Tensor, carry: float, further: bool) -> Tensor | None:
+        """Nothing that comes before has weights."""
+        return None
+
+    def keep(self, streams: Tensor, columns: Tensor, lanes: Tensor) -> None:
+        """Know how many are left."""
+        self._lanes, self._width = len(lanes), len(columns)
+
+
+class Elementwise(Layer):
+    """An activation, forward and backward by one kernel each."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self._function, self._slope, self._by_output = _ACTIVATIONS[type(module)]
+        self._kept = torch.empty(0)
+
+    def forward(self, x: Tensor, training: bool) -> Tensor:
+        """Map any shape to itself."""
+        y = self._function(x)
+        if training:
+            self._kept = y if self._by_output else x
+        return y
+
+    def backward(self, d: Tensor, carry: float, further: bool) -> Tensor | None:
+        """Multiply by the slope."""
+        return self._slope(d, self._kept)
+
+
+_aten = torch.ops.aten
+# activation → (function, (gradient, kept) → gradient, whether outputs are kept rather than inputs)
+_ACTIVATIONS: dict[
+    type[nn.Module],
+    tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], Tensor], bool],
+] = {
+    nn.ReLU: (torch.relu, lambda d, y: _aten.threshold_backward(d, y, 0), True),
+    nn.Tanh: (torch.tanh, _aten.tanh_backward, True),
+    nn.Sigmoid: (torch.sigmoid, _aten.sigmoid_backward, True),
+    nn.SiLU: (F.silu, _aten.silu_backward, False),
+}
+
+
+def has_kernels(module: nn.Module) -> bool:
+    """Say whether :class:`Elementwise` knows this activation."""
+    return type(module) in _ACTIVATIONS
+
+
+class ByAutograd(Layer):
+    """Any module that maps (lanes, batch, …) and whose parameters have lanes first."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+        super().__init__([p.detach() for p in module.parameters()])
+        self._x, self._y = torch.empty(0), torch.empty(0)
+
+    def forward(self, x: Tensor, training: bool) -> Tensor:
+        """Run the module; in training with a graph of its own."""
+        self.module.train(training)
+        if not training:
+            y: Tensor = self.module(x)
+            return y
+        self._x = x.detach().requires_grad_()
+        with torch.enable_grad():
+            self._y = self.module(self._x)
+        return self._y.detach()
+
+    def backward(self, d: Tensor, carry: float, further: bool) -> Tensor | None:
+        """Let autograd go through this one module."""
+        inputs = [*([self._x] if further else []), *self.module.parameters()]
+        found = list(torch.autograd.grad(self._y, inputs, d)) if inputs else []
+        dx = found.pop(0) if further else None
+        for gradient, new in zip(self.gradients, found, strict=True):
+            _add(gradient, new, carry)
+        return dx
+
+    def keep(self, streams: Tensor, columns: Tensor, lanes: Tensor) -> None:
+        """Drop all lanes but these, of the buffers too."""
+        super().keep(streams, columns, lanes)
+        left = iter(self.parameters)
+        for module in self.module.modules():
+            for name, parameter in module._parameters.items():
+                if parameter is not None:
+                    module._parameters[name] = nn.Parameter(next(left))
+            for name, buffer in module._buffers.items():
+                if buffer is not None:
+                    module._buffers[name] = buffer[lanes].clone()
+
+
+class BatchNorms(nn.Module):
+    """BatchNorm or Ghost BatchNorm of each lane: in training lanes stand side by side as channels.
+
+    (lanes, batch, features) → the same.
+    """
+
+    running_mean: Tensor | None
+    running_var: Tensor | None
+
+    def __init__(self, layers: Sequence[nn.BatchNorm1d | GhostBatchNorm]) -> None:
+        super().__init__()
+        first = layers[0]
+        self.ghost_size = first.ghost_size if isinstance(first, GhostBatchNorm) else None
+        self.eps = first.eps
+        self.momentum = first.momentum
+        affine = first.affine
+        self.weight = _stacked([m.weight for m in layers]) if affine else None
+        self.bias = _stacked([m.bias for m in layers]) if affine else None
+        tracked = [m for m in layers if m.running_mean is not None and m.running_var is not None]
+        mean = torch.stack([m.running_mean for m in tracked]) if tracked else None  # type: ignore[misc]
+        var = torch.stack([m.running_var for m in tracked]) if tracked else None  # type: ignore[misc]
+        self.register_buffer("running_mean", mean)  # (lanes, features)
+        self.register_buffer("running_var", var)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalize by the batch in training, by running statistics otherwise."""
+        lanes, batch, features = x.shape
+        if self.training or self.running_mean is None or self.running_var is None:
+            y = self._over_the_batch(x.transpose(0, 1).reshape(batch, lanes * features))
+            return y.view(batch, lanes, features).transpose(0, 1)
+        y = (x - self.running_mean.unsqueeze(1)) * torch.rsqrt(
+            self.running_var + self.eps
+        ).unsqueeze(1)
+        if self.weight is not None and self.bias is not None:
+            y = y * self.weight.unsqueeze(1) + self.bias.unsqueeze(1)
+        return y
+
+    def _over_the_batch(self, x: Tensor) -> Tensor:
+        """Normalize (batch, lanes · features) by the statistics of the batch, or of its chunks."""
+        running_mean = None if self.running_mean is None else self.running_mean.view(-1)
+        running_var = None if self.running_var is None else self.running_var.view(-1)
+        weight = None if self.weight is None else self.weight.reshape(-1)
+        bias = None if self.bias is None else self.bias.reshape(-1)
+        momentum = self.momentum or 0.0
+        if self.ghost_size is None:
+            return F.batch_norm(
+                x, running_mean, running_var, weight, bias, True, momentum, self.eps
+            )
+        return ghost_batch_norm(
+            x, running_mean, running_var, weight, bias, momentum, self.eps, self.ghost_size
+        )
+
+
+class LayerNorms(nn.Module):
+    """LayerNorm of each lane: (lanes, batch, features) → the same."""
+
+    def __init__(self, layers: Sequence[nn.LayerNorm]) -> None:
+        super().__init__()
+        self.eps = layers[0].eps
+        self.features = layers[0].normalized_shape
+        biases = [m.bias for m in layers if m.bias is not None]
+        self.weight = _stacked([m.weight for m in layers]) if layers[0].elementwise_affine else None
+        self.bias = _stacked(biases) if biases else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalize each sample."""
+        y = F.layer_norm(x, list(self.features), None, None, self.eps)
+        if self.weight is not None:
+            y = y * self.weight.unsqueeze(1)
+        return y if self.bias is None else y + self.bias.unsqueeze(1)
+
+
+def _stacked(parameters: Sequence[Tensor]) -> nn.Parameter:
+    return nn.Parameter(torch.stack([p.detach() for p in parameters]))
+
+
+def _add(gradient: Tensor, new: Tensor, carry: float) -> None:
+    if carry:
+        gradient.mul_(carry).add_(new)
+    else:  # nothing of what stood there, which may be no number
+        gradient.copy_(new)
+
+
+def _add_product(gradient: Tensor, left: Tensor, right: Tensor, carry: float) -> None:
+    """Add a batched product, in one pass where it is of the gradient's own precision."""
+    if left.dtype is right.dtype is gradient.dtype:
+        gradient.baddbmm_(left, right, beta=carry)
+    else:  # under autocast
+        _add(gradient, torch.bmm(left, right), carry)

@@ -1,0 +1,214 @@
+"""SweepConfig + Facts + records → the next round of units, in the order of most value.
+
+A round is derived from completed records of the rounds before it and from nothing else, so that a
+sweep that was interrupted goes on as if it had not been.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from bsx.plan.recipes import staying
+from bsx.schema import (
+    CalibrationUnit,
+    CostModel,
+    Facts,
+    Group,
+    Recipe,
+    Run,
+    RunRecord,
+    SpeedUnit,
+    SweepConfig,
+    digest,
+)
+from bsx.tuning import MOST_ROUNDS, Rates, first_rates, next_rates
+
+# What the lanes of one group may hold in memory at once; more lanes train in a further group.
+LANES_BYTES = 2**30
+_COPIES = 4  # of each number kept: values, gradients, and two temporaries
+_SPEED_RATE = 1e-3  # small enough that no timed run diverges
+_CALIBRATION_SIZE = 256  # large against the smallest size, and quickly run
+
+
+@dataclass(frozen=True)
+class Round:
+    """The groups of one round, and how many rounds came before it."""
+
+    number: int
+    groups: tuple[Group, ...]
+
+
+def next_round(
+    config: SweepConfig,
+    facts: Facts,
+    of: Sequence[Recipe],
+    records: Mapping[str, RunRecord],
+    cost: CostModel,
+) -> Round | None:
+    """Return the first round that is not complete, with what is missing of it; None when done.
+
+    ``records`` are those that are not to be trained again, by run id.
+    """
+    for number, rates in enumerate(_rounds(config, facts, of, records)):
+        groups = [
+            group
+            for recipe in of
+            for group in _groups(
+                config, facts, recipe, rates[recipe.batch_size], records, number, len(of)
+            )
+        ]
+        if groups:
+            ordered = sorted(
+                _costed(groups, facts, cost), key=lambda group: group.predicted_seconds
+            )
+            return Round(number, tuple(ordered))
+    return None
+
+
+def members(
+    config: SweepConfig, facts: Facts, of: Sequence[Recipe], records: Mapping[str, RunRecord]
+) -> set[str]:
+    """Return the ids of the runs that make up the sweep as far as it has come."""
+    *_, last = _rounds(config, facts, of, records)
+    return {run.run_id for recipe in of for run in _runs(config, recipe, last[recipe.batch_size])}
+
+
+def speed_units(
+    config: SweepConfig,
+    facts: Facts,
+    of: Sequence[Recipe],
+    machine: Mapping[str, object],
+    cost: CostModel,
+) -> tuple[SpeedUnit, ...]:
+    """Return the solo speed measurement of each batch size, and of what batches grow to.
+
+    None for a program of the user's: it alone can say how fast it is, and does so in its reports.
+    """
+    if config.command is not None:
+        return ()
+    largest = {recipe.largest_batch(facts.train_samples): recipe for recipe in of}
+    timed = {size: staying(recipe, size) for size, recipe in largest.items()}
+    timed |= {recipe.batch_size: staying(recipe, recipe.batch_size) for recipe in of}
+    return tuple(
+        SpeedUnit(
+            recipe=recipe,
+            learning_rate=_SPEED_RATE,
+            loop=facts.timed_loop(config.speed_loop),
+            device=facts.device,
+            threads=facts.threads,
+            machine=digest(machine),
+            predicted_seconds=max(0.8, cost.group_seconds(20, recipe.batch_size, 1)),
+        )
+        for _, recipe in sorted(timed.items())
+    )
+
+
+def calibration(config: SweepConfig, facts: Facts, of: Sequence[Recipe]) -> CalibrationUnit:
+    """Return the unit that times a small and a large group of this sweep."""
+    sizes = sorted(recipe.batch_size for recipe in of)
+    large = max([size for size in sizes if size <= _CALIBRATION_SIZE] or sizes[:1])
+    small = min(sizes[0], large)
+    grid = next(iter(sorted(first_rates(config, sizes).values(), key=len, reverse=True)))
+    lanes = [(rate, seed) for rate in grid for seed in range(config.seeds)]
+    alone = facts.trainer != "lanes"
+    return CalibrationUnit(
+        recipe=staying(of[0], of[0].batch_size),
+        members=tuple([(_SPEED_RATE, 0)] if alone else lanes[: _most_lanes(facts, large)]),
+        batch_sizes=tuple(sorted({small, large})),
+        trainer=facts.trainer,
+        device=facts.device,
+        threads=facts.threads_each,
+        streamed=facts.streamed,
+    )
+
+
+def _rounds(
+    config: SweepConfig, facts: Facts, of: Sequence[Recipe], records: Mapping[str, RunRecord]
+) -> Iterator[Rates]:
+    """Yield the rates of each round, up to the first that is not complete."""
+    rates = first_rates(config, [recipe.batch_size for recipe in of])
+    for _ in range(MOST_ROUNDS):
+        yield rates
+        runs = [run for recipe in of for run in _runs(config, recipe, rates[recipe.batch_size])]
+        done = [records[run.run_id] for run in runs if run.run_id in records]
+        if len(done) < len(runs):
+            return
+        wider = next_rates(config, facts, rates, done)
+        if wider == rates:
+            return
+        rates = wider
+
+
+def _runs(config: SweepConfig, recipe: Recipe, rates: Sequence[float]) -> list[Run]:
+    return [Run(recipe, rate, seed) for rate in rates for seed in range(config.seeds)]
+
+
+def _groups(
+    config: SweepConfig,
+    facts: Facts,
+    recipe: Recipe,
+    rates: Sequence[float],
+    records: Mapping[str, RunRecord],
+    number: int,
+    sizes: int,
+) -> list[Group]:
+    """The missing runs of one of ``sizes``, in as few groups as memory and workers allow."""
+    missing = [
+        (run.learning_rate, run.seed)
+        for run in _runs(config, recipe, rates)
+        if run.run_id not in records
+    ]
+    most = _most_lanes(facts, recipe.largest_batch(facts.train_samples))
+    pieces = -(-facts.workers // sizes)
+    return [
+        Group(
+            recipe=recipe,
+            members=members,
+            trainer=facts.trainer,
+            device=facts.device,
+            threads=facts.threads_each,
+            round=number,
+            judged_by=facts.metric if config.command else None,
+            timeout_seconds=config.command.timeout_seconds if config.command else None,
+            streamed=facts.streamed,
+        )
+        for members in _packed(missing, most, pieces)
+    ]
+
+
+def _packed(
+    missing: Sequence[tuple[float, int]], most: int, pieces: int
+) -> Iterator[tuple[tuple[float, int], ...]]:
+    """Divide runs into groups of at most ``most``, so that there are about ``pieces`` or more.
+
+    The rates of a seed stay together as long as that is possible: they share their batches.
+    """
+    seeds = sorted({seed for _, seed in missing})
+    rates = len({rate for rate, _ in missing})
+    if rates > most:
+        yield from (tuple(missing[n : n + most]) for n in range(0, len(missing), most))
+        return
+    each = max(1, min(-(-len(seeds) // pieces), most // max(rates, 1)))
+    for first in range(0, len(seeds), each):
+        some = set(seeds[first : first + each])
+        yield tuple(member for member in missing if member[1] in some)
+
+
+def _most_lanes(facts: Facts, batch_size: int) -> int:
+    a_lane = 4 * _COPIES * (batch_size * facts.sample_floats + facts.parameters)
+    return max(1, LANES_BYTES // facts.workers // a_lane)
+
+
+def _costed(groups: Sequence[Group], facts: Facts, cost: CostModel) -> list[Group]:
+    return [replace(group, predicted_seconds=_seconds(group, facts, cost)) for group in groups]
+
+
+def _seconds(group: Group, facts: Facts, cost: CostModel) -> float:
+    """Lanes share each step's overhead; other trainers take the runs one after another."""
+    recipe, runs = group.recipe, len(group.members)
+    steps = recipe.length(facts.train_samples)
+    size = round(recipe.batch_size * recipe.steps / steps)  # on average, where batches grow
+    if group.trainer == "lanes":
+        return cost.group_seconds(steps, size, runs)
+    return cost.group_seconds(steps * runs, size, 1)
