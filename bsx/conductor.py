@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from bsx import plan
+from bsx import engines, plan
 from bsx.errors import Stopped
 from bsx.execute.base import Executor, UnitError
 from bsx.schema import (
@@ -89,7 +89,9 @@ class Conductor:
     def _prepared(self) -> tuple[tuple[Group, ...], float]:
         self._take_up()
         if self._coming() is not None:
-            self._cost = calibrated(self.config, self.facts, self.recipes, self.executor)
+            self._cost = engines.measured(
+                self.config, self.facts, self.recipes, self.machine, self.executor, self.fresh
+            )
         coming = self._coming()
         speeds = sum(unit.predicted_seconds for unit in self._missing_speeds())
         return (coming.groups if coming else ()), speeds
@@ -313,26 +315,6 @@ def stored_runs(
         if not new:
             return settled
         settled |= new
-
-
-def calibrated(
-    config: SweepConfig, facts: Facts, recipes: tuple[Recipe, ...], executor: Executor
-) -> CostModel:
-    """Time a few steps, so that the duration of the sweep can be foretold.
-
-    A program of the user's is not asked: nothing is known of it before it has run.
-    """
-    if config.command is not None:
-        return CostModel(1e-3, 1e-6)
-    unit = plan.calibration(config, facts, recipes)
-    try:
-        for records in executor.run(unit, lambda _fraction, _best: None):
-            for record in records:
-                if isinstance(record, CostModel):
-                    return record
-    except UnitError:
-        pass  # what is wrong will be said of the unit that meets it; only the forecast is lost
-    return CostModel(1e-3, 1e-6)
 
 
 def _description(unit: Unit) -> str:

@@ -51,7 +51,7 @@ _AUGMENTATIONS = ("flip", "crop", "noise")
 _NOT_VARIED = frozenset(
     {"vary", "batch_sizes", "target", "tolerance", "store", "fresh", "name", "format", "get"}
     | {"quiet", "dry_run", "executor", "within", "device", "threads", "workers", "seeds"}
-    | {"stream"}
+    | {"stream", "engine"}
 )
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
 # What a program of the user's decides by itself
@@ -229,6 +229,7 @@ def _sweep(values: Mapping[str, Any], origins: Mapping[str, str]) -> SweepConfig
         threads=values["threads"] or 0,
         workers=values["workers"],
         executor=values["executor"],
+        engine=values["engine"],
         within_seconds=values["within"],
         name=values["name"],
         sampling=_sampling(values),

@@ -57,6 +57,7 @@ def look(config: SweepConfig) -> Facts:
     check_optimizer(config.optimizer.name, config.optimizer.args, free)
     task = build_task(splits.task, config.objective, splits.output_size)
     threads = config.threads or available_threads()
+    trainer, *rivals = _trainers(config, model, splits.input_shape)
     floats = _try_forward(model, splits, task, config.model.name)
     return Facts(
         dataset_name=config.dataset.name,
@@ -71,7 +72,8 @@ def look(config: SweepConfig) -> Facts:
         parameters=sum(p.numel() for p in model.parameters()),
         has_batchnorm=has_batchnorm(model),
         sample_floats=floats,
-        trainer="lanes" if can_stack(model, splits.input_shape) else "loop",
+        trainer=trainer,
+        rivals=tuple(rivals),
         device=device,
         threads=threads,
         workers=_workers(config, device, threads, len(splits.train)),
@@ -87,6 +89,22 @@ def look(config: SweepConfig) -> Facts:
         target_scale=tuple(dict.fromkeys(splits.target_scale)),
         ghost_size=ghost_size(model),
     )
+
+
+def _trainers(config: SweepConfig, model: nn.Module, shape: tuple[int, ...]) -> list[str]:
+    """Return what can train such a model, the one that mostly is quickest first."""
+    able = ["lanes"] if can_stack(model, shape) else []
+    able.append("loop")
+    if len(shape) == 3 and any(isinstance(module, nn.Conv2d) for module in model.modules()):
+        able.append("channels-last")
+    if config.engine == "auto":
+        return able
+    if config.engine not in able:
+        raise ConfigError(
+            f"--engine {config.engine}: it does not train {config.model.name} on this data; "
+            f"give auto or {' or '.join(able)}"
+        )
+    return [config.engine]
 
 
 def _workers(config: SweepConfig, device: str, threads: int, samples: int) -> int:

@@ -189,6 +189,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("stream", parse.one_of("auto", "always", "never"), "Fetch inputs as they are needed: "
             "auto, where they would take more than a quarter of the free memory, always or never.",
             _WHERE, "auto", "WHEN"),
+    Setting("engine", parse.one_of("auto", "loop", "channels-last", "lanes"), "How runs are "
+            "computed: one after another (loop, channels-last) or side by side (lanes); auto takes "
+            "what is measured to be quickest.", _WHERE, "auto", "NAME"),
     Setting("executor", parse.one_of("workers", "inline"), "Where units run: a process each, or "
             "in this one.", _WHERE, "workers", "NAME"),
     Setting("store", parse.text, "Folder of the stored sweeps.", _WHERE, "bsx-runs", "DIR"),

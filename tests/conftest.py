@@ -1,5 +1,19 @@
-"""One thread a process: tests run side by side, and threads sharing a core wait on each other."""
+"""One thread a process: tests run side by side, and threads sharing a core wait on each other.
+
+Nothing of the user's cache is read or written.
+"""
 
 import os
+from collections.abc import Iterator
+
+import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_their_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Give the tests a cache that is empty at first."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield

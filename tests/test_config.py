@@ -131,6 +131,7 @@ GIVEN: dict[str, tuple[Any, str, Any]] = {
     ),
     "tolerance": ("0", "0", lambda c, d: c.tolerance == 0),
     "device": ("cpu", '"cpu"', lambda c, d: c.device == "cpu"),
+    "engine": ("loop", '"loop"', lambda c, d: c.engine == "loop"),
     "workers": ("3", "3", lambda c, d: c.workers == 3),
     "threads": ("1", "1", lambda c, d: c.threads == 1),
     "speed_loop": ("dataloader", '"dataloader"', lambda c, d: c.speed_loop == "dataloader"),

@@ -127,8 +127,18 @@ def test_speed_is_drawn_several_times(loop: str, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("trainer", ["lanes", "loop"])
 def test_calibration_foretells_a_positive_time(trainer: str) -> None:
     known = dataclasses.replace(look(asked()), trainer=trainer)
-    unit = plan.calibration(asked(), known, plan.recipes(asked(), known))
+    unit = plan.calibration(asked(), known, plan.recipes(asked(), known), trainer)
     [[cost]] = calibration.measure(unit, silent)
     assert cost.step_seconds >= 0
     assert cost.sample_seconds >= 0
     assert 0 < cost.group_seconds(100, 32, 10) < 60
+
+
+def test_an_engine_can_be_forced_where_it_is_able() -> None:
+    assert look(asked()).rivals == ("loop",)
+    forced = look(asked(engine="loop"))
+    assert (forced.trainer, forced.rivals) == ("loop", ())
+    with pytest.raises(ConfigError, match=r"--engine channels-last.*give auto or lanes or loop"):
+        look(asked(engine="channels-last"))
+    images = look(asked(dataset=Ingredient("digits"), model=Ingredient("cnn")))
+    assert (images.trainer, images.rivals) == ("loop", ("channels-last",))

@@ -251,7 +251,7 @@ def test_where_data_lie_is_said_to_every_unit_and_changes_no_run() -> None:
     assert plan.recipes(config(), streamed) == of
     assert config(stream="always").question() == config().question()
     for known, loop in ((held, "device"), (streamed, "stream")):
-        calibrating = plan.calibration(config(), known, of)
+        calibrating = plan.calibration(config(), known, of, known.trainer)
         round_ = plan.next_round(config(), known, of, {}, COST)
         timed = plan.speed_units(config(), known, of, {}, COST)
         assert round_ is not None
@@ -261,8 +261,8 @@ def test_where_data_lie_is_said_to_every_unit_and_changes_no_run() -> None:
 
 def test_the_calibration_is_small() -> None:
     of = plan.recipes(config(), facts())
-    unit = plan.calibration(config(), facts(trainer="lanes"), of)
+    unit = plan.calibration(config(), facts(), of, "lanes")
     assert unit.batch_sizes == (4, 256)
     assert len(unit.members) == 30
-    alone = plan.calibration(config(), facts(trainer="loop"), of)
+    alone = plan.calibration(config(), facts(), of, "loop")
     assert len(alone.members) == 1

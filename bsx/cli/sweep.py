@@ -158,13 +158,14 @@ def _print_plan(asked: _Asked, door: Door, executor: Executor) -> None:
     """Say what would be trained, and how long it would take."""
     from rich.console import Console
 
-    from bsx import plan
-    from bsx.conductor import calibrated
+    from bsx import engines, plan
     from bsx.render import forecast
     from bsx.render.formats import Format, get_text, machine_text
     from bsx.render.listing import listing
 
-    cost = calibrated(asked.config, asked.facts, asked.recipes, executor)
+    cost = engines.measured(
+        asked.config, asked.facts, asked.recipes, asked.machine, executor, door.fresh
+    )
     stored = {} if door.fresh else _settled(asked, door.store)
     coming = plan.next_round(asked.config, asked.facts, asked.recipes, stored, cost)
     groups = coming.groups if coming else ()

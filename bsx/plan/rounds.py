@@ -104,19 +104,21 @@ def speed_units(
     )
 
 
-def calibration(config: SweepConfig, facts: Facts, of: Sequence[Recipe]) -> CalibrationUnit:
-    """Return the unit that times a small and a large group of this sweep."""
+def calibration(
+    config: SweepConfig, facts: Facts, of: Sequence[Recipe], trainer: str
+) -> CalibrationUnit:
+    """Return the unit that times ``trainer`` on a small and a large group of this sweep."""
     sizes = sorted(recipe.batch_size for recipe in of)
     large = max([size for size in sizes if size <= _CALIBRATION_SIZE] or sizes[:1])
     small = min(sizes[0], large)
     grid = next(iter(sorted(first_rates(config, sizes).values(), key=len, reverse=True)))
     lanes = [(rate, seed) for rate in grid for seed in range(config.seeds)]
-    alone = facts.trainer != "lanes"
+    alone = trainer != "lanes"
     return CalibrationUnit(
         recipe=staying(of[0], of[0].batch_size),
         members=tuple([(_SPEED_RATE, 0)] if alone else lanes[: _most_lanes(facts, large)]),
         batch_sizes=tuple(sorted({small, large})),
-        trainer=facts.trainer,
+        trainer=trainer,
         device=facts.device,
         threads=facts.threads_each,
         streamed=facts.streamed,
@@ -201,7 +203,17 @@ def _most_lanes(facts: Facts, batch_size: int) -> int:
 
 
 def _costed(groups: Sequence[Group], facts: Facts, cost: CostModel) -> list[Group]:
-    return [replace(group, predicted_seconds=_seconds(group, facts, cost)) for group in groups]
+    return [_quickest(group, facts, cost) for group in groups]
+
+
+def _quickest(group: Group, facts: Facts, cost: CostModel) -> Group:
+    """Give the group to the trainer that was measured to do such work in the least time."""
+    costs = {group.trainer: cost, **cost.rivals}
+    able = [replace(group, trainer=trainer) for trainer in costs]
+    timed = [
+        replace(one, predicted_seconds=_seconds(one, facts, costs[one.trainer])) for one in able
+    ]
+    return min(timed, key=lambda one: one.predicted_seconds)
 
 
 def _seconds(group: Group, facts: Facts, cost: CostModel) -> float:

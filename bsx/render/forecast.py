@@ -79,6 +79,7 @@ def plan_document(sweep: Sweep, groups: Sequence[Group], seconds: float) -> dict
                 "batch_size": recipe.batch_size,
                 "steps": recipe.length(sweep.facts.train_samples),
                 "epochs": recipe.steps / _steps_per_epoch(sweep, recipe),
+                "trainer": group.trainer,
                 "runs": 0,
                 "seconds": 0.0 if sweep.config.command is None else None,  # None: unknown
             },

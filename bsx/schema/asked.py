@@ -217,6 +217,7 @@ class SweepConfig:
     scaling: Scaling = Scaling()
     command: Command | None = None
     stream: str = "auto"  # auto | always | never
+    engine: str = "auto"  # auto | loop | channels-last | lanes
     workers: int | None = None  # None: one a thread of the CPU
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 

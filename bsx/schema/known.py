@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ class Facts:
     device: str
     threads: int  # of the CPU, for the one loop that is timed or for all workers together
     workers: int = 1  # groups that train side by side
+    rivals: tuple[str, ...] = ()  # trainers that might do it faster
     baseline: Baseline | None = None  # of the user's own program nothing is known
     target_scale: tuple[float, ...] = ()  # of standardized targets, each once: 1 is so much of them
     ghost_size: int | None = None  # samples in a chunk of Ghost BatchNorm, if that is the only norm
@@ -91,6 +92,7 @@ class CostModel:
     step_seconds: float
     sample_seconds: float
     unit_seconds: float = 0.5  # starting a unit: process, data, first allocation
+    rivals: Mapping[str, CostModel] = field(default_factory=dict)  # of other trainers
 
     def group_seconds(self, steps: int, batch_size: int, lanes: int) -> float:
         """Predict how long a group takes, in seconds."""

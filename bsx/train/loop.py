@@ -19,8 +19,16 @@ from bsx.train.session import Clock, Session, curve_point, run_record
 
 def train(group: Group, report: Report) -> Iterator[tuple[RunRecord, ...]]:
     """Train every run of the group and yield each record as it is complete."""
+    return _one_by_one(Session(group), group, report)
+
+
+def train_channels_last(group: Group, report: Report) -> Iterator[tuple[RunRecord, ...]]:
+    """Do the same with channels last in memory, as convolutions often like it better."""
+    return _one_by_one(Session(group, channels_last=True), group, report)
+
+
+def _one_by_one(session: Session, group: Group, report: Report) -> Iterator[tuple[RunRecord, ...]]:
     torch.set_num_threads(group.threads)
-    session = Session(group)
     best: float | None = None
 
     for number, run in enumerate(group.runs):

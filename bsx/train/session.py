@@ -30,8 +30,14 @@ TRAIN_SAMPLES = 10_000  # training samples of the final evaluation: a fixed subs
 class Session:
     """The setting in which the runs of a unit train."""
 
-    def __init__(self, unit: Group | SpeedUnit) -> None:
+    def __init__(
+        self,
+        unit: Group | SpeedUnit,
+        *,
+        channels_last: bool = False,
+    ) -> None:
         recipe = unit.recipe
+        self._channels_last = channels_last
         self.recipe: Recipe = recipe
         self.device = torch.device(unit.device)
         self.environment = environment(unit)
@@ -85,7 +91,10 @@ class Session:
             initialization=self.recipe.initialization,
             kind=self.kind,
         )
-        return model.to(device=self.device, dtype=self.dtype)
+        model.to(device=self.device, dtype=self.dtype)
+        if self._channels_last:
+            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return model
 
     def order(self, seeds: Sequence[int], tail: str | None = None) -> SampleOrder:
         """Return which samples make up each batch of the runs of ``seeds``."""
