@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from bsx import __version__
 from bsx.arithmetic import powers_of_two
 from bsx.data import Splits, check_augmentation, check_order, open_dataset
 from bsx.errors import BsxError, ConfigError
-from bsx.models import build_model, can_stack, ghost_size, has_batchnorm
+from bsx.models import build_model, can_stack, can_vectorize, ghost_size, has_batchnorm
 from bsx.optim import check_optimizer
 from bsx.schema import Facts, Metric, SweepConfig
 from bsx.tasks import Task, build_task, score_baseline
@@ -57,8 +57,8 @@ def look(config: SweepConfig) -> Facts:
     check_optimizer(config.optimizer.name, config.optimizer.args, free)
     task = build_task(splits.task, config.objective, splits.output_size)
     threads = config.threads or available_threads()
-    trainer, *rivals = _trainers(config, model, splits.input_shape)
     floats = _try_forward(model, splits, task, config.model.name)
+    trainer, *rivals = _trainers(config, model, splits.train.first(2))
     return Facts(
         dataset_name=config.dataset.name,
         fingerprint=splits.fingerprint,
@@ -91,10 +91,15 @@ def look(config: SweepConfig) -> Facts:
     )
 
 
-def _trainers(config: SweepConfig, model: nn.Module, shape: tuple[int, ...]) -> list[str]:
-    """Return what can train such a model, the one that mostly is quickest first."""
-    able = ["lanes"] if can_stack(model, shape) else []
-    able.append("loop")
+def _trainers(config: SweepConfig, model: nn.Module, sample: Tensor) -> list[str]:
+    """Return what can train such a model, the one that mostly is quickest first.
+
+    ``sample``: shape (batch, *input_shape).
+    """
+    shape = tuple(sample.shape[1:])
+    able = ["lanes", "loop"] if can_stack(model, shape) else ["loop"]
+    if "lanes" not in able and can_vectorize(model, sample):
+        able.append("lanes")
     if len(shape) == 3 and any(isinstance(module, nn.Conv2d) for module in model.modules()):
         able.append("channels-last")
     if config.engine == "auto":

@@ -13,6 +13,7 @@ from bsx.errors import ConfigError
 from bsx.schema import TargetSpec
 
 LARGEST_COUNT = 10**18  # as in `bsx calc`
+_MEMORY = re.compile(r"(\d+(?:\.\d+)?) ?(?:([kKmMgGtT])?(iB|i|B|b)?)")
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
 
 
@@ -60,6 +61,19 @@ def count(value: Any, flag: str) -> int:
     if number > LARGEST_COUNT:
         raise ConfigError(f"{flag} {value}: must be at most 10^18")
     return number
+
+
+def memory(value: Any, flag: str) -> int:
+    """Read an amount of memory in bytes: 4GiB, 500MB, 2G (as GiB), or a bare number of bytes."""
+    found = _MEMORY.fullmatch(str(value).strip())
+    if found is None:
+        raise ConfigError(f"{flag} {value}: give an amount of memory such as 4GiB or 500MB")
+    number, prefix, unit = found.groups()
+    base: int = 1000 if unit in ("B", "b") and prefix else 1024
+    size: int = round(float(number) * base ** " kmgt".index((prefix or " ").lower()))
+    if not 0 < size <= LARGEST_COUNT:
+        raise ConfigError(f"{flag} {value}: give an amount of memory above 0, such as 4GiB")
+    return size
 
 
 def index(value: Any, flag: str) -> int:

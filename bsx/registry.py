@@ -52,6 +52,7 @@ INTERNAL: dict[str, dict[str, str]] = {
         "loop": "bsx.train.loop:train",
     },
     "measure": {
+        "memory": "bsx.measure.fits:measure",
         "speed": "bsx.measure.speed:measure",
         "calibration": "bsx.measure.calibration:measure",
     },

@@ -159,7 +159,8 @@ SETTINGS: tuple[Setting, ...] = (
             _SPLIT, 0.1, "FLOAT"),
     Setting("test_fraction", parse.proper_fraction, "Share of the data for the test set.", _SPLIT,
             0.1, "FLOAT"),
-    Setting("subset", parse.count, "Train on this many of the samples, drawn stratified.", _SPLIT,
+    Setting("subset", parse.count, "Take this many of all samples, drawn stratified, and "
+            "divide those.", _SPLIT,
             metavar="INT"),
     Setting("order", parse.one_of("shuffled", "sequential", "by-class"), "Order of the samples in "
             "an epoch: shuffled, sequential or by-class.", _SPLIT, "shuffled", "NAME"),

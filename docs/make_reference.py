@@ -15,7 +15,7 @@ import io
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ import bsx.errors
 from bsx import registry
 from bsx.cli.app import COMMANDS, load_command, run
 from bsx.config import read_sweep
+from bsx.render import probing
 from bsx.render.document import document, rows
 from bsx.render.formats import Format
 from bsx.render.sentences import WORDS
@@ -35,6 +36,8 @@ from bsx.schema import (
     Facts,
     Final,
     Metric,
+    Probe,
+    ProbedSize,
     Recommendation,
     Speed,
     Sweep,
@@ -153,7 +156,34 @@ KEYS = {
     "cautions[].code": "see below",
     "cautions[].message": "what to know, as a sentence",
     "cautions[].batch_size": "the batch size concerned, or null",
+    "speed_from": "with `bsx show --speed` where the probe ran (`device`, `threads`, "
+    "`environment`), the sizes that were `interpolated`, and what `differs`; else null",
 }  # fmt: skip
+
+PROBE_KEYS = {
+    "schema_version": "1; keys are added, never renamed, while it stays",
+    "config": "everything that was asked, with where each value came from (`origins`)",
+    "environment": "machine and versions",
+    "device": "cpu, cuda or mps",
+    "threads": "of the CPU",
+    "data": "as in a sweep, and the `fingerprint` of the samples",
+    "parameters": "numbers in the model",
+    "batch_sizes[].batch_size": "samples in one update",
+    "batch_sizes[].status": "ok, out_of_memory or failed",
+    "batch_sizes[].peak_memory_bytes": "of training and evaluation steps; on the CPU of the whole "
+    "process; an estimate",
+    "batch_sizes[].speed": "as in a sweep; null where the size was not timed",
+    "batch_sizes[].share_of_best": "its throughput as a share of the best one measured",
+    "batch_sizes[].step_seconds_draws": "the timings behind `speed`: seconds for one update",
+    "batch_sizes[].error": "why it failed, or null",
+    "largest": "the largest batch size that fits, or null",
+    "stopped_by": "why none larger: memory, max (`--max`), samples (the training set) or failed",
+    "limit_bytes": "what a process was allowed to hold; null where nobody tells",
+    "knee": "the smallest size that was timed with 90 % of the best throughput; an estimate, whose "
+    "interval is where equal probes would find it; censored where the throughput still rises",
+    "step_model.alpha": "seconds that an update takes whatever its size; an estimate",
+    "step_model.beta": "seconds for each sample more; an estimate",
+}
 
 ESTIMATE = {
     "value": "the value; null where it was censored",
@@ -183,6 +213,7 @@ CAUTIONS = {
     "no_critical_batch_size": "the trade-off cannot be fitted, and why",
     "critical_batch_size_beyond": "it lies beyond the largest size: an extrapolation",
     "poor_fit": "the iterations do not follow the curve well",
+    "speed_of_other": "of `bsx show --speed`: the probe was of another model, data or optimizer",
     "speed_noisy": "the timings varied much: was the machine busy?",
     "quality_not_settled": "the seeds cannot show which sizes are good enough",
     "not_better_than_baseline": "the test metric is not shown to beat the trivial prediction",
@@ -346,6 +377,13 @@ def _documents() -> Iterator[str]:
         "target's columns begin with `to_target_2_`. With one target the columns are:"
     )
     yield ", ".join(f"`{name}`" for name in row_columns())
+    yield "## The document of `bsx probe`"
+    yield (
+        "`--format json` prints it and `--save` writes it; `--get` takes a path into it as above. "
+        "The columns of its rows are:"
+    )
+    yield ", ".join(f"`{name}`" for name in probing.rows(probing.document(_probe()))[0])
+    yield _table(("Key", "Meaning"), _matched(probe_keys(), PROBE_KEYS, "key"))
 
 
 def calc_fields() -> list[str]:
@@ -366,16 +404,29 @@ def row_columns() -> list[str]:
     return list(rows(document(*_sample()))[0])
 
 
-def _paths(value: Any, path: str = "") -> Iterator[str]:
-    if path in KEYS:
+def probe_keys() -> list[str]:
+    """Return the path of every key of a probe's document."""
+    return list(_paths(probing.document(_probe()), known=PROBE_KEYS))
+
+
+def _paths(value: Any, path: str = "", known: Collection[str] = KEYS) -> Iterator[str]:
+    if path in known:
         yield path
     elif isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from _paths(inner, f"{path}.{key}" if path else key)
+            yield from _paths(inner, f"{path}.{key}" if path else key, known)
     elif isinstance(value, list) and value and isinstance(value[0], Mapping):
-        yield from _paths(value[0], f"{path}[]")
+        yield from _paths(value[0], f"{path}[]", known)
     else:
         yield path
+
+
+def _probe() -> Probe:
+    """Make a probe of which everything is known."""
+    one = Estimate(1.0)
+    sweep, _ = _sample()
+    size = ProbedSize(2, "ok", 1, (1.0,), Speed("device", one, one, one, 1), 1.0)
+    return Probe(sweep.config, sweep.facts, {}, (size,), 1, "user", "max", one, one, one)
 
 
 def _sample() -> tuple[Sweep, Analysis]:

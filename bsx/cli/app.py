@@ -29,6 +29,7 @@ from bsx.errors import (
 COMMANDS: dict[str, tuple[str, str]] = {
     "calc": ("bsx.cli.calc:calc", "Work out iterations, epochs and tails; trains nothing."),
     "sweep": ("bsx.cli.sweep:sweep", "Train at every batch size and say which one to take."),
+    "probe": ("bsx.cli.probe:probe", "Measure memory and speed by batch size; trains nothing."),
     "show": ("bsx.cli.show:show", "Show a stored sweep again, also with another target."),
     "compare": ("bsx.cli.compare:compare", "Set two stored sweeps side by side."),
     "list": ("bsx.cli.list:app", "List sweeps, models, datasets or optimizers."),

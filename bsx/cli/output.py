@@ -3,19 +3,40 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from bsx.schema import Analysis, Recipe, Sweep
 from bsx.store import Store
 
 
-def analyzed(store: Store, sweep: Sweep, recipes: Sequence[Recipe]) -> Analysis:
-    """Analyse what is stored of ``sweep``."""
+def analyzed(
+    store: Store,
+    sweep: Sweep,
+    recipes: Sequence[Recipe],
+    probed: Mapping[str, Any] | None = None,
+) -> Analysis:
+    """Analyse what is stored of ``sweep``, with the speeds of a probe's document if there is one.
+
+    Raises:
+        DataError: for a document that is damaged.
+    """
     from bsx.analyze import analyze
 
     runs = store.runs(sweep.sweep_id)
-    speeds = store.speeds(sweep.sweep_id)
-    return analyze(sweep.config, sweep.facts, recipes, runs, speeds)
+    if probed is None:
+        speeds = store.speeds(sweep.sweep_id)
+        return analyze(sweep.config, sweep.facts, recipes, runs, speeds)
+    from bsx.schema import Caution
+    from bsx.stats.elsewhere import speeds_from
+
+    sizes = {recipe.batch_size for recipe in recipes}
+    sizes |= {recipe.largest_batch(sweep.facts.train_samples) for recipe in recipes}
+    elsewhere, origin = speeds_from(probed, sizes, sweep.config, sweep.facts)
+    found = analyze(sweep.config, sweep.facts, recipes, runs, elsewhere)
+    said = [Caution("speed_of_other", {"differs": origin.differs})] if origin.differs else []
+    return replace(found, speed_from=origin, cautions=(*found.cautions, *said))
 
 
 def print_arms(
@@ -64,8 +85,11 @@ def print_sweep(
     form: str,
     get: str | None,
     quiet: bool,
+    probed: Mapping[str, Any] | None = None,
 ) -> None:
     """Analyse what is stored of ``sweep`` and print it: results to stdout, cautions to stderr.
+
+    ``probed``: the document of a probe, whose speeds replace the sweep's own.
 
     Raises:
         NothingFound: where ``get`` leads nowhere.
@@ -74,7 +98,7 @@ def print_sweep(
     from bsx.render import document as documents
     from bsx.render.formats import Format, get_text, machine_text
 
-    analysis = analyzed(store, sweep, recipes)
+    analysis = analyzed(store, sweep, recipes, probed)
     form = Format(form)
     if get is not None:
         sys.stdout.write(get_text(documents.document(sweep, analysis), get))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from bsx.cli.options import warn_of_variables, with_settings
+from bsx.errors import ConfigError, DataError
 
 
 @with_settings(("target", "tolerance", "store", "format", "get", "quiet"))
@@ -17,9 +20,17 @@ def show(
         str | None,
         typer.Argument(help="A sweep's name or the beginning of its id.  (default: the newest)"),
     ] = None,
+    speed: Annotated[
+        Path | None,
+        typer.Option(
+            "--speed",
+            help="Take the speeds from a file of `bsx probe --save`, perhaps of another machine.",
+            metavar="FILE",
+        ),
+    ] = None,
     **flags: Any,
 ) -> None:
-    """Show a stored sweep again, also with another target. Nothing is trained.
+    """Show a stored sweep again, also with another target or other speeds. Nothing is trained.
 
     Curves are stored and answers derived, so that another question needs no training.
 
@@ -31,6 +42,8 @@ def show(
 
     $ bsx show 3f9c --format json
 
+    $ bsx show --speed speed.json
+
     $ bsx show --get batch_sizes.64.speed.samples_per_second.value
     """
     from bsx import plan
@@ -41,9 +54,12 @@ def show(
     view, door = read_view(flags, os.environ)
     if not door.quiet:
         warn_of_variables(os.environ)
+    probed = None if speed is None else _read_probe(speed)
     with Store(door.store) as store:
         stored = store.sweep(sweep)
         config = stored.config
+        if probed is not None and config.command is not None:
+            raise ConfigError(f"--speed {speed}: how fast a program of yours is, it alone reports")
         if view.tolerance is not None:
             config = replace(config, tolerance=view.tolerance)
         if view.targets:
@@ -56,4 +72,27 @@ def show(
             form=door.format,
             get=door.get,
             quiet=door.quiet,
+            probed=probed,
         )
+
+
+def _read_probe(file: Path) -> Mapping[str, Any]:
+    """Return the document of a probe.
+
+    Raises:
+        DataError: for a file that cannot be read or is no such document.
+    """
+    import json
+
+    from bsx.stats.elsewhere import checked
+
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"--speed {file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        text = ""
+    try:
+        return checked(json.loads(text), f"--speed {file}")
+    except ValueError:
+        return checked(None, f"--speed {file}")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from bsx.data import Samples
@@ -29,7 +29,8 @@ def measure(unit: SpeedUnit, report: Report) -> Iterator[tuple[SpeedRecord]]:
     torch.set_num_threads(unit.threads)
     session = Session(unit)
     peak = PeakMemory(session.device)
-    step = _stepper(session, unit)
+    model = session.model(seed=0).train()
+    step = stepper(session, model, unit.learning_rate, unit.loop)
     per_step = _warmed_up(step, session.device)
     steps = max(1, round(DRAW_SECONDS / per_step))
     draws = []
@@ -48,16 +49,13 @@ def measure(unit: SpeedUnit, report: Report) -> Iterator[tuple[SpeedRecord]]:
     yield (record,)
 
 
-def _stepper(session: Session, unit: SpeedUnit) -> Callable[[], None]:
-    """Return a function that takes one training step on the next full batch."""
-    model = session.model(seed=0).train()
-    optimizer = build_optimizer(
-        unit.recipe.optimizer.name,
-        unit.recipe.optimizer.args,
-        trained(model),
-        lr=unit.learning_rate,
-    )
-    batches = (_loaded if unit.loop == "dataloader" else _fed)(session)
+def stepper(
+    session: Session, model: nn.Module, learning_rate: float, loop: str
+) -> Callable[[], None]:
+    """Return a function that takes one training step of ``model`` on the next full batch."""
+    asked = session.recipe.optimizer
+    optimizer = build_optimizer(asked.name, asked.args, trained(model), lr=learning_rate)
+    batches = (_loaded if loop == "dataloader" else _fed)(session)
 
     def step() -> None:
         inputs, targets = next(batches)

@@ -12,8 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from bsx.models import lane_layers as layers
+from bsx.models import lane_modules
 from bsx.models.lane_cells import LastStates, can_stack_cells
+from bsx.models.lane_vmap import Vectorized
 from bsx.models.norms import GhostBatchNorm
+from bsx.models.quadratic import Point
 from bsx.models.recurrent import LastState
 
 # Applied to (lanes, batch, features) they do to each lane what they do to (batch, features).
@@ -33,14 +36,17 @@ _ELEMENTWISE = (
     nn.ReLU6,
     nn.Dropout,
 )
-_WEIGHTED = (nn.Linear, nn.BatchNorm1d, GhostBatchNorm, nn.LayerNorm, LastState)
+_WEIGHTED = (nn.Linear, nn.BatchNorm1d, GhostBatchNorm, nn.LayerNorm, LastState, Point)
 
 
 class Stacked:
     """Models of one shape, forward and backward in one pass.
 
+    A chain of layers that lanes know is taken layer by layer, see :func:`can_stack`; any other
+    model as a whole, see :func:`bsx.models.can_vectorize`.
+
     Args:
-        models: one a lane, in the order of a grid of streams × ``width``; see :func:`can_stack`.
+        models: one a lane, in the order of a grid of streams × ``width``.
         input_shape: the shape of one sample.
         width: how many neighbouring lanes see the same batches.
     """
@@ -49,17 +55,25 @@ class Stacked:
         self, models: Sequence[nn.Module], input_shape: tuple[int, ...], width: int = 1
     ) -> None:
         self.lanes, self.width = len(models), width
-        self.layers: list[layers.Layer] = []
-        dims, shared = len(input_shape), True
-        for column in zip(*map(_leaves, models), strict=True):
-            if shared and type(column[0]) in _WEIGHTED and type(column[0]) is not nn.Linear:
-                self.layers.append(layers.FanOut(self.lanes, width))
-                shared = False
-            self.layers.append(_stacked_layer(column, dims, width if shared else 1))
-            shared = shared and type(column[0]) not in _WEIGHTED
-            dims = 1 if isinstance(column[0], nn.Flatten) else dims
+        self.layers: list[layers.Layer] = (
+            self._by_layer(models, len(input_shape))
+            if can_stack(models[0], input_shape)
+            else [layers.FanOut(self.lanes, width), layers.ByAutograd(Vectorized(models))]
+        )
         weighted = [i for i, layer in enumerate(self.layers) if layer.parameters]
         self._first = weighted[0]
+
+    def _by_layer(self, models: Sequence[nn.Module], dims: int) -> list[layers.Layer]:
+        made: list[layers.Layer] = []
+        shared = True
+        for column in zip(*map(_leaves, models), strict=True):
+            if shared and type(column[0]) in _WEIGHTED and type(column[0]) is not nn.Linear:
+                made.append(layers.FanOut(self.lanes, self.width))
+                shared = False
+            made.append(_stacked_layer(column, dims, self.width if shared else 1))
+            shared = shared and type(column[0]) not in _WEIGHTED
+            dims = 1 if isinstance(column[0], nn.Flatten) else dims
+        return made
 
     @property
     def parameters(self) -> list[Tensor]:
@@ -144,7 +158,7 @@ def can_stack(model: nn.Module, input_shape: tuple[int, ...]) -> bool:
                 return False  # a cumulative average: its step counter is not stacked
         elif type(leaf) not in _ELEMENTWISE:
             return False
-    return any(type(leaf) is nn.Linear for leaf in leaves)
+    return any(type(leaf) in _WEIGHTED for leaf in leaves)
 
 
 def _leaves(model: nn.Module) -> list[nn.Module]:
@@ -159,9 +173,11 @@ def _stacked_layer(column: Sequence[nn.Module], sample_dims: int, width: int) ->
     if isinstance(first, nn.Linear):
         return layers.Linear(column, width)  # type: ignore[arg-type]
     if isinstance(first, nn.BatchNorm1d | GhostBatchNorm):
-        return layers.ByAutograd(layers.BatchNorms(column))  # type: ignore[arg-type]
+        return layers.ByAutograd(lane_modules.BatchNorms(column))  # type: ignore[arg-type]
     if isinstance(first, nn.LayerNorm):
-        return layers.ByAutograd(layers.LayerNorms(column))  # type: ignore[arg-type]
+        return layers.ByAutograd(lane_modules.LayerNorms(column))  # type: ignore[arg-type]
+    if isinstance(first, Point):
+        return layers.ByAutograd(lane_modules.Points(column))  # type: ignore[arg-type]
     if isinstance(first, LastState):
         return layers.ByAutograd(LastStates(column))  # type: ignore[arg-type]
     if isinstance(first, nn.Flatten):

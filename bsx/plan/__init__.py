@@ -1,5 +1,6 @@
 """What is to be trained, and in which rounds."""
 
+from bsx.plan.probing import doubling, memory_unit, next_size, probe_range, probe_recipe
 from bsx.plan.recipes import batch_sizes, recipes
 from bsx.plan.rounds import (
     Round,
@@ -13,8 +14,13 @@ __all__ = [
     "Round",
     "batch_sizes",
     "calibration",
+    "doubling",
     "members",
+    "memory_unit",
     "next_round",
+    "next_size",
+    "probe_range",
+    "probe_recipe",
     "recipes",
     "speed_units",
 ]

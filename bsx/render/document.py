@@ -42,16 +42,18 @@ def document(sweep: Sweep, analysis: Analysis) -> dict[str, Any]:
         "metric": analysis.metric,
         "config": plain(sweep.config),
         "environment": plain(sweep.environment),
-        "data": _data(sweep.facts),
+        "data": data_of(sweep.facts),
         "targets": [_target(target) for target in analysis.targets],
         "batch_sizes": [_batch_size(summary) for summary in analysis.batch_sizes],
         "baseline": plain(sweep.facts.baseline),
         "recommendation": _recommendation(analysis.recommendation, metric),
         "cautions": [_caution(caution, metric) for caution in analysis.cautions],
+        "speed_from": plain(analysis.speed_from),
     }
 
 
-def _data(facts: Facts) -> dict[str, Any]:
+def data_of(facts: Facts) -> dict[str, Any]:
+    """Return what the data are."""
     return {
         "name": facts.dataset_name,
         "train_samples": facts.train_samples,
@@ -92,7 +94,7 @@ def _batch_size(summary: BatchSizeSummary) -> dict[str, Any]:
         "grows_to": summary.grows_to,
         "to_target": [_to_target(entry) for entry in summary.to_target],
         "final": _final(summary.final),
-        "speed": _speed(summary.speed),
+        "speed": speed_of(summary.speed),
         "noise_scale": plain(summary.noise_scale),
         "sharpness": plain(summary.sharpness),
     }
@@ -124,7 +126,8 @@ def _final(final: Final | None) -> dict[str, Any] | None:
     }
 
 
-def _speed(speed: Speed | None) -> dict[str, Any] | None:
+def speed_of(speed: Speed | None) -> dict[str, Any] | None:
+    """Return how fast a batch size runs."""
     if speed is None:
         return None
     peak = speed.peak_memory_bytes
@@ -201,9 +204,9 @@ def _row(
     speed = size["speed"] or {}
     row["speed_loop"] = speed.get("loop")
     for key in _SPEED:
-        row |= _cells(f"speed_{key}", speed.get(key))
+        row |= estimate_cells(f"speed_{key}", speed.get(key))
     for key in ("noise_scale", "sharpness"):
-        row |= _cells(key, size[key])
+        row |= estimate_cells(key, size[key])
     return row
 
 
@@ -220,7 +223,7 @@ def _to_target_cells(
         f"{prefix}_learning_rate_basin_high": high,
     }
     for key in _TO_TARGET:
-        cells |= _cells(f"{prefix}_{key}", entry.get(key), censored=True)
+        cells |= estimate_cells(f"{prefix}_{key}", entry.get(key), censored=True)
     cells[f"{prefix}_reached_fraction"] = entry.get("reached_fraction")
     return cells
 
@@ -229,15 +232,16 @@ def _final_cells(final: Mapping[str, Any], metrics: Mapping[str, list[str]]) -> 
     cells: dict[str, Any] = {"final_learning_rate": final.get("learning_rate")}
     for split, names in metrics.items():
         for name in names:
-            cells |= _cells(f"final_{split}_{name}", final.get(split, {}).get(name))
+            cells |= estimate_cells(f"final_{split}_{name}", final.get(split, {}).get(name))
     for key in ("generalization_gap", "best_epoch"):
-        cells |= _cells(f"final_{key}", final.get(key))
+        cells |= estimate_cells(f"final_{key}", final.get(key))
     return cells
 
 
-def _cells(
+def estimate_cells(
     name: str, estimate: Mapping[str, Any] | None, *, censored: bool = False
 ) -> dict[str, Any]:
+    """Return the columns of an estimate; see :func:`rows`."""
     known = estimate or {}
     cells = {name: known.get("value"), f"{name}_low": known.get("low")}
     cells[f"{name}_high"] = known.get("high")

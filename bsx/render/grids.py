@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from bsx.render import numbers, phrases
+from bsx.render import numbers, phrases, places
 from bsx.render.grid import Column, Grid, drop, shorten
 from bsx.schema import (
     Analysis,
@@ -252,18 +252,11 @@ def speed(sweep: Sweep, analysis: Analysis) -> Grid:
         Column("memory", f"peak\nmemory, {peak_unit}", tuple(peak_form(p) for p in peak_sizes)),
         *_status(sizes, [s is not None for s in speeds]),
     )
-    loops = {s.loop for s in speeds if s}
-    facts = sweep.facts
-    threads = (
-        f", {facts.threads} thread{'s' * (facts.threads != 1)}" if facts.device == "cpu" else ""
-    )
-    where = f"one model alone on {facts.device}{threads}, {' and '.join(sorted(loops))} loop"
-    if sweep.config.command is not None:
-        where = "of the program itself, between its reports"
     return Grid(
-        f"Speed: {where}",
+        f"Speed: {places.timed_where(sweep, analysis)}",
         columns,
         shorten("epoch", "step") + drop("memory", "epoch", "step"),
+        notes=places.interpolated(analysis),
         marked=_marked(analysis),
     )
 

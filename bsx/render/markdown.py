@@ -15,15 +15,15 @@ _SPECIAL = re.compile(r"([\\`*_\[\]<>|#])")
 
 def sweep_markdown(sweep: Sweep, analysis: Analysis) -> str:
     """Write everything that a sweep says, cautions excepted, ending with a newline."""
-    blocks = [f"# Sweep {_escaped(sweep.config.name or sweep.sweep_id)}"]
-    blocks.append("\n".join(f"- {name}: {_escaped(text)}" for name, text in advice.trained(sweep)))
+    blocks = [f"# Sweep {escaped(sweep.config.name or sweep.sweep_id)}"]
+    blocks.append("\n".join(f"- {name}: {escaped(text)}" for name, text in advice.trained(sweep)))
     blocks += [table(grid) for grid in grids(sweep, analysis)]
     for target in analysis.targets:
         goal = phrases.goal(vars(target))
-        known = [f"- {_escaped(n)}: {_escaped(v)}" for n, v in advice.trade_off(target)]
-        blocks.append(f"## Trade-off: iterations against samples, to {_escaped(goal)}")
+        known = [f"- {escaped(n)}: {escaped(v)}" for n, v in advice.trade_off(target)]
+        blocks.append(f"## Trade-off: iterations against samples, to {escaped(goal)}")
         blocks += ["\n".join(known)] if known else []
-        blocks.append(_escaped(advice.trade_off_sentence(target)))
+        blocks.append(escaped(advice.trade_off_sentence(target)))
     blocks += _recommendation(sweep, analysis)
     return "\n\n".join(blocks) + "\n"
 
@@ -34,23 +34,24 @@ def table(grid: Grid) -> str:
     rules = ["--:" if column.right else ":--" for column in grid.columns]
     rows = zip(*(column.cells for column in grid.columns), strict=True)
     lines = [_row(headers), f"| {' | '.join(rules)} |", *(_row(list(cells)) for cells in rows)]
-    notes = f"\n\n{_escaped('; '.join(grid.notes))}" if grid.notes else ""
-    return f"## {_escaped(grid.title)}\n\n" + "\n".join(lines) + notes
+    notes = f"\n\n{escaped('; '.join(grid.notes))}" if grid.notes else ""
+    return f"## {escaped(grid.title)}\n\n" + "\n".join(lines) + notes
 
 
 def _row(cells: list[str]) -> str:
-    return f"| {' | '.join(_escaped(' '.join(cell.split())) for cell in cells)} |"
+    return f"| {' | '.join(escaped(' '.join(cell.split())) for cell in cells)} |"
 
 
 def _recommendation(sweep: Sweep, analysis: Analysis) -> list[str]:
     recommendation = analysis.recommendation
     if recommendation is None:
-        return ["## No recommendation", _escaped(advice.no_recommendation(sweep, analysis))]
-    blocks = ["## Recommendation", f"**{_escaped(advice.headline(analysis, recommendation))}**"]
-    blocks += [_escaped(line) for line in advice.explanation(sweep, analysis, recommendation)]
+        return ["## No recommendation", escaped(advice.no_recommendation(sweep, analysis))]
+    blocks = ["## Recommendation", f"**{escaped(advice.headline(analysis, recommendation))}**"]
+    blocks += [escaped(line) for line in advice.explanation(sweep, analysis, recommendation)]
     costs = advice.costs(sweep, analysis)
     return [*blocks, table(costs).replace("## ", "### ", 1)] if costs else blocks
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Return ``text`` as it is read, whatever Markdown would make of it."""
     return _SPECIAL.sub(r"\\\1", phrases.clean(text))

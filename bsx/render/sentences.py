@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from bsx.render import numbers
-from bsx.render.phrases import Values, batch_sizes, clean, each, goal, spelled, tolerance
+from bsx.render.phrases import (
+    Values,
+    batch_sizes,
+    clean,
+    each,
+    goal,
+    listed,
+    spelled,
+    tolerance,
+)
 
 
 def _learning_rate_at_edge(group: Sequence[Values]) -> str:
@@ -188,6 +197,14 @@ def _speed_noisy(group: Sequence[Values]) -> str:
     )
 
 
+def _speed_of_other(group: Sequence[Values]) -> str:
+    differs = listed([spelled(key) for key in group[0]["differs"]])
+    return (
+        f"the speeds were measured with another {differs} than the sweep was trained with, so that "
+        "times to the target may be wrong; probe what the sweep trains"
+    )
+
+
 def _quality_not_settled(group: Sequence[Values]) -> str:
     first = group[0]
     needed = first.get("seeds_needed")
@@ -262,6 +279,7 @@ WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "critical_batch_size_beyond": _critical_batch_size_beyond,
     "poor_fit": _poor_fit,
     "speed_noisy": _speed_noisy,
+    "speed_of_other": _speed_of_other,
     "quality_not_settled": _quality_not_settled,
     "not_better_than_baseline": _not_better_than_baseline,
     "no_recommendation": _no_recommendation,

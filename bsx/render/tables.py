@@ -109,7 +109,7 @@ def draw(grid: Grid, width: int) -> list[RenderableType]:
     fitted = grid.fitted(width - margin)
     parts: list[RenderableType] = [Text(fitted.title, style="bold"), _table(fitted, margin)]
     if fitted.notes:
-        parts.append(_prose("; ".join(fitted.notes), margin, width, style="dim"))
+        parts.append(prose("; ".join(fitted.notes), margin, width, style="dim"))
     return parts
 
 
@@ -161,7 +161,8 @@ def _indented(renderable: RenderableType, margin: int) -> RenderableType:
     return Padding(renderable, (0, 0, 0, margin), expand=False)
 
 
-def _prose(text: str, margin: int, width: int, style: str = "") -> RenderableType:
+def prose(text: str, margin: int, width: int, style: str = "") -> RenderableType:
+    """Return text that breaks before lines are too long to read."""
     return Padding(Text(text, style=style), (0, max(0, width - MAX_PROSE), 0, margin))
 
 
@@ -180,7 +181,7 @@ def _trade_off(target: TargetSummary, width: int) -> list[RenderableType]:
         for name, value in known:
             pairs.add_row(Text(name), _cell(value))
         parts.append(_indented(pairs, margin))
-    parts.append(_prose(advice.trade_off_sentence(target), margin, width))
+    parts.append(prose(advice.trade_off_sentence(target), margin, width))
     return parts
 
 

@@ -10,6 +10,7 @@ from bsx.schema.analysis import (
     Final,
     Recommendation,
     Speed,
+    SpeedOrigin,
     TargetSummary,
     ToTarget,
 )
@@ -45,6 +46,10 @@ from bsx.schema.known import (
     Facts,
     Metric,
 )
+from bsx.schema.probed import (
+    Probe,
+    ProbedSize,
+)
 from bsx.schema.quantity import (
     Caution,
     Estimate,
@@ -52,6 +57,7 @@ from bsx.schema.quantity import (
 from bsx.schema.records import (
     SETTLED,
     CurvePoint,
+    MemoryRecord,
     Record,
     RunRecord,
     RunStatus,
@@ -62,6 +68,7 @@ from bsx.schema.watching import Watcher
 from bsx.schema.work import (
     CalibrationUnit,
     Group,
+    MemoryUnit,
     Recipe,
     Report,
     Run,
@@ -92,8 +99,12 @@ __all__ = [
     "Ingredient",
     "Initialization",
     "LearningRates",
+    "MemoryRecord",
+    "MemoryUnit",
     "Metric",
     "Objective",
+    "Probe",
+    "ProbedSize",
     "Program",
     "Recipe",
     "Recommendation",
@@ -105,6 +116,7 @@ __all__ = [
     "Sampling",
     "Scaling",
     "Speed",
+    "SpeedOrigin",
     "SpeedRecord",
     "SpeedUnit",
     "Split",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from bsx.schema.quantity import Caution, Estimate
 
@@ -43,6 +44,20 @@ class Speed:
     samples_per_second: Estimate
     epoch_seconds: Estimate
     peak_memory_bytes: int | None
+
+
+@dataclass(frozen=True)
+class SpeedOrigin:
+    """Where the speeds of an analysis come from, if not from the sweep itself.
+
+    ``interpolated``: sizes that were not timed there. ``differs``: what was trained otherwise.
+    """
+
+    device: str
+    threads: int
+    environment: Mapping[str, Any]
+    interpolated: tuple[int, ...] = ()
+    differs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,3 +127,4 @@ class Analysis:
     batch_sizes: tuple[BatchSizeSummary, ...]
     recommendation: Recommendation | None
     cautions: tuple[Caution, ...]
+    speed_from: SpeedOrigin | None = None  # None: measured by the sweep

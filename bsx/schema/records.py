@@ -76,7 +76,17 @@ class SpeedRecord:
     error: str | None = None
 
 
-Record = RunRecord | SpeedRecord | CostModel
+@dataclass(frozen=True)
+class MemoryRecord:
+    """Whether one batch size completes full steps within the memory, and their peak, in bytes."""
+
+    batch_size: int
+    status: RunStatus
+    peak_memory_bytes: int | None = None
+    error: str | None = None
+
+
+Record = RunRecord | SpeedRecord | MemoryRecord | CostModel
 
 
 @dataclass(frozen=True)

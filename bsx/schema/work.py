@@ -188,7 +188,34 @@ class CalibrationUnit:
         return digest(self)
 
 
-Unit = Group | SpeedUnit | CalibrationUnit
+@dataclass(frozen=True)
+class MemoryUnit:
+    """Full steps of one model at one batch size, to see whether they stay within ``limit_bytes``.
+
+    None leaves the device's own limit.
+    """
+
+    recipe: Recipe
+    learning_rate: float
+    limit_bytes: int | None
+    device: str
+    threads: int
+    streamed: bool = False
+    worker: str = "memory"
+    predicted_seconds: float = 1.0
+
+    @property
+    def kind(self) -> str:
+        """The registry's kind of worker that takes this unit."""
+        return "measure"
+
+    @cached_property
+    def unit_id(self) -> str:
+        """The unit's identity."""
+        return digest(self)
+
+
+Unit = Group | SpeedUnit | CalibrationUnit | MemoryUnit
 
 
 def side_by_side(groups: Sequence[Group], workers: int) -> float:

@@ -17,13 +17,26 @@ from bsx import __version__
 from bsx.arithmetic import schedule_factor
 from bsx.data import Part, Samples, Stream, open_dataset
 from bsx.models import build_model
-from bsx.schema import CurvePoint, Group, Recipe, Run, RunRecord, RunStatus, SpeedUnit
+from bsx.schema import (
+    CurvePoint,
+    Group,
+    MemoryUnit,
+    Recipe,
+    Run,
+    RunRecord,
+    RunStatus,
+    SpeedUnit,
+)
 from bsx.tasks import Task, build_task
 from bsx.train.augment import Augmentation
 from bsx.train.batches import SampleOrder
 from bsx.train.evaluate import evaluation_steps
 
-CURVE_SAMPLES = 5_000  # validation samples of the curves; the final evaluation takes all
+# Validation samples that crossings are looked for on, the same for every run, and how many
+# predictions these may ask for; the final evaluation takes all. A curve has about 150 points: on
+# more samples than these, looking would cost more than a tenth of the training.
+CURVE_SAMPLES = 1_000
+CURVE_PREDICTIONS = 20_000
 TRAIN_SAMPLES = 10_000  # training samples of the final evaluation: a fixed subset
 
 
@@ -32,7 +45,7 @@ class Session:
 
     def __init__(
         self,
-        unit: Group | SpeedUnit,
+        unit: Group | SpeedUnit | MemoryUnit,
         *,
         channels_last: bool = False,
     ) -> None:
@@ -68,7 +81,8 @@ class Session:
     @cached_property
     def curve_part(self) -> Part:
         """The validation samples that the curves are measured on."""
-        part = self.validation.at_most(CURVE_SAMPLES)
+        each = self.task.predictions(tuple(self.validation.targets.shape[1:]))
+        part = self.validation.at_most(min(CURVE_SAMPLES, max(1, CURVE_PREDICTIONS // each)))
         return part.in_memory() if isinstance(part, Stream) else part  # they are seen most often
 
     @property
@@ -171,7 +185,7 @@ def synchronize(device: torch.device) -> None:
         torch.mps.synchronize()
 
 
-def environment(unit: Group | SpeedUnit) -> dict[str, object]:
+def environment(unit: Group | SpeedUnit | MemoryUnit) -> dict[str, object]:
     """Say on what a unit runs: versions, device, threads."""
     return {
         "bsx": __version__,

@@ -14,13 +14,16 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 Data = Callable[[], tuple[Tensor, Tensor]]
+Loss = Callable[[Tensor, Tensor], Tensor]
 Program = Callable[[], tuple[int, float]]  # trains a while: how many samples, in how many seconds
 RATE, MOMENTUM = 0.02, 0.9
 LANES = 16
 CHUNK = 16  # steps between looks at the clock
 
 
-def dataloader(data: Data, model: Callable[[], nn.Module], batch_size: int) -> Program:
+def dataloader(
+    data: Data, model: Callable[[], nn.Module], batch_size: int, loss: Loss = F.cross_entropy
+) -> Program:
     """The loop of every tutorial."""
     loader = DataLoader(TensorDataset(*data()), batch_size, shuffle=True, drop_last=True)
     net = model().train()
@@ -37,14 +40,16 @@ def dataloader(data: Data, model: Callable[[], nn.Module], batch_size: int) -> P
                 batch = next(batches)
             inputs, targets = batch
             optimizer.zero_grad()
-            F.cross_entropy(net(inputs), targets).backward()
+            loss(net(inputs), targets).backward()
             optimizer.step()
         return CHUNK * batch_size, time.perf_counter() - began
 
     return steps
 
 
-def lightning(data: Data, model: Callable[[], nn.Module], batch_size: int) -> Program:
+def lightning(
+    data: Data, model: Callable[[], nn.Module], batch_size: int, loss: Loss = F.cross_entropy
+) -> Program:
     """Lightning's Trainer, told to do nothing but train; its start is not counted."""
     import lightning as L
 
@@ -58,7 +63,7 @@ def lightning(data: Data, model: Callable[[], nn.Module], batch_size: int) -> Pr
 
         def training_step(self, batch: Any, _index: int) -> Tensor:
             inputs, targets = batch
-            return F.cross_entropy(self.net(inputs), targets)
+            return loss(self.net(inputs), targets)
 
         def configure_optimizers(self) -> torch.optim.Optimizer:
             return torch.optim.SGD(self.parameters(), lr=RATE, momentum=MOMENTUM)
@@ -92,7 +97,9 @@ def lightning(data: Data, model: Callable[[], nn.Module], batch_size: int) -> Pr
     return steps
 
 
-def jax(data: Data, model: Callable[[], nn.Module], batch_size: int) -> Program:
+def jax(
+    data: Data, model: Callable[[], nn.Module], batch_size: int, loss: Loss = F.cross_entropy
+) -> Program:
     """16 multilayer perceptrons by vmap, many steps by scan, compiled once."""
     import jax
     import jax.numpy as jnp
@@ -106,7 +113,7 @@ def jax(data: Data, model: Callable[[], nn.Module], batch_size: int) -> Program:
     ]
     rates = jnp.tile(jnp.array([0.01, 0.02, 0.05, 0.1]), LANES // 4)
 
-    def loss(params: Any, x: Any, y: Any) -> Any:
+    def entropy(params: Any, x: Any, y: Any) -> Any:
         for number, (weight, bias) in enumerate(params):
             x = x @ weight + bias
             if number < len(params) - 1:
@@ -116,7 +123,7 @@ def jax(data: Data, model: Callable[[], nn.Module], batch_size: int) -> Program:
     def one(params: Any, momentum: Any, rows: Any, rate: Any) -> Any:
         def step(carry: Any, row: Any) -> Any:
             params, momentum = carry
-            grads = jax.grad(loss)(params, inputs[row], targets[row])
+            grads = jax.grad(entropy)(params, inputs[row], targets[row])
             momentum = jax.tree.map(lambda m, g: MOMENTUM * m + g, momentum, grads)
             return (jax.tree.map(lambda p, m: p - rate * m, params, momentum), momentum), None
 
@@ -145,7 +152,7 @@ def jax(data: Data, model: Callable[[], nn.Module], batch_size: int) -> Program:
     return steps
 
 
-PEERS: dict[str, Callable[[Data, Callable[[], nn.Module], int], Program]] = {
+PEERS: dict[str, Callable[[Data, Callable[[], nn.Module], int, Loss], Program]] = {
     "DataLoader": dataloader,
     "Lightning": lightning,
     "JAX": jax,

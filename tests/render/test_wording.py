@@ -31,6 +31,7 @@ VALUES: dict[str, dict[str, object]] = {
     "critical_batch_size_beyond": {"value": 2000.0, "largest": 1024},
     "poor_fit": {"metric": "accuracy", "threshold": 0.97},
     "speed_noisy": {"spread": 0.13},
+    "speed_of_other": {"differs": ("model", "micro_batch_size")},
     "quality_not_settled": {"tolerance": 0.005, "seeds": 5, "seeds_needed": 12},
     "not_better_than_baseline": {
         "metric": "mse", "value": 0.0561, "baseline": 0.055, "name": "last value", "likely": False,

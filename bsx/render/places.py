@@ -1,0 +1,49 @@
+"""Where speeds were measured, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bsx.render import numbers, phrases
+from bsx.schema import Analysis, SpeedOrigin, Sweep
+
+
+def alone_on(device: str, threads: int) -> str:
+    """Say what one model alone ran on: ``alone on cpu, 2 threads``."""
+    with_threads = f", {threads} thread{'s' * (threads != 1)}" if device == "cpu" else ""
+    return f"alone on {device}{with_threads}"
+
+
+def loop_named(loops: Iterable[str]) -> str:
+    """Name the loops that were timed, if any was: ``, device loop``."""
+    names = sorted(set(loops))
+    return f", {phrases.listed(names)} loop" if names else ""
+
+
+def timed_where(sweep: Sweep, analysis: Analysis) -> str:
+    """Say where the speeds of a sweep were measured."""
+    if sweep.config.command is not None:
+        return "of the program itself, between its reports"
+    loops = loop_named(size.speed.loop for size in analysis.batch_sizes if size.speed)
+    origin = analysis.speed_from
+    if origin is None:
+        return f"one model {alone_on(sweep.facts.device, sweep.facts.threads)}{loops}"
+    there = alone_on(origin.device, origin.threads)
+    return f"by a probe, one model {there}{_machine(origin)}{loops}"
+
+
+def _machine(origin: SpeedOrigin) -> str:
+    known = origin.environment
+    hardware = known.get("accelerator") or known.get("processor")
+    return f" ({phrases.clean(hardware)})" if hardware else ""
+
+
+def interpolated(analysis: Analysis) -> tuple[str, ...]:
+    """Say which sizes were not timed where the speeds come from, if any."""
+    origin = analysis.speed_from
+    shown = {size.batch_size for size in analysis.batch_sizes}
+    sizes = [size for size in origin.interpolated if size in shown] if origin else []
+    if not sizes:
+        return ()
+    named = phrases.listed([numbers.count(size) for size in sizes])
+    return (f"{named} not timed there: on the line through those that were",)

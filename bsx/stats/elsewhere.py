@@ -1,0 +1,111 @@
+"""Speeds that a probe measured elsewhere, in place of a sweep's own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from statistics import median
+from typing import Any
+
+from bsx.errors import DataError
+from bsx.schema import (
+    SCHEMA_VERSION,
+    Facts,
+    RunStatus,
+    SpeedOrigin,
+    SpeedRecord,
+    SweepConfig,
+    plain,
+)
+
+
+def checked(document: Any, name: str) -> Mapping[str, Any]:
+    """Return a document of `bsx probe --save`.
+
+    Raises:
+        DataError: for anything else, naming it.
+    """
+    needed = {"schema_version", "batch_sizes", "step_model", "config", "device", "environment"}
+    if not isinstance(document, Mapping) or not needed <= document.keys():
+        raise DataError(f"{name} is no result of `bsx probe --save`; make one with that command")
+    if document["schema_version"] != SCHEMA_VERSION:
+        raise DataError(f"{name} is of another version of bsx; make it again with this one")
+    return document
+
+
+def speeds_from(
+    document: Mapping[str, Any], wanted: Collection[int], config: SweepConfig, facts: Facts
+) -> tuple[tuple[SpeedRecord, ...], SpeedOrigin]:
+    """Return the speeds of a probe's document as records of a sweep, and where they come from.
+
+    ``wanted`` sizes that were not timed get α + βB where they lie between two that were, with the
+    relative residuals of those as draws; elsewhere they get none.
+    """
+    timed = {
+        int(size["batch_size"]): tuple(map(float, size["step_seconds_draws"]))
+        for size in document["batch_sizes"]
+        if size["step_seconds_draws"]
+    }
+    between = {
+        size: draws
+        for size in sorted(set(wanted) - timed.keys())
+        if (draws := _on_the_line(size, timed, document["step_model"]))
+    }
+    loops = {s["batch_size"]: s["speed"]["loop"] for s in document["batch_sizes"] if s["speed"]}
+    peaks = {s["batch_size"]: s["peak_memory_bytes"] for s in document["batch_sizes"]}
+    records = tuple(
+        SpeedRecord(
+            unit_id=f"probe-{size}",
+            batch_size=size,
+            loop=loops.get(size, next(iter(loops.values()), "device")),
+            status=RunStatus.COMPLETED,
+            step_seconds=draws,
+            peak_memory_bytes=_value(peaks.get(size)),
+            environment=document["environment"],
+        )
+        for size, draws in sorted((timed | between).items())
+    )
+    origin = SpeedOrigin(
+        str(document["device"]),
+        int(document["threads"]),
+        document["environment"],
+        tuple(between),
+        _differences(document, config, facts),
+    )
+    return records, origin
+
+
+def _value(estimate: Mapping[str, Any] | None) -> int | None:
+    return None if estimate is None or estimate["value"] is None else int(estimate["value"])
+
+
+def _on_the_line(
+    size: int, timed: Mapping[int, tuple[float, ...]], model: Mapping[str, Any] | None
+) -> tuple[float, ...]:
+    if model is None or not timed or not min(timed) < size < max(timed):
+        return ()
+    alpha, beta = model["alpha"]["value"], model["beta"]["value"]
+    return tuple(
+        (alpha + beta * size) * median(draws) / (alpha + beta * known)
+        for known, draws in sorted(timed.items())
+    )
+
+
+def _differences(document: Mapping[str, Any], config: SweepConfig, facts: Facts) -> tuple[str, ...]:
+    """Name what the probe trained otherwise than the sweep."""
+    there, here = document["config"], plain(config)
+    differs = {
+        key: _identity(there[key]) != _identity(here[key])
+        for key in ("dataset", "model", "optimizer")
+    }
+    differs["dataset"] |= document["data"]["fingerprint"] != facts.fingerprint
+    differs["model"] |= document["parameters"] != facts.parameters
+    for key in ("precision", "micro_batch_size"):
+        differs[key] = there["training"].get(key) != here["training"][key]
+    return tuple(key for key, differ in differs.items() if differ)
+
+
+def _identity(ingredient: Mapping[str, Any]) -> tuple[Any, Any]:
+    """What an ingredient is: the file of the user's, wherever it lies, or the name."""
+    attribute = str(ingredient["name"]).rpartition(":")[2]
+    source = ingredient["source"]
+    return (source, attribute) if source else ingredient["name"], ingredient["args"]
