@@ -273,6 +273,13 @@ def test_what_is_no_probe_is_refused_in_one_line(text: str, swept: Shell) -> Non
     )
 
 
+def test_a_probe_in_which_something_is_missing_is_refused(swept: Shell) -> None:
+    write_probe("speed.json", Oracle(), batch_sizes=[{"batch_size": 8}])
+    code, _, err = swept.bsx("show", "--speed", "speed.json")
+    assert code == 3
+    assert "is damaged (KeyError: 'step_seconds_draws'); make it again" in err
+
+
 def test_a_file_that_is_not_there_is_refused(swept: Shell) -> None:
     code, _, err = swept.bsx("show", "--speed", "none.json")
     assert code == 3

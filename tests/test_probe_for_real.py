@@ -148,3 +148,14 @@ def test_a_size_that_fails_ends_with_the_exit_code_of_units_that_failed(here: Sh
     assert code == 5, err
     assert "The largest batch size that runs is 3" in out
     assert "4 fails with ValueError: no 4 samples" in out
+
+
+def test_where_nothing_fits_the_program_ends_well_and_get_finds_nothing(here: Shell) -> None:
+    args = ("probe", "--threads", "1", "--max-memory", "100MiB")
+    code, out, err = here.bsx(*args)
+    assert code == 0, err
+    assert "Nothing fits: batch size 1 already needs" in out
+    assert "the 100 MiB of --max-memory" in " ".join(out.split())
+    code, out, err = here.bsx(*args, "--get", "largest")
+    assert (code, out) == (1, "")
+    assert "--get largest: there is no value" in err

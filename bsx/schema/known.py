@@ -92,7 +92,8 @@ class CostModel:
     step_seconds: float
     sample_seconds: float
     unit_seconds: float = 0.5  # starting a unit: process, data, first allocation
-    rivals: Mapping[str, CostModel] = field(default_factory=dict)  # of other trainers
+    # what it is with other trainers
+    rivals: Mapping[str, CostModel] = field(default_factory=dict, hash=False)
 
     def group_seconds(self, steps: int, batch_size: int, lanes: int) -> float:
         """Predict how long a group takes, in seconds."""

@@ -39,7 +39,21 @@ def speeds_from(
 
     ``wanted`` sizes that were not timed get α + βB where they lie between two that were, with the
     relative residuals of those as draws; elsewhere they get none.
+
+    Raises:
+        DataError: for a document in which something is missing.
     """
+    try:
+        return _speeds_from(document, wanted, config, facts)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(
+            f"the result of `bsx probe` is damaged ({type(error).__name__}: {error}); make it again"
+        ) from None
+
+
+def _speeds_from(
+    document: Mapping[str, Any], wanted: Collection[int], config: SweepConfig, facts: Facts
+) -> tuple[tuple[SpeedRecord, ...], SpeedOrigin]:
     timed = {
         int(size["batch_size"]): tuple(map(float, size["step_seconds_draws"]))
         for size in document["batch_sizes"]
