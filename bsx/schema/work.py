@@ -163,19 +163,8 @@ class SpeedUnit:
         )
 
 
-@dataclass(frozen=True)
-class CalibrationUnit:
-    """A few steps of a small and a large group, to predict how long the sweep will take."""
-
-    recipe: Recipe
-    members: tuple[tuple[float, int], ...]
-    batch_sizes: tuple[int, ...]
-    trainer: str
-    device: str
-    threads: int
-    worker: str = "calibration"
-    predicted_seconds: float = 1.0
-    streamed: bool = False
+class _Measured:
+    """A unit that measures, and is what its fields are."""
 
     @property
     def kind(self) -> str:
@@ -189,7 +178,22 @@ class CalibrationUnit:
 
 
 @dataclass(frozen=True)
-class MemoryUnit:
+class CalibrationUnit(_Measured):
+    """A few steps of a small and a large group, to predict how long the sweep will take."""
+
+    recipe: Recipe
+    members: tuple[tuple[float, int], ...]
+    batch_sizes: tuple[int, ...]
+    trainer: str
+    device: str
+    threads: int
+    worker: str = "calibration"
+    predicted_seconds: float = 1.0
+    streamed: bool = False
+
+
+@dataclass(frozen=True)
+class MemoryUnit(_Measured):
     """Full steps of one model at one batch size, to see whether they stay within ``limit_bytes``.
 
     None leaves the device's own limit.
@@ -203,16 +207,6 @@ class MemoryUnit:
     streamed: bool = False
     worker: str = "memory"
     predicted_seconds: float = 1.0
-
-    @property
-    def kind(self) -> str:
-        """The registry's kind of worker that takes this unit."""
-        return "measure"
-
-    @cached_property
-    def unit_id(self) -> str:
-        """The unit's identity."""
-        return digest(self)
 
 
 Unit = Group | SpeedUnit | CalibrationUnit | MemoryUnit
