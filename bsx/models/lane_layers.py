@@ -56,78 +56,6 @@ class Layer(ABC):
         return [tensor[lane] for tensor in tensors]
 
 
-class Linear(Layer):
-    """Linear layers; weights are kept transposed, so that products read and write in order.
-
-    The lanes of a stream share its inputs and are columns of one product: weights have the shape
-    (streams, in, width · out), biases (streams, 1, width · out).
-    """
-
-    def __init__(self, layers: Sequence[nn.Linear], width: int) -> None:
-        self.outputs = layers[0].out_features
-        streams = len(layers) // width
-        weights = torch.stack([layer.weight.detach().T for layer in layers])
-        apart = weights.view(streams, width, *weights.shape[1:])
-        parameters = [apart.transpose(1, 2).flatten(2).contiguous()]
-        biases = [layer.bias.detach() for layer in layers if layer.bias is not None]
-        if biases:
-            parameters.append(torch.stack(biases).view(streams, 1, -1))
-        super().__init__(parameters)
-        self._x = torch.empty(0)
-
-    @property
-    def width(self) -> int:
-        """How many lanes share a stream."""
-        return int(self.parameters[0].shape[2]) // self.outputs
-
-    def forward(self, x: Tensor, training: bool) -> Tensor:
-        """Map (streams, batch, in), or (batch, in) for all, to (lanes, batch, out)."""
-        weight, *bias = self.parameters
-        if x.dim() == 2:  # every stream sees the same samples
-            x = x.expand(len(weight), *x.shape)
-        if training:
-            self._x = x
-        y = torch.baddbmm(bias[0], x, weight) if bias else torch.bmm(x, weight)
-        if self.width > 1:
-            y = y.view(*y.shape[:2], -1, self.outputs).transpose(1, 2).flatten(0, 1)
-        return y
-
-    def backward(self, d: Tensor, carry: float, further: bool) -> Tensor | None:
-        """Take (lanes, batch, out); return (streams, batch, in)."""
-        if self.width > 1:
-            d = d.view(-1, self.width, *d.shape[1:]).transpose(1, 2).flatten(2)
-        _add_product(self.gradients[0], self._x.mT, d, carry)
-        if len(self.gradients) > 1:
-            _add(self.gradients[1], d.sum(1, keepdim=True), carry)
-        return torch.bmm(d, self.parameters[0].mT) if further else None
-
-    def keep(self, streams: Tensor, columns: Tensor, lanes: Tensor) -> None:
-        """Drop all lanes but the grid of these streams and columns."""
-
-        def kept(tensor: Tensor) -> Tensor:
-            apart = tensor.view(*tensor.shape[:2], -1, self.outputs)[streams]
-            return apart[:, :, columns].flatten(2).contiguous()
-
-        if self.width == 1:
-            columns = columns[:1] * 0
-            streams = lanes
-        self.parameters, self.gradients = (
-            [kept(t) for t in tensors] for tensors in (self.parameters, self.gradients)
-        )
-
-    def spread(self, values: Tensor) -> list[Tensor]:
-        """Return a number of each lane as it broadcasts with weight and bias."""
-        beside = values.view(-1, 1, self.width).repeat_interleave(self.outputs, dim=2)
-        return [beside for _ in self.parameters]
-
-    def of_lane(self, tensors: Sequence[Tensor], lane: int) -> list[Tensor]:
-        """Return weight (out, in) and bias (out,) of one lane."""
-        stream, column = divmod(lane, self.width)
-        part = slice(column * self.outputs, (column + 1) * self.outputs)
-        weight, *bias = (tensor[stream, :, part] for tensor in tensors)
-        return [weight.T, *(b[0] for b in bias)]
-
-
 class Flatten(Layer):
     """Flatten a sample; one axis (shared samples) or two (streams or lanes, batch) precede it."""
 
@@ -231,7 +159,7 @@ class ByAutograd(Layer):
         found = list(torch.autograd.grad(self._y, inputs, d)) if inputs else []
         dx = found.pop(0) if further else None
         for gradient, new in zip(self.gradients, found, strict=True):
-            _add(gradient, new, carry)
+            accumulate(gradient, new, carry)
         return dx
 
     def keep(self, streams: Tensor, columns: Tensor, lanes: Tensor) -> None:
@@ -247,16 +175,9 @@ class ByAutograd(Layer):
                     module._buffers[name] = buffer[lanes].clone()
 
 
-def _add(gradient: Tensor, new: Tensor, carry: float) -> None:
+def accumulate(gradient: Tensor, new: Tensor, carry: float) -> None:
+    """Let ``gradient`` be ``carry`` times itself plus ``new``."""
     if carry:
         gradient.mul_(carry).add_(new)
     else:  # nothing of what stood there, which may be no number
         gradient.copy_(new)
-
-
-def _add_product(gradient: Tensor, left: Tensor, right: Tensor, carry: float) -> None:
-    """Add a batched product, in one pass where it is of the gradient's own precision."""
-    if left.dtype is right.dtype is gradient.dtype:
-        gradient.baddbmm_(left, right, beta=carry)
-    else:  # under autocast
-        _add(gradient, torch.bmm(left, right), carry)

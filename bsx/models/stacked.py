@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from bsx.models import lane_layers as layers
 from bsx.models import lane_modules
 from bsx.models.lane_cells import LastStates, can_stack_cells
+from bsx.models.lane_linear import linear
 from bsx.models.lane_vmap import Vectorized
 from bsx.models.norms import GhostBatchNorm
 from bsx.models.quadratic import Point
@@ -171,7 +172,7 @@ def _leaves(model: nn.Module) -> list[nn.Module]:
 def _stacked_layer(column: Sequence[nn.Module], sample_dims: int, width: int) -> layers.Layer:
     first = column[0]
     if isinstance(first, nn.Linear):
-        return layers.Linear(column, width)  # type: ignore[arg-type]
+        return linear(column, width)  # type: ignore[arg-type]
     if isinstance(first, nn.BatchNorm1d | GhostBatchNorm):
         return layers.ByAutograd(lane_modules.BatchNorms(column))  # type: ignore[arg-type]
     if isinstance(first, nn.LayerNorm):

@@ -33,6 +33,13 @@ class Task(Protocol):
         """Return each lane's mean loss: (lanes, batch, …), (lanes, batch, …) → (lanes,)."""
         ...
 
+    def lane_slopes(self, outputs: Tensor, targets: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+        """Return each lane's mean loss, and its gradient by the outputs times the lane's scale.
+
+        ``scale`` has the shape (lanes,), or (1,) where all have the same.
+        """
+        ...
+
     def evaluate(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """Return ``loss`` and every metric: (…, n, *outputs), (n, *target) → name → (…)."""
         ...

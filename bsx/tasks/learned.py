@@ -12,6 +12,7 @@ from torch import Tensor
 from bsx.schema import Objective
 from bsx.tasks import losses, metrics
 from bsx.tasks.base import MetricSpec, Notes
+from bsx.tasks.slopes import slope_of
 
 
 class Learned(ABC):
@@ -31,6 +32,7 @@ class Learned(ABC):
 
     def __init__(self, objective: Objective, output_size: int | None = None) -> None:
         self._loss = losses.choose(self.name, self.losses, objective)
+        self._slope = slope_of(self._loss)
         usual, on_request = self.measurable(output_size, objective.metric or "")
         self.metrics = metrics.chosen(self.name, usual, objective.metric, on_request)
         self._measured = frozenset(name for name, _, _ in self.metrics)
@@ -66,6 +68,19 @@ class Learned(ABC):
         aligned = self.aligned(outputs, targets)
         each = losses.by_row(self._loss(*self.rows(aligned, targets), "none"))
         return each.view(len(targets), -1).mean(dim=1)
+
+    def lane_slopes(self, outputs: Tensor, targets: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+        """Return each lane's mean loss, and its gradient by the outputs times the lane's scale."""
+        if self._slope is None:
+            leaf = outputs.detach().requires_grad_()
+            with torch.enable_grad():
+                means = self.lane_losses(leaf, targets)
+                (slope,) = torch.autograd.grad((means * scale).sum(), leaf)
+            return means.detach(), slope
+        each, slope = self._slope(self.aligned(outputs, targets), targets)
+        share = (scale / max(1, each[0].numel())).to(slope.dtype)
+        slope *= share.view(-1, *[1] * (slope.dim() - 1))
+        return each.flatten(1).mean(dim=1), slope.view_as(outputs)
 
     def evaluate(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """Return loss and metrics over the samples axis, for any leading axes."""

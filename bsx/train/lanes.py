@@ -100,32 +100,21 @@ class Lanes:
         self._finite_steps += self._finite
 
     def _backward(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        """Bring the model's gradients up to date; return the mean loss of each lane, (lanes,)."""
+        """Bring the model's gradients up to date; return the mean loss of each lane, (lanes,).
+
+        What is descended is each lane's loss times its weight with the updater.
+        """
         batch = inputs.shape[1]
         total = torch.zeros((), device=inputs.device)
         for part in passes(batch, self.session.recipe.training.micro_batch_size):
+            share = (part.stop - part.start) / batch
+            scale = self._updater.weights * share
             with self.session.precision():
                 outputs = self._model.forward(inputs[:, part], training=True)
-                losses, slope = self._slope(outputs, targets[:, part], batch)
+                losses, slope = self.session.task.lane_slopes(outputs, targets[:, part], scale)
                 self._model.backward(slope, 1.0 if part.start else self._updater.carry)
-            total = total + losses
+            total = total + losses * share
         return total
-
-    def _slope(self, outputs: Tensor, targets: Tensor, batch: int) -> tuple[Tensor, Tensor]:
-        """Return each lane's loss, and the gradient by the outputs of what is to be descended.
-
-        Both count by their share of the batch; the losses that are descended by the updater's
-        weights besides.
-        """
-        leaf = outputs.detach().requires_grad_()
-        with torch.enable_grad():
-            losses = self.session.task.lane_losses(leaf, targets)
-            if targets.shape[1] < batch:
-                losses = losses * (targets.shape[1] / batch)
-            weights = self._updater.weights
-            descended = losses if weights is None else losses * weights
-            (slope,) = torch.autograd.grad(descended.sum(), leaf)
-        return losses.detach(), slope
 
     def evaluate(self, step: int, steps: int, seconds: float) -> None:
         """Append a point to each lane's curve, and drop the lanes that diverged on the way."""

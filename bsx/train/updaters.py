@@ -18,11 +18,11 @@ class Updater(Protocol):
 
     Attributes:
         carry: what the model's gradients keep of themselves from one step to the next.
-        weights: the number that each lane's loss is multiplied by, shape (lanes,); None for 1.
+        weights: the number that each lane's loss is multiplied by, shape (lanes,), or (1,) for all.
     """
 
     carry: float
-    weights: Tensor | None
+    weights: Tensor
 
     def scale_rates(self, factor: float) -> None:
         """Set each lane's learning rate to ``factor`` times its own, for the steps to come."""
@@ -82,7 +82,7 @@ class DescentUpdater:
         self.carry = float(args.get("momentum") or 0.0)
         first = model.parameters[0]
         own = torch.tensor(rates, dtype=first.dtype, device=first.device)
-        self.weights: Tensor | None = own
+        self.weights = own
         decay = float(args.get("weight_decay") or 0.0)
         self._decay = model.spread(decay * own) if decay else None
 
@@ -121,7 +121,6 @@ class TogetherUpdater:
     """
 
     carry: float = 0.0
-    weights: Tensor | None = None
 
     def __init__(self, optimizer: Ingredient, model: Stacked, rates: Sequence[float]) -> None:
         self._ingredient = optimizer
@@ -135,6 +134,7 @@ class TogetherUpdater:
         self._optimizer = build_optimizer(
             optimizer.name, optimizer.args, groups, lr=rates[0], for_lanes=True
         )
+        self.weights = model.parameters[0].new_ones(1)
 
     def scale_rates(self, factor: float) -> None:
         """Set each lane's learning rate to ``factor`` times its own, for the steps to come."""
@@ -183,7 +183,6 @@ class ApartUpdater:
     """An optimizer of its own for each lane, which sees tensors as the single model has them."""
 
     carry: float = 0.0
-    weights: Tensor | None = None
 
     def __init__(
         self,
@@ -196,6 +195,7 @@ class ApartUpdater:
         self._optimizers = optimizers
         self._views = views
         self._model = model
+        self.weights = model.parameters[0].new_ones(1)
 
     @classmethod
     def of(cls, optimizer: Ingredient, model: Stacked, rates: Sequence[float]) -> ApartUpdater:

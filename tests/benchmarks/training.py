@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from bsx import registry
 from bsx.execute.base import Executor, UnitError
 from bsx.models import build_model
-from bsx.schema import Group, Ingredient, Recipe, RunRecord, Split, Training
+from bsx.schema import Group, Ingredient, Recipe, RunRecord, Sampling, Split, Training
 from tests.benchmarks import data, peers
 
 SIZES = (2, 8, 32, 128, 512)
@@ -45,6 +45,7 @@ class Case:
     loss: peers.Loss = F.cross_entropy
     peers: tuple[str, ...] = ("DataLoader", "Lightning")
     args: tuple[tuple[str, int], ...] = ()
+    subset: int | None = 2_048  # what bsx trains on, so that its final evaluations are soon done
 
     def build(self) -> nn.Module:
         """Return the model as bsx builds it."""
@@ -66,7 +67,7 @@ def of_tokens(outputs: Tensor, targets: Tensor) -> Tensor:
 
 CASES = {
     "mlp": Case("mlp", "flat_images", "classification", (784,), 10,
-                peers=("DataLoader", "Lightning", "JAX")),
+                peers=("DataLoader", "Lightning", "JAX"), subset=None),
     "simple-cnn": Case("simple-cnn", "images", "classification", (1, 28, 28), 10),
     "gru": Case("gru", "windows", "regression", (24, 7), 1, F.mse_loss),
     "transformer": Case("transformer", "text", "language-modelling", (64,), 65, of_tokens),
@@ -80,7 +81,7 @@ def bsx(
     recipe = Recipe(
         dataset=Ingredient(f"tests.benchmarks.data:{case.dataset}"),
         fingerprint="",
-        split=Split(),
+        split=Split(validation=0.02, test=0.02),
         model=Ingredient(case.model, dict(case.args)),
         optimizer=Ingredient("sgd", {"momentum": 0.9}),
         task=case.task,
@@ -88,6 +89,7 @@ def bsx(
         steps=8,
         tail="drop",
         evaluation_spacing=1e9,  # at the first step and the last
+        sampling=Sampling(subset=case.subset),
         training=Training(precision=precision),
     )
     threads = max(1, len(os.sched_getaffinity(0)) // workers)

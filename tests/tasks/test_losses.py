@@ -88,6 +88,33 @@ def test_the_losses_and_gradients_of_lanes_are_those_of_each_lane(
         torch.testing.assert_close(gradient[lane], of_one)
 
 
+@pytest.mark.parametrize(("task", "loss", "smoothing"), PAIRS)
+@pytest.mark.parametrize("thin", [False, True])
+def test_the_slopes_of_lanes_are_the_gradients_of_their_losses_times_their_scale(
+    task: str, loss: str, smoothing: float, thin: bool
+) -> None:
+    outputs, targets = drawn(task, 3, 5)
+    outputs = outputs * 30  # where exp would overflow
+    if thin:
+        outputs = outputs.mT.contiguous().mT  # the batch is the innermost axis
+    built = build_task(task, Objective(loss, smoothing))
+    for scale in (torch.tensor([0.1, 2.0, 1e-3]), torch.tensor([0.5])):
+        means, slope = built.lane_slopes(outputs, targets, scale.to(outputs.dtype))
+        leaf = outputs.detach().requires_grad_()
+        expected = built.lane_losses(leaf, targets)
+        [gradient] = torch.autograd.grad((expected * scale.to(outputs.dtype)).sum(), leaf)
+        torch.testing.assert_close(means, expected.detach())
+        torch.testing.assert_close(slope, gradient)
+
+
+def test_slopes_of_a_loss_that_is_no_number_say_so() -> None:
+    outputs = torch.tensor([[[float("nan"), 1.0]], [[float("inf"), 1.0]], [[0.0, 1.0]]])
+    means, _ = build_task("classification").lane_slopes(
+        outputs, torch.zeros(3, 1, dtype=torch.int64), torch.ones(1)
+    )
+    assert torch.isfinite(means).tolist() == [False, False, True]
+
+
 def test_the_loss_of_a_classification_is_torchs_bit_for_bit() -> None:
     outputs, targets = torch.randn(33, 10), torch.arange(33) % 10
     assert torch.equal(
