@@ -28,10 +28,9 @@ from bsx.schema import (
 )
 from bsx.stats import own_program
 from bsx.stats.cautions import micro_batch_cautions
-from bsx.stats.critical_batch import TradeOff, fit_tradeoff
+from bsx.stats.critical_batch import TradeOff
 from bsx.stats.curves import LOSS, SizeRuns
 from bsx.stats.growth import growth_of, mapped, mapped_logs
-from bsx.stats.layout import StepsTable
 from bsx.stats.paired import best_of
 from bsx.stats.selection import LEAVE_OUT_FROM
 from bsx.stats.sizes import SizeEvidence, row_of, status_of
@@ -44,6 +43,7 @@ from bsx.stats.summaries import (
     spread,
     step_times,
     target_evidence,
+    tradeoff_of,
 )
 from bsx.stats.targets import automatic_target
 
@@ -71,6 +71,9 @@ def analyze(
     runs: Sequence[RunRecord],
     speeds: Sequence[SpeedRecord],
     targets: Sequence[TargetSpec] | None = None,
+    *,
+    objective: str = "time",
+    reference_batch_size: int | None = None,
 ) -> Analysis:
     """Say everything that the records of a sweep say.
 
@@ -81,12 +84,16 @@ def analyze(
         runs: the run records, in the order in which they were stored.
         speeds: the speed records, likewise.
         targets: targets to use instead of the configured ones; without any, one is chosen.
+        objective: what the recommended size costs least of; see :mod:`bsx.recommend`.
+        reference_batch_size: that of the 20 % version of the critical batch size.
 
     Raises:
         ValueError: for a target whose metric the task does not have.
     """
     if config.command is not None:
         speeds = own_program.speeds_of_curves(runs)
+    told = facts
+    facts = own_program.with_samples(told)
     rows = sorted(plan_rows, key=lambda recipe: recipe.batch_size)
     by_size = [_runs_of(recipe, facts, runs) for recipe in rows]
     asked = config.targets if targets is None else tuple(targets)
@@ -96,8 +103,8 @@ def analyze(
         _size(recipe, config, facts, by_size[i], runs, speeds, tuple(e[i] for e in evidence))
         for i, recipe in enumerate(rows)
     ]
-    tradeoffs = [_tradeoff(sizes, index) for index in range(len(chosen))]
-    recommendation, said = _recommend(config, facts, sizes, tradeoffs)
+    tradeoffs = [_tradeoff(sizes, index, reference_batch_size) for index in range(len(chosen))]
+    recommendation, said = _recommend(config, facts, sizes, tradeoffs, objective)
     cautions += said
     cautions += _baseline_cautions(facts, sizes, recommendation)
     cautions += micro_batch_cautions(facts, rows)
@@ -118,8 +125,7 @@ def analyze(
         recommendation,
         tuple(cautions),
     )
-    takes_rate = config.command is None or config.command.program.takes_rate
-    return found if takes_rate else own_program.without_rates(found)
+    return own_program.without_unknowns(found, config, told)
 
 
 def _runs_of(recipe: Recipe, facts: Facts, runs: Sequence[RunRecord]) -> SizeRuns:
@@ -138,12 +144,13 @@ def _recommend(
     facts: Facts,
     sizes: Sequence[SizeEvidence],
     tradeoffs: Sequence[TradeOff],
+    objective: str,
 ) -> tuple[Recommendation | None, tuple[Caution, ...]]:
     """Recommend by the first target, among the sizes that were run."""
     if not tradeoffs:
         return None, (Caution("no_recommendation", {"reason": "no_target"}),)
     candidates = [_candidate(size) for size in sizes if size.runs.seeds]
-    return recommend(candidates, tradeoffs[0], facts.metric, config.tolerance)
+    return recommend(candidates, tradeoffs[0], facts.metric, config.tolerance, objective)
 
 
 def _targets(
@@ -204,22 +211,12 @@ def _size(
     )
 
 
-def _tradeoff(sizes: Sequence[SizeEvidence], index: int) -> TradeOff:
+def _tradeoff(sizes: Sequence[SizeEvidence], index: int, reference: int | None = None) -> TradeOff:
     """Fit the trade-off to every seed's steps to one target."""
-    tried = [size for size in sizes if size.targets[index].crossings]
-    evidence = [size.targets[index] for size in tried]
-    seeds = sorted({seed for e in evidence for seed in e.crossings})
-    if not tried:
-        return TradeOff(None, None, None, None, None, "too_few_sizes")
-    if any(size.growth.grows for size in tried):  # one run is of many sizes
-        return TradeOff(None, None, None, None, None, "growing_batches")
-    table = StepsTable.of_logs(
-        [size.batch_size for size in tried],
-        [[e.log_steps.get(seed) for e in evidence] for seed in seeds],
-        [[e.crossings[s].last if s in e.crossings else None for e in evidence] for s in seeds],
-        [e.resolution for e in evidence],
-    )
-    return fit_tradeoff(table)
+    tried = {s.batch_size: s.targets[index] for s in sizes if s.targets[index].crossings}
+    if any(size.growth.grows for size in sizes if size.batch_size in tried):
+        return TradeOff(None, None, None, None, None, "growing_batches")  # a run is of many sizes
+    return tradeoff_of(tried, reference)
 
 
 def _candidate(size: SizeEvidence) -> Candidate:

@@ -273,10 +273,8 @@ def _learning_rates(values: Mapping[str, Any]) -> LearningRates:
     if rule is None:
         rule = "none" if mode == "fixed" else "tuned"
     elif rule == "tuned" and mode == "fixed":
-        raise ConfigError(
-            f"--learning-rate-rule tuned: there is nothing to tune with --learning-rate "
-            f"{rates[0]:g}; give a grid, or leave one of the two out"
-        )
+        said = f"there is nothing to tune with --learning-rate {rates[0]:g}; give a grid, or leave"
+        raise ConfigError(f"--learning-rate-rule tuned: {said} one of the two out")
     relative = rule in _RELATIVE or (rule == "none" and mode != "fixed")
     if (rule == "saturating") != (values["saturation"] is not None):
         raise ConfigError(
@@ -292,7 +290,10 @@ def _learning_rates(values: Mapping[str, Any]) -> LearningRates:
             f"--base-batch-size {base} has no meaning without a rule that starts from it, such as "
             "--learning-rate-rule linear"
         )
-    return LearningRates(mode, rates, rule, base if relative else None, values["saturation"])
+    if values["scout"] and mode == "fixed":
+        raise ConfigError(f"--scout and --learning-rate {rates[0]:g}: leave one of the two out")
+    start = base if relative else None
+    return LearningRates(mode, rates, rule, start, values["saturation"], values["scout"])
 
 
 def _scaling(values: Mapping[str, Any]) -> Scaling:

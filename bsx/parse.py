@@ -53,6 +53,20 @@ def one_of(*choices: str) -> Callable[[Any, str], str]:
     return read
 
 
+def or_none(read: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
+    """Return a reader that takes ``none`` too: what it reads then does not take place."""
+
+    def read_or_none(value: Any, flag: str) -> Any:
+        if isinstance(value, str) and value.strip().lower() == "none":
+            return None
+        try:
+            return read(value, flag)
+        except ConfigError as error:
+            raise ConfigError(f"{error}, or none") from None
+
+    return read_or_none
+
+
 def count(value: Any, flag: str) -> int:
     """Read a whole number of at least 1."""
     number = _whole(value)

@@ -87,13 +87,14 @@ SETTINGS: tuple[Setting, ...] = (
             "rate", "NAME"),
     Setting("grow_to", parse.count, "The most that batches grow to with --decay batch-size; then "
             "the rate decays.  (default: a tenth of the training set)", _TRAINING, metavar="INT"),
-    Setting("clip_norm", parse.positive, "Bound on the norm of the gradient.", _TRAINING,
-            metavar="FLOAT"),
+    Setting("clip_norm", parse.or_none(parse.positive), "Bound on the norm of the gradient, or "
+            "none.", _TRAINING, metavar="FLOAT"),
     Setting("l1", parse.not_negative, "L1 penalty.", _TRAINING, 0.0, "FLOAT"),
     Setting("l2", parse.not_negative, "L2 penalty added to the gradient, whatever the optimizer "
             "makes of --weight-decay.", _TRAINING, 0.0, "FLOAT"),
-    Setting("micro_batch_size", parse.count, "Split each batch into passes of this many samples "
-            "and accumulate their gradients.", _TRAINING, metavar="INT"),
+    Setting("micro_batch_size", parse.or_none(parse.count), "Split each batch into passes of this "
+            "many samples and accumulate their gradients; none: the whole batch in one pass.",
+            _TRAINING, metavar="INT"),
     Setting("precision", parse.one_of("float32", "bfloat16"), "float32, or bfloat16 by autocast.",
             _TRAINING, "float32", "NAME"),
     Setting("momentum_rule", parse.one_of("fixed", "half-life"), "fixed, or half-life: momentum "
@@ -140,7 +141,10 @@ SETTINGS: tuple[Setting, ...] = (
             metavar="INT"),
     Setting("saturation", parse.positive, "The batch size at which a saturating rate has come to "
             "half of its limit.", _SIZES, metavar="FLOAT"),
-    Setting("vary", parse.variations, "Run the sweep for each value of one more thing and compare "
+    Setting("scout", parse.switch, "Try each learning rate with one seed first, and with the "
+            "others only next to the best: two to three times less to train, less known of "
+            "the rates that lose.", _SIZES, False, switch=True),
+    Setting("vary", parse.variations, "Run once for each value of one more thing and compare "
             "them, e.g. model.norm=none,batch or optimizer=sgd,adam; repeat for every "
             "combination.", _SIZES, metavar="KEY=A,B", repeatable=True),
     Setting("seeds", parse.count, "Seeds, the same at every batch size.", _SIZES, 5, "INT"),

@@ -1,7 +1,8 @@
 """Completed records → the learning rates of the next round at each batch size.
 
 Round 1 tries a wide grid of powers of two. As long as the winner at some size stands at the edge
-of what was tried there, the next round goes further on that side.
+of what was tried there, the next round goes further on that side. With scouts a rate is tried by
+one seed first, and by the others only where it is the winner's or its neighbour's.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from bsx.stats.curves import LOSS, SizeRuns, steps_table
 from bsx.stats.selection import Choice, best_at_end, fastest
 from bsx.stats.targets import automatic_target
 
-Rates = Mapping[int, tuple[float, ...]]  # batch size → learning rates, from small to large
+Seeds = Mapping[float, int]  # learning rate, from small to large → how many seeds try it
+Rates = Mapping[int, Seeds]  # batch size → its rates
 
 GRID_SIZE = 10  # powers of two: three decades
 STEP = 2.0
 WIDEN_BY = 2  # rates added at a time on the side where the winner stands
-MOST_ROUNDS = 5
+MOST_ROUNDS = 5  # that widen; as many may follow scouts
 
 # Exponent of two at the low end of the grid, by how the optimizer uses its rate. An assumption
 # that only sets where the search begins: the grid widens itself.
@@ -44,23 +46,31 @@ _LOW_EXPONENT_UNKNOWN = -10
 def first_rates(config: SweepConfig, batch_sizes: Sequence[int]) -> Rates:
     """Return the rates of round 1."""
     rule = config.learning_rates
-    grid = rule.values or _default_grid(config)
+    grid = dict.fromkeys(rule.values or _default_grid(config), _at_first(config))
     if rule.rule == "tuned":
         return dict.fromkeys(batch_sizes, grid)
     if rule.mode == "fixed":
-        return {size: (scaled(grid[0], rule, size),) for size in batch_sizes}
+        [rate] = grid
+        return {size: {scaled(rate, rule, size): config.seeds} for size in batch_sizes}
     base = rule.base_batch_size
-    return {size: grid if size == base else () for size in batch_sizes}
+    return {size: grid if size == base else {} for size in batch_sizes}
 
 
 def next_rates(
-    config: SweepConfig, facts: Facts, rates: Rates, records: Sequence[RunRecord]
+    config: SweepConfig,
+    facts: Facts,
+    rates: Rates,
+    records: Sequence[RunRecord],
+    *,
+    widen: bool = True,
 ) -> Rates:
     """Return the rates of the round after the one that ``records`` complete.
 
-    Equal to ``rates`` where nothing more is to be tried.
+    Equal to ``rates`` where nothing more is to be tried. ``widen``: whether new rates may be.
     """
     rule = config.learning_rates
+    if rule.mode == "fixed":
+        return rates
     sizes = {
         size: SizeRuns.of(
             size, [r for r in records if r.run.recipe.batch_size == size], facts.train_samples
@@ -68,25 +78,26 @@ def next_rates(
         for size in rates
     }
     goals = _goals(config, facts, list(sizes.values()))
+
+    def further(size: int) -> Seeds:
+        if rule.mode == "tuned" and widen:
+            wider = _widened(rates[size], sizes[size], goals, facts, config)
+            if wider != rates[size]:
+                return wider
+        return _with_all_seeds(rates[size], sizes[size], goals, facts, config.seeds)
+
     if rule.rule == "tuned":
-        if rule.mode != "tuned":
-            return rates
-        return {
-            size: _widened(rates[size], sizes[size], goals, facts, config.tolerance)
-            for size in rates
-        }
+        return {size: further(size) for size in rates}
     base = rule.base_batch_size
-    if rule.mode == "fixed" or base is None or base not in rates:
+    if base is None or base not in rates:
         return rates
-    at_base = rates[base]
-    if rule.mode == "tuned":
-        at_base = _widened(at_base, sizes[base], goals, facts, config.tolerance)
-        if at_base != rates[base]:
-            return {**rates, base: at_base}
+    at_base = further(base)
+    if at_base != rates[base]:
+        return {**rates, base: at_base}
     winner = _winner(sizes[base], goals, facts)
     if winner is None:
         return rates
-    others = {size: (scaled(winner, rule, size),) for size in rates if size != base}
+    others = {size: {scaled(winner, rule, size): config.seeds} for size in rates if size != base}
     return {**others, base: at_base}
 
 
@@ -126,25 +137,42 @@ def _goals(config: SweepConfig, facts: Facts, sizes: list[SizeRuns]) -> list[Goa
     return [(facts.metric, automatic.threshold)] if automatic else []
 
 
+def _at_first(config: SweepConfig) -> int:
+    """How many seeds try a rate of which nothing is known."""
+    return 1 if config.learning_rates.scout else config.seeds
+
+
 def _widened(
-    tried: tuple[float, ...],
-    runs: SizeRuns,
-    goals: list[Goal],
-    facts: Facts,
-    tolerance: float,
-) -> tuple[float, ...]:
+    tried: Seeds, runs: SizeRuns, goals: list[Goal], facts: Facts, config: SweepConfig
+) -> Seeds:
     """Go further on each side where the fastest rate stands, or one that ends clearly best.
 
     Where every run diverged, go lower.
     """
     sides = {choice.edge for choice in _choices(runs, goals)}
-    sides.add(_edge_of_quality(runs, facts.metric, tolerance))
+    sides.add(_edge_of_quality(runs, facts.metric, config.tolerance))
     if _all_diverged(runs):
         sides.add("low")
-    low, high = tried[0], tried[-1]
-    below = tuple(low / STEP**i for i in range(WIDEN_BY, 0, -1)) if "low" in sides else ()
-    above = tuple(high * STEP**i for i in range(1, WIDEN_BY + 1)) if "high" in sides else ()
-    return below + tried + above
+    low, high = min(tried), max(tried)
+    below = [low / STEP**i for i in range(WIDEN_BY, 0, -1)] if "low" in sides else []
+    above = [high * STEP**i for i in range(1, WIDEN_BY + 1)] if "high" in sides else []
+    seeds = _at_first(config)
+    return {**dict.fromkeys(below, seeds), **tried, **dict.fromkeys(above, seeds)}
+
+
+def _with_all_seeds(
+    tried: Seeds, runs: SizeRuns, goals: list[Goal], facts: Facts, seeds: int
+) -> Seeds:
+    """Have every seed try the fastest rate, the one that ends best, and their neighbours."""
+    choices = [*_choices(runs, goals), _at_end(runs, facts.metric)]
+    winners = {choice.rate for choice in choices if choice is not None}
+    ranks = sorted(tried)
+    near = {
+        rate
+        for number, rate in enumerate(ranks)
+        if winners & set(ranks[max(0, number - 1) : number + 2])
+    }
+    return {rate: seeds if rate in near else so_far for rate, so_far in tried.items()}
 
 
 def _all_diverged(runs: SizeRuns) -> bool:

@@ -23,7 +23,8 @@ import bsx.errors
 from bsx import registry
 from bsx.cli.app import COMMANDS, load_command, run
 from bsx.config import read_sweep
-from bsx.render import probing
+from bsx.probe import compared
+from bsx.render import pairs, probe_comparison, probing
 from bsx.render.document import document, rows
 from bsx.render.formats import Format
 from bsx.render.sentences import WORDS
@@ -36,6 +37,7 @@ from bsx.schema import (
     Facts,
     Final,
     Metric,
+    Pair,
     Probe,
     ProbedSize,
     Recommendation,
@@ -45,6 +47,7 @@ from bsx.schema import (
     ToTarget,
 )
 from bsx.settings import SETTINGS
+from bsx.stats.pairs import analyze_pairs
 
 HERE = Path(__file__).parent
 FILE = HERE / "reference.md"
@@ -101,15 +104,16 @@ KEYS = {
         "losses and errors are in these units; empty: the data's own",
     "targets[].metric": "the metric to reach",
     "targets[].split": "on which part: validation",
-    "targets[].threshold": "the value to reach",
-    "targets[].source": "user, or auto: chosen from the results",
+    "targets[].threshold": "the value to reach; null for iterations that were imported",
+    "targets[].source": "user; auto: chosen from the results; file: of imported iterations",
     "targets[].critical_batch_size": "E_min/S_min of the fitted trade-off; an estimate",
     "targets[].critical_batch_size_20":
         "the size with 20 % more iterations than perfect scaling from `reference_batch_size`; "
         "an estimate",
     "targets[].min_steps": "S_min of the fit; an estimate",
     "targets[].min_samples": "E_min of the fit; an estimate",
-    "targets[].reference_batch_size": "where perfect scaling starts: the smallest size measured",
+    "targets[].reference_batch_size": "where perfect scaling starts: the smallest size measured, "
+        "or that of `--reference-batch-size`",
     "targets[].verdict": "fitted, or the code of the reason why there is no fit",
     "batch_sizes[].batch_size": "samples in one update; the first one, where the batch grows",
     "batch_sizes[].status": "ok, censored (target not reached), diverged, out_of_memory, failed or "
@@ -117,7 +121,8 @@ KEYS = {
     "batch_sizes[].runs": "runs stored, over all rates and seeds",
     "batch_sizes[].seeds": "different seeds among them",
     "batch_sizes[].diverged_fraction": "share of the runs that diverged",
-    "batch_sizes[].steps_per_epoch": "updates in one epoch",
+    "batch_sizes[].steps_per_epoch": "updates in one epoch; null, as all of epochs, where the "
+        "training set is not known",
     "batch_sizes[].last_batch": "samples in an epoch's last batch",
     "batch_sizes[].steps": "the budget of a run in updates",
     "batch_sizes[].epochs": "the budget of a run in epochs",
@@ -185,6 +190,34 @@ PROBE_KEYS = {
     "step_model.beta": "seconds for each sample more; an estimate",
 }
 
+PAIRS_KEYS = {
+    "file": "the name of the file",
+    "data.train_samples": "as given with `--train-samples`, or null",
+    "targets[].scatter": "the standard deviation of the measured iterations about the curve, as a "
+    "share; null below four sizes",
+    "batch_sizes[].runs": "rows of this size",
+    "batch_sizes[].seeds": "different seeds among them",
+    "batch_sizes[].to_target[].fitted_steps": "updates to the target by the curve; an estimate",
+    "batch_sizes[].to_target[].deviation": "how much the measured ones lie above the curve, as a "
+    "share",
+    "batch_sizes[].to_target[].efficiency": "E_min of the fit as a share of the samples that this "
+    "size takes",
+}
+
+COMPARISON_KEYS = {
+    "first": "the arm that the other is compared with",
+    "second": "the other arm",
+    "largest": "the largest batch size that fits, of each; or null",
+    "largest_ratio": "of second to first; an estimate, with `low` or `high` alone where memory "
+    "ended only one of the searches; null where it ended neither",
+    "batch_sizes[].batch_size": "a size that was timed in both",
+    "batch_sizes[].samples_per_second": "throughput of each; two estimates",
+    "batch_sizes[].throughput_ratio": "of second to first, paired by round; an estimate, without "
+    "an interval from one round",
+    "batch_sizes[].peak_memory_bytes": "of each; or null",
+    "batch_sizes[].peak_memory_ratio": "of second to first; an estimate without an interval",
+}
+
 ESTIMATE = {
     "value": "the value; null where it was censored",
     "low": "the lower end of the interval; null where that side is not known",
@@ -220,6 +253,10 @@ CAUTIONS = {
     "no_recommendation": "why nothing is recommended",
     "different_data": "of `bsx compare`: the sweeps are of different data, or of another division",
     "different_tasks": "of `bsx compare`: the sweeps are of different tasks",
+    "objective_without_seconds": "of `bsx import`: the file has no seconds, so that the "
+    "recommendation counts iterations or samples",
+    "columns_left_out": "of `bsx import`: columns of which nothing is known",
+    "rows_left_out": "of `bsx import`: rows of the train or test part",
 }
 
 VARIABLES = {
@@ -377,6 +414,13 @@ def _documents() -> Iterator[str]:
         "target's columns begin with `to_target_2_`. With one target the columns are:"
     )
     yield ", ".join(f"`{name}`" for name in row_columns())
+    yield "## The document of `bsx import`"
+    yield (
+        "Of curves it is that of a sweep; what follows from the size of the training set is null "
+        "unless `--train-samples` tells it. Of pairs it has the same keys as far as they have a "
+        "meaning, a target's `threshold` being null, and besides:"
+    )
+    yield _table(("Key", "Meaning"), _matched(pairs_keys(), PAIRS_KEYS, "key"))
     yield "## The document of `bsx probe`"
     yield (
         "`--format json` prints it and `--save` writes it; `--get` takes a path into it as above. "
@@ -384,6 +428,13 @@ def _documents() -> Iterator[str]:
     )
     yield ", ".join(f"`{name}`" for name in probing.rows(probing.document(_probe()))[0])
     yield _table(("Key", "Meaning"), _matched(probe_keys(), PROBE_KEYS, "key"))
+    yield (
+        "With `--vary` it is an object of `schema_version`, `arms` and `comparisons`. An arm is "
+        "such a document, set apart by its `arm`; its rows have the columns `arm`, those above, "
+        "`throughput_ratio`, `throughput_ratio_low`, `throughput_ratio_high` and "
+        "`peak_memory_ratio`. Every arm but the first has a comparison, with the keys:"
+    )
+    yield _table(("Key", "Meaning"), _matched(comparison_keys(), COMPARISON_KEYS, "key"))
 
 
 def calc_fields() -> list[str]:
@@ -404,9 +455,24 @@ def row_columns() -> list[str]:
     return list(rows(document(*_sample()))[0])
 
 
+def pairs_keys() -> list[str]:
+    """Return the path of every key of the document of pairs that a sweep's has not."""
+    found = pairs.document(analyze_pairs("", [Pair(size, 100 / size) for size in (1, 2, 3, 4)]))
+    known = {key for key in KEYS if not key.startswith(("data", "batch_sizes[].runs"))}
+    known -= {"batch_sizes[].seeds"}
+    return [path for path in _paths(found, known={*KEYS, *PAIRS_KEYS}) if path not in known]
+
+
 def probe_keys() -> list[str]:
     """Return the path of every key of a probe's document."""
     return list(_paths(probing.document(_probe()), known=PROBE_KEYS))
+
+
+def comparison_keys() -> list[str]:
+    """Return the path of every key of a comparison of two probes."""
+    arms = [("a=1", _probe()), ("a=2", _probe())]
+    (found,) = probe_comparison.document(arms, compared(arms))["comparisons"]
+    return list(_paths(found, known=COMPARISON_KEYS))
 
 
 def _paths(value: Any, path: str = "", known: Collection[str] = KEYS) -> Iterator[str]:
@@ -425,7 +491,7 @@ def _probe() -> Probe:
     """Make a probe of which everything is known."""
     one = Estimate(1.0)
     sweep, _ = _sample()
-    size = ProbedSize(2, "ok", 1, (1.0,), Speed("device", one, one, one, 1), 1.0)
+    size = ProbedSize(2, "ok", 1, ((1.0,),), Speed("device", one, one, one, 1), 1.0)
     return Probe(sweep.config, sweep.facts, {}, (size,), 1, "user", "max", one, one, one)
 
 

@@ -24,6 +24,7 @@ TABLE: dict[str, set[str]] = {
     "parse": {"errors", "arithmetic", "schema"},
     "settings": {"errors", "arithmetic", "schema", "parse"},
     "command": {"errors", "schema", "tensorboard"},
+    "exchange": {"errors", "schema", "command"},
     "config": {"errors", "arithmetic", "schema", "registry", "parse", "settings", "command"},
     "store": {"errors", "arithmetic", "schema"},
     "stats": {"errors", "schema", "numpy", "scipy"},

@@ -137,6 +137,7 @@ GIVEN: dict[str, tuple[Any, str, Any]] = {
     "speed_loop": ("dataloader", '"dataloader"', lambda c, d: c.speed_loop == "dataloader"),
     "stream": ("always", '"always"', lambda c, d: c.stream == "always"),
     "executor": ("inline", '"inline"', lambda c, d: c.executor == "inline"),
+    "scout": (True, "true", lambda c, d: c.learning_rates.scout),
     "store": ("there", '"there"', lambda c, d: d.store == "there"),
     "fresh": (True, "true", lambda c, d: d.fresh),
     "name": ("first", '"first"', lambda c, d: c.name == "first"),
@@ -332,6 +333,7 @@ def test_momentum_and_weight_decay_follow_the_batch_size_from_a_base(tmp_path: P
     [
         ({"momentum_rule": "half-life"}, ("--momentum-rule", "--base-batch-size")),
         ({"saturation": "100"}, ("--saturation", "--learning-rate-rule")),
+        ({"scout": True, "learning_rate": "0.1"}, ("--scout", "--learning-rate 0.1")),
         ({"without_head": True}, ("--without-head", "--init-from")),
         ({"augment": ("spin",)}, ("--augment spin", "flip")),
         ({"decay": "batch-size"}, ("--decay batch-size", "--schedule constant", "give --schedule")),

@@ -122,7 +122,7 @@ def test_another_target_is_answered_from_the_same_curves(tmp_path: Path) -> None
 def test_the_grid_widens_when_the_best_rate_lies_outside_of_it(tmp_path: Path, rate: float) -> None:
     truth = Truth(rate=rate, noise=0.01)
     asked = config(truth, batch_sizes=BatchSizes((16, 64)), learning_rates=LearningRates())
-    first = first_rates(asked, (16, 64))[64]
+    first = list(first_rates(asked, (16, 64))[64])
     assert truth.best_rate(64) < first[0] or truth.best_rate(64) > first[-1]
     run_sweep(tmp_path, asked)
     for row in analysed(tmp_path).batch_sizes:
@@ -131,6 +131,20 @@ def test_the_grid_widens_when_the_best_rate_lies_outside_of_it(tmp_path: Path, r
         assert target.learning_rate_at_edge is False
     tried = {r.run.learning_rate for r in stored_runs(tmp_path)}
     assert tried > set(first)
+
+
+def test_scouts_find_the_same_rates_with_half_of_the_runs(tmp_path: Path) -> None:
+    truth = Truth(noise=0.01)
+    found = []
+    for scout in (False, True):
+        asked = config(truth, batch_sizes=SMALL, seeds=5, learning_rates=LearningRates(scout=scout))
+        assert run_sweep(tmp_path / str(scout), asked) == "complete"
+        rows = analysed(tmp_path / str(scout)).batch_sizes
+        best = [row.to_target[0].learning_rate for row in rows]
+        found.append((best, len(stored_runs(tmp_path / str(scout)))))
+    (full, runs), (scouted, fewer) = found
+    assert scouted == full
+    assert fewer < 0.6 * runs
 
 
 def test_rates_that_are_too_high_are_recorded_as_diverged(tmp_path: Path) -> None:

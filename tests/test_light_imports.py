@@ -48,6 +48,8 @@ def imported(args: list[str], **environment: str) -> list[str]:
         ["calc", "--samples", "1024", "--batch-size", "8", "--get", "last-batch"],
         ["calc", "--samples", "1024", "--batch-size", "8", "--format", "csv"],
         ["calc", "--samples", "0"],
+        ["import", "--help"],
+        ["import", "no such file"],
         ["nonsense"],
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import sqlite3
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bsx.errors import StoreError
-from bsx.schema import CurvePoint, Ingredient, Run, RunRecord, RunStatus, SpeedRecord
+from bsx.schema import (
+    SCHEMA_VERSION,
+    Curve,
+    CurvePoint,
+    Ingredient,
+    Run,
+    RunRecord,
+    RunStatus,
+    SpeedRecord,
+    digest,
+)
 from bsx.store import Store
-from bsx.store.encoding import decode_curve, encode_curve
 from bsx.store.store import FILE_NAME
 from tests import fakes
 
@@ -61,8 +71,37 @@ def stored(store: Store, sweep_id: str = "aaa111") -> list[RunRecord]:
 
 @given(st.lists(POINTS, max_size=20))
 def test_curves_come_back_bit_for_bit(curve: list[CurvePoint]) -> None:
-    back = decode_curve(*encode_curve(curve))
-    assert repr(back) == repr(tuple(curve))  # repr tells 0.0 from −0.0
+    packed = Curve.of(curve)
+    back = Curve(packed.metric_names, packed.packed)
+    assert repr(tuple(back)) == repr(tuple(curve))  # repr tells 0.0 from −0.0
+    assert back == packed
+    assert len(back) == len(curve)
+    assert back.steps == [point.step for point in curve]
+    assert repr(back[-1:]) == repr(tuple(curve[-1:]))
+
+
+def test_a_metric_that_one_point_lacks_is_no_number_there() -> None:
+    points = [
+        CurvePoint(1, 0.1, 8, 0.1, 1.0, 1.0, {"a": 1.0}),
+        CurvePoint(2, 0.2, 16, 0.2, 1.0, 1.0, {"a": 2.0, "b": 3.0}),
+    ]
+    curve = Curve.of(points)
+    assert list(curve.metric("a") or ()) == [1.0, 2.0]
+    assert str(list(curve.metric("b") or ())) == "[nan, 3.0]"
+    assert curve.metric("c") is None
+
+
+@pytest.mark.parametrize("blob", [b"", b"junk", zlib.compress(b"12345678")])
+def test_what_is_no_curve_is_refused_when_it_is_read(blob: bytes) -> None:
+    with pytest.raises(ValueError, match=r"curve|numbers"):
+        Curve(["accuracy"], blob)
+
+
+@given(st.floats(1e-9, 1e9), st.integers(0, 10**6))
+def test_a_run_is_known_by_the_hash_of_its_canonical_text(rate: float, seed: int) -> None:
+    run = record(0.1).run
+    run = Run(run.recipe, rate, seed)
+    assert run.run_id == digest({"schema_version": SCHEMA_VERSION, "run": run})
 
 
 @settings(

@@ -95,10 +95,22 @@ def print_sweep(
         NothingFound: where ``get`` leads nowhere.
         ConfigError: for a path or target that cannot be meant.
     """
+    analysis = analyzed(store, sweep, recipes, probed)
+    print_analysis(sweep, analysis, form=form, get=get, quiet=quiet)
+
+
+def print_analysis(
+    sweep: Sweep, analysis: Analysis, *, form: str, get: str | None, quiet: bool
+) -> None:
+    """Print what was found out: results to stdout, cautions to stderr.
+
+    Raises:
+        NothingFound: where ``get`` leads nowhere.
+        ConfigError: for a path that cannot be meant.
+    """
     from bsx.render import document as documents
     from bsx.render.formats import Format, get_text, machine_text
 
-    analysis = analyzed(store, sweep, recipes, probed)
     form = Format(form)
     if get is not None:
         sys.stdout.write(get_text(documents.document(sweep, analysis), get))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,14 +14,16 @@ from bsx.cli.options import warn_of_variables, with_settings
 from bsx.errors import EXIT_DONE, EXIT_SOME_FAILED, ConfigError
 
 if TYPE_CHECKING:
-    from bsx.schema import Probe, SweepConfig
+    from bsx.execute.base import Executor
+    from bsx.probe import Prober
+    from bsx.schema import Probe, SweepConfig, Watcher
 
 _SETTINGS = (
     *("dataset", "dataset_args", "model", "model_args", "optimizer", "optimizer_args"),
     *("momentum", "weight_decay", "loss", "label_smoothing", "metric", "clip_norm", "l1", "l2"),
     *("micro_batch_size", "precision", "freeze", "drop_last"),
     *("validation_fraction", "test_fraction", "subset", "augment", "split_seed"),
-    *("device", "threads", "speed_loop", "stream", "format", "get", "quiet"),
+    *("device", "threads", "speed_loop", "stream", "vary", "format", "get", "quiet"),
 )
 
 
@@ -66,53 +69,98 @@ def probe(
     memory left takes nothing else along. Sizes that fit are timed alone, as a sweep times them, and
     the knee is named: the smallest with 90 % of the best throughput.
 
+    With --vary several arms take their turns, and what each buys against the first is said: in
+    samples per second and in memory.
+
     Examples:
 
     $ bsx probe
 
     $ bsx probe --model cnn --max 1024 --max-memory 4GiB
 
+    $ bsx probe --vary precision=float32,bfloat16
+
     $ bsx probe --get largest
 
     $ bsx probe --save speed.json
     """
     from bsx import parse
-    from bsx.config import read_sweep
+    from bsx.config import read_arms
 
-    config, door = read_sweep(flags, os.environ, file)
+    arms, door = read_arms(flags, os.environ, file)
     if not door.quiet:
         warn_of_variables(os.environ)
-    if config.command is not None:
-        raise ConfigError("--command: a program of yours cannot be probed; `bsx sweep` times it")
-    _check_writable(save)
+    _check_arms([config for _, config in arms], save)
     found = _probed(
-        config,
+        arms,
         None if most is None else parse.count(most, "--max"),
         None if max_memory is None else parse.memory(max_memory, "--max-memory"),
         door.quiet,
     )
     if save is not None:
-        _save(found, save)
-    _print(found, door.format, door.get)
-    failed = any(size.status == "failed" for size in found.sizes)
+        _save(found[0][1], save)
+    if len(found) == 1:
+        _print(found[0][1], door.format, door.get)
+    else:
+        _print_arms(found, door.format, door.get)
+    failed = any(size.status == "failed" for _, probe in found for size in probe.sizes)
     raise typer.Exit(EXIT_SOME_FAILED if failed else EXIT_DONE)
 
 
-def _probed(config: SweepConfig, most: int | None, limit: int | None, quiet: bool) -> Probe:
+def _check_arms(configs: Sequence[SweepConfig], save: Path | None) -> None:
+    """Refuse what cannot be probed, or put where it is asked to go, before minutes are spent."""
+    if any(config.command is not None for config in configs):
+        raise ConfigError("--command: a program of yours cannot be probed; `bsx sweep` times it")
+    _check_writable(save)
+    if save is not None and len(configs) > 1:
+        raise ConfigError(
+            f"--save {save}: with --vary there are {len(configs)} probes, and `bsx show --speed` "
+            "takes one; save the arm that you want without --vary, or print all with --format json"
+        )
+    origins = {origin for config in configs for origin in config.origins.values()}
+    for origin in sorted(origin for origin in origins if origin.startswith("--vary ")):
+        key = origin.removeprefix("--vary ").partition("=")[0]
+        if key not in _SETTINGS and f"{key.partition('.')[0]}_args" not in _SETTINGS:
+            raise ConfigError(
+                f"{origin}: that changes neither speed nor memory of a step; vary what does, such "
+                "as precision, micro-batch-size or model.ARG"
+            )
+
+
+def _probed(
+    arms: Sequence[tuple[str, SweepConfig]], most: int | None, limit: int | None, quiet: bool
+) -> list[tuple[str, Probe]]:
+    """Probe the arms side by side; return what was found of each, with what sets it apart."""
     from bsx import registry
-    from bsx.facts import describe_machine, look
-    from bsx.probe import Prober
+    from bsx.probe import probed
     from bsx.render.progress import QuietProgress, SweepProgress
 
     with registry.load("executor", "workers")() as executor:
-        facts = look(config)
-        limit_bytes, source = _limit(limit, facts.device)
-        progress = QuietProgress() if quiet else SweepProgress(metric=facts.metric)
-        machine = describe_machine(facts.device)
+        executor.prepare()
+        progress = QuietProgress() if quiet else SweepProgress()
+        probers = _probers(arms, most, limit, executor, progress)
         with progress:
-            return Prober(
-                config, facts, machine, executor, progress, limit_bytes, source, most
-            ).run()
+            found = probed(probers)
+    return [(label, probe) for (label, _), probe in zip(arms, found, strict=True)]
+
+
+def _probers(
+    arms: Sequence[tuple[str, SweepConfig]],
+    most: int | None,
+    limit: int | None,
+    executor: Executor,
+    progress: Watcher,
+) -> list[Prober]:
+    from bsx.facts import describe_machine, look
+    from bsx.probe import Prober
+
+    looked = [look(config) for _, config in arms]
+    bound = _limit(limit, looked[0].device)  # one for all: what is free changes meanwhile
+    machine = describe_machine(looked[0].device)
+    return [
+        Prober(config, facts, machine, executor, progress, *bound, most, label)
+        for (label, config), facts in zip(arms, looked, strict=True)
+    ]
 
 
 def _limit(asked: int | None, device: str) -> tuple[int | None, str]:
@@ -161,3 +209,22 @@ def _print(found: Probe, form: str, get: str | None) -> None:
         sys.stdout.write(probing.markdown(found))
     else:
         sys.stdout.write(machine_text(document, probing.rows(document), Format(form)))
+
+
+def _print_arms(found: Sequence[tuple[str, Probe]], form: str, get: str | None) -> None:
+    from bsx.probe import compared
+    from bsx.render import probe_comparison as arms
+    from bsx.render.formats import Format, get_text, machine_text
+
+    comparisons = compared(found)
+    document = arms.document(found, comparisons)
+    if get is not None:
+        sys.stdout.write(get_text(document, get))
+    elif form == Format.TABLE:
+        from rich.console import Console
+
+        arms.print_arms(Console(), found, comparisons)
+    elif form == Format.MARKDOWN:
+        sys.stdout.write(arms.markdown(found, comparisons))
+    else:
+        sys.stdout.write(machine_text(document, arms.rows(document), Format(form)))

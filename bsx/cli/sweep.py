@@ -83,6 +83,8 @@ def sweep(
     with _first_signal_stops():
         try:
             with registry.load("executor", arms[0][1].executor)() as executor:
+                if not door.dry_run:
+                    executor.prepare()
                 code = _run(arms, door, executor)
         except Stopped as stopped:
             typer.echo(f"Stopped by {stopped}; nothing measured is lost.", err=True)
@@ -148,7 +150,7 @@ def _conduct(asked: _Asked, door: Door, store: Store, executor: Executor, progre
     )
     groups, speed_seconds = conductor.prepare()
     runs = sum(len(group.members) for group in groups)
-    seconds = forecast.expected_seconds(groups, speed_seconds, asked.facts.workers)
+    seconds = forecast.expected_seconds(asked.sweep, groups, speed_seconds)
     for line in forecast.lines(asked.sweep, runs, seconds):
         progress.announce(line)
     return conductor.run()
@@ -171,7 +173,7 @@ def _print_plan(asked: _Asked, door: Door, executor: Executor) -> None:
     groups = coming.groups if coming else ()
     speeds = plan.speed_units(asked.config, asked.facts, asked.recipes, asked.machine, cost)
     speed_seconds = sum(unit.predicted_seconds for unit in speeds) if groups else 0.0
-    seconds = forecast.expected_seconds(groups, speed_seconds, asked.facts.workers)
+    seconds = forecast.expected_seconds(asked.sweep, groups, speed_seconds)
     document = forecast.plan_document(asked.sweep, groups, seconds)
     if door.get is not None:
         sys.stdout.write(get_text(document, door.get))

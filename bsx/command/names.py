@@ -99,12 +99,20 @@ def metric(text: str, flag: str) -> Metric:
         if way not in ("max", "min"):
             raise ConfigError(f"{flag} {text}: write {field}:max or {field}:min")
         return Metric(name, higher_is_better=way == "max")
+    known = known_metric(name)
+    if known is None:
+        raise ConfigError(
+            f"{flag} {text}: say which way is better, --metric {field}:max or --metric {field}:min"
+        )
+    return known
+
+
+def known_metric(name: str) -> Metric | None:
+    """Return the metric that a name stands for; None where it does not say which way is better."""
     if _LOWER.search(name):
         return Metric(name, higher_is_better=False)
     if _UNIT.search(name):
         return Metric(name, higher_is_better=True, bounded=True)
     if _HIGHER.search(name):
         return Metric(name, higher_is_better=True)
-    raise ConfigError(
-        f"{flag} {text}: say which way is better, --metric {field}:max or --metric {field}:min"
-    )
+    return None

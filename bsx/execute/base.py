@@ -24,6 +24,9 @@ class Executor(ABC):
     ) -> None:
         self.stop()
 
+    def prepare(self) -> None:  # noqa: B027 — most have nothing to prepare
+        """Be told that units will come: what takes time before the first may begin now."""
+
     @abstractmethod
     def start(self, unit: Unit, report: Report) -> None:
         """Begin ``unit``; what it reports on its way is told to ``report`` by :meth:`wait`."""

@@ -36,11 +36,17 @@ class WorkersExecutor(Executor):
     """Runs each unit in a child process."""
 
     def __init__(self) -> None:
-        self._context = _context()
+        self._context: BaseContext | None = None
         self._running: dict[Connection, _Running] = {}
+
+    def prepare(self) -> None:
+        """Start the server that processes are forked from: it imports torch meanwhile."""
+        self._context = self._context or _context()
 
     def start(self, unit: Unit, report: Report) -> None:
         """Start a process for ``unit``."""
+        self.prepare()
+        assert self._context is not None
         ours, theirs = self._context.Pipe()
         process: Any = self._context.Process(  # type: ignore[attr-defined]
             target=_work, args=(unit, theirs, list(sys.path)), daemon=True

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -27,6 +28,14 @@ _ELEMENTWISE = frozenset(
         torch.optim.Adagrad,
         torch.optim.Adadelta,
         torch.optim.ASGD,
+    }
+)
+# Arguments that torch's constructors check before they look at the parameters.
+_CHECKED = frozenset(
+    {
+        *("momentum", "dampening", "nesterov", "weight_decay", "betas", "eps", "alpha", "centered"),
+        *("rho", "lr_decay", "initial_accumulator_value", "momentum_decay", "lambd", "t0"),
+        *("amsgrad", "etas", "step_sizes", "decoupled_weight_decay"),
     }
 )
 # Where torch offers one kernel for the whole update, lanes take it.
@@ -72,11 +81,16 @@ def build_optimizer(
 def check_optimizer(name: str, args: Mapping[str, Any], params: Sequence[Tensor]) -> None:
     """Refuse, before any compute is spent, an optimizer that cannot train such parameters.
 
-    It takes a step over copies of them: some can be built and yet not used.
+    It takes a step over copies of them: some can be built and yet not used. Of torch's own only the
+    arguments are in question; when one is really made, torch imports its compiler, a second's work.
 
     Raises:
         ConfigError: see :func:`build_optimizer`; and where the step fails.
     """
+    if registry.load("optimizer", name) in _ELEMENTWISE and all(map(_is_checked, args.items())):
+        with contextlib.suppress(_Reached):
+            build_optimizer(name, args, _Parameters(), lr=0.1)
+        return
     copies = [torch.nn.Parameter(torch.zeros_like(p)) for p in params]
     optimizer = build_optimizer(name, args, copies, lr=0.1)
     for kind, reason in _UNFIT.items():
@@ -91,6 +105,23 @@ def check_optimizer(name: str, args: Mapping[str, Any], params: Sequence[Tensor]
             f"--optimizer {name} fails at a step over the model's parameters: "
             f"{type(error).__name__}: {error}"
         ) from error
+
+
+def _is_checked(item: tuple[str, Any]) -> bool:
+    name, value = item
+    numbers = value if isinstance(value, tuple | list) and len(value) == 2 else [value]
+    return name in _CHECKED and all(isinstance(number, int | float) for number in numbers)
+
+
+class _Parameters:
+    """Tell that an optimizer asks for its parameters: torch's own have then checked the rest."""
+
+    def __iter__(self) -> Iterator[Tensor]:
+        raise _Reached
+
+
+class _Reached(BsxError):
+    """No error: it goes through :func:`build_optimizer` as it is."""
 
 
 def is_elementwise(name: str) -> bool:

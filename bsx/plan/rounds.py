@@ -22,7 +22,7 @@ from bsx.schema import (
     SweepConfig,
     digest,
 )
-from bsx.tuning import MOST_ROUNDS, Rates, first_rates, next_rates
+from bsx.tuning import MOST_ROUNDS, Rates, Seeds, first_rates, next_rates
 
 # What the lanes of one group may hold in memory at once; more lanes train in a further group.
 LANES_BYTES = 2**30
@@ -71,7 +71,7 @@ def members(
 ) -> set[str]:
     """Return the ids of the runs that make up the sweep as far as it has come."""
     *_, last = _rounds(config, facts, of, records)
-    return {run.run_id for recipe in of for run in _runs(config, recipe, last[recipe.batch_size])}
+    return {run.run_id for recipe in of for run in _runs(recipe, last[recipe.batch_size])}
 
 
 def speed_units(
@@ -112,7 +112,7 @@ def calibration(
     large = max([size for size in sizes if size <= _CALIBRATION_SIZE] or sizes[:1])
     small = min(sizes[0], large)
     grid = next(iter(sorted(first_rates(config, sizes).values(), key=len, reverse=True)))
-    lanes = [(rate, seed) for rate in grid for seed in range(config.seeds)]
+    lanes = [(rate, seed) for rate, seeds in grid.items() for seed in range(seeds)]
     alone = trainer != "lanes"
     return CalibrationUnit(
         recipe=staying(of[0], of[0].batch_size),
@@ -130,36 +130,34 @@ def _rounds(
 ) -> Iterator[Rates]:
     """Yield the rates of each round, up to the first that is not complete."""
     rates = first_rates(config, [recipe.batch_size for recipe in of])
-    for _ in range(MOST_ROUNDS):
+    for number in range(2 * MOST_ROUNDS):
         yield rates
-        runs = [run for recipe in of for run in _runs(config, recipe, rates[recipe.batch_size])]
+        runs = [run for recipe in of for run in _runs(recipe, rates[recipe.batch_size])]
         done = [records[run.run_id] for run in runs if run.run_id in records]
         if len(done) < len(runs):
             return
-        wider = next_rates(config, facts, rates, done)
-        if wider == rates:
+        further = next_rates(config, facts, rates, done, widen=number < MOST_ROUNDS - 1)
+        if further == rates:
             return
-        rates = wider
+        rates = further
 
 
-def _runs(config: SweepConfig, recipe: Recipe, rates: Sequence[float]) -> list[Run]:
-    return [Run(recipe, rate, seed) for rate in rates for seed in range(config.seeds)]
+def _runs(recipe: Recipe, rates: Seeds) -> list[Run]:
+    return [Run(recipe, rate, seed) for rate, seeds in rates.items() for seed in range(seeds)]
 
 
 def _groups(
     config: SweepConfig,
     facts: Facts,
     recipe: Recipe,
-    rates: Sequence[float],
+    rates: Seeds,
     records: Mapping[str, RunRecord],
     number: int,
     sizes: int,
 ) -> list[Group]:
     """The missing runs of one of ``sizes``, in as few groups as memory and workers allow."""
     missing = [
-        (run.learning_rate, run.seed)
-        for run in _runs(config, recipe, rates)
-        if run.run_id not in records
+        (run.learning_rate, run.seed) for run in _runs(recipe, rates) if run.run_id not in records
     ]
     most = _most_lanes(facts, recipe.largest_batch(facts.train_samples))
     pieces = -(-facts.workers // sizes)

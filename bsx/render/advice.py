@@ -51,7 +51,8 @@ def trade_off_sentence(target: TargetSummary) -> str:
     """Say what the critical batch size means here, or why there is none."""
     critical = target.critical_batch_size
     if critical is None or critical.value is None:
-        return f"The critical batch size cannot be determined: {sentences.no_fit(target.verdict)}."
+        why = sentences.no_fit(target.verdict, target.threshold)
+        return f"The critical batch size cannot be determined: {why}."
     size = numbers.whole(critical.value)
     meaning = (
         f"At batch size {size} the target costs twice the fewest iterations and twice the fewest "
@@ -222,6 +223,8 @@ def _signed(text: str) -> str:
 def trained(sweep: Sweep) -> list[tuple[str, str]]:
     """Say what was trained, on what, and for how long, as (name, text) pairs."""
     config, facts = sweep.config, sweep.facts
+    if config.command is not None and config.command.program.elsewhere:
+        return _trained_elsewhere(sweep)
     if config.command is not None:
         return _trained_by_program(sweep, config.command.program)
     lines = [
@@ -248,6 +251,33 @@ def _trained_by_program(sweep: Sweep, program: Program) -> list[tuple[str, str]]
     if sweep.status != "complete":
         lines.append(("status", phrases.sweep_status(sweep.status)))
     return lines
+
+
+def _trained_elsewhere(sweep: Sweep) -> list[tuple[str, str]]:
+    config, facts = sweep.config, sweep.facts
+    better = "higher" if facts.metric.higher_is_better else "lower"
+    samples = (
+        f"{numbers.count(facts.train_samples)} training samples"
+        if facts.train_samples
+        else "how many samples is not told, so nothing is said of epochs (--train-samples)"
+    )
+    values = config.learning_rates.values
+    shown = ", ".join(numbers.learning_rate(value, 6) for value in values[:12])
+    shown += f" and {len(values) - 12} more" if len(values) > 12 else ""
+    return [
+        ("metric", f"{phrases.clean(facts.metric.name)} on validation, {better} is better"),
+        ("data", samples),
+        ("rates", shown or "not told"),
+        ("seeds", str(config.seeds)),
+    ]
+
+
+def title(sweep: Sweep) -> str:
+    """Name a sweep, as the heading above all that is said of it."""
+    command = sweep.config.command
+    if command is not None and command.program.elsewhere:
+        return f"Curves of {phrases.clean(command.program.text)}"
+    return f"Sweep {sweep.sweep_id}"
 
 
 def _ingredient(ingredient: object) -> str:

@@ -43,11 +43,11 @@ def document(sweep: Sweep, analysis: Analysis) -> dict[str, Any]:
         "config": plain(sweep.config),
         "environment": plain(sweep.environment),
         "data": data_of(sweep.facts),
-        "targets": [_target(target) for target in analysis.targets],
+        "targets": [target_of(target) for target in analysis.targets],
         "batch_sizes": [_batch_size(summary) for summary in analysis.batch_sizes],
         "baseline": plain(sweep.facts.baseline),
         "recommendation": _recommendation(analysis.recommendation, metric),
-        "cautions": [_caution(caution, metric) for caution in analysis.cautions],
+        "cautions": [caution_of(caution, metric) for caution in analysis.cautions],
         "speed_from": plain(analysis.speed_from),
     }
 
@@ -56,8 +56,8 @@ def data_of(facts: Facts) -> dict[str, Any]:
     """Return what the data are."""
     return {
         "name": facts.dataset_name,
-        "train_samples": facts.train_samples,
-        "validation_samples": facts.validation_samples or None,  # no data set has 0: unknown
+        "train_samples": facts.train_samples or None,  # no data set has 0: unknown
+        "validation_samples": facts.validation_samples or None,
         "test_samples": facts.test_samples or None,
         "input_shape": list(facts.input_shape),
         "classes": facts.classes,
@@ -65,7 +65,8 @@ def data_of(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _target(target: TargetSummary) -> dict[str, Any]:
+def target_of(target: TargetSummary) -> dict[str, Any]:
+    """Return a target with its trade-off."""
     return {
         "metric": target.metric,
         "split": target.split,
@@ -92,7 +93,7 @@ def _batch_size(summary: BatchSizeSummary) -> dict[str, Any]:
         "steps": summary.steps,
         "epochs": summary.epochs,
         "grows_to": summary.grows_to,
-        "to_target": [_to_target(entry) for entry in summary.to_target],
+        "to_target": [to_target_of(entry) for entry in summary.to_target],
         "final": _final(summary.final),
         "speed": speed_of(summary.speed),
         "noise_scale": plain(summary.noise_scale),
@@ -100,7 +101,8 @@ def _batch_size(summary: BatchSizeSummary) -> dict[str, Any]:
     }
 
 
-def _to_target(entry: ToTarget) -> dict[str, Any]:
+def to_target_of(entry: ToTarget) -> dict[str, Any]:
+    """Return how a batch size reaches a target."""
     return {
         "learning_rate": entry.learning_rate,
         "learning_rate_at_edge": entry.learning_rate_at_edge,
@@ -158,7 +160,8 @@ def _recommendation(
     }
 
 
-def _caution(caution: Caution, metric: Metric | None) -> dict[str, Any]:
+def caution_of(caution: Caution, metric: Metric | None = None) -> dict[str, Any]:
+    """Return a caution with its words."""
     return {
         "code": caution.code,
         "message": wording.message(caution, metric),

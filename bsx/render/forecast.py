@@ -11,6 +11,7 @@ from bsx.schema import Group, Program, Recipe, Sweep, side_by_side
 
 LONG_SECONDS = 1800.0  # from here on the options that make it shorter are named
 _WIDER_ROUNDS = 1.2  # the first round is foreseen; wider grids after it add about a fifth
+_NEAR_THE_BEST = 0.4  # of the rates, that the other seeds try after a scout
 
 _SHORTER = (
     "shorter: --within 20m takes the most valuable parts first; or fewer --batch-sizes, fewer "
@@ -18,9 +19,12 @@ _SHORTER = (
 )
 
 
-def expected_seconds(groups: Sequence[Group], speed_seconds: float, workers: int) -> float:
+def expected_seconds(sweep: Sweep, groups: Sequence[Group], speed_seconds: float) -> float:
     """Return about how long a sweep will take that begins with ``groups``."""
-    return side_by_side(groups, workers) * _WIDER_ROUNDS + speed_seconds
+    config = sweep.config
+    first = side_by_side(groups, sweep.facts.workers)
+    others = (config.seeds - 1) * _NEAR_THE_BEST if config.learning_rates.scout else 0.0
+    return first * (_WIDER_ROUNDS + others) + speed_seconds
 
 
 def lines(sweep: Sweep, runs: int, seconds: float) -> list[str]:
@@ -31,7 +35,8 @@ def lines(sweep: Sweep, runs: int, seconds: float) -> list[str]:
         return _lines_of_program(sweep.config.command.program, runs)
     within = sweep.config.within_seconds
     about = numbers.duration(round_duration(seconds))
-    first = f"{numbers.count(runs)} runs to train, about {about} on {place(sweep)}."
+    scouts = " to begin with" if sweep.config.learning_rates.scout else ""
+    first = f"{numbers.count(runs)} runs to train{scouts}, about {about} on {place(sweep)}."
     if within is not None and seconds > within:
         return [
             first + f" With --within {numbers.duration(within)} the most valuable ones come first."

@@ -44,7 +44,7 @@ def arithmetic(sweep: Sweep, analysis: Analysis) -> Grid:
     """What follows from the batch size and the budget alone, without any measurement."""
     sizes = analysis.batch_sizes
     epochs = [size.epochs for size in sizes]
-    exact = all(float(e).is_integer() for e in epochs)
+    exact = all(float(e).is_integer() for e in epochs if e is not None)
     form = numbers.fixed(0 if exact else 1)
     columns = (
         _batch_size(analysis),
@@ -65,6 +65,8 @@ def arithmetic(sweep: Sweep, analysis: Analysis) -> Grid:
 
 
 def _samples_seen(summary: BatchSizeSummary) -> int:
+    if summary.steps_per_epoch is None or summary.last_batch is None or summary.epochs is None:
+        return summary.steps * summary.batch_size
     per_epoch = (summary.steps_per_epoch - 1) * summary.batch_size + summary.last_batch
     batches = round(summary.epochs * summary.steps_per_epoch)
     epochs, rest = divmod(batches, max(1, summary.steps_per_epoch))
@@ -286,7 +288,7 @@ def _marked(analysis: Analysis) -> int | None:
     return sizes.index(wanted) if wanted in sizes else None
 
 
-def _counts(key: str, header: str, values: Iterable[int]) -> Column:
+def _counts(key: str, header: str, values: Iterable[int | None]) -> Column:
     return Column(key, header, tuple(numbers.count(value) for value in values))
 
 

@@ -15,7 +15,8 @@ _SPECIAL = re.compile(r"([\\`*_\[\]<>|#])")
 
 def sweep_markdown(sweep: Sweep, analysis: Analysis) -> str:
     """Write everything that a sweep says, cautions excepted, ending with a newline."""
-    blocks = [f"# Sweep {escaped(sweep.config.name or sweep.sweep_id)}"]
+    named = sweep.config.name
+    blocks = [f"# {escaped(f'Sweep {named}' if named else advice.title(sweep))}"]
     blocks.append("\n".join(f"- {name}: {escaped(text)}" for name, text in advice.trained(sweep)))
     blocks += [table(grid) for grid in grids(sweep, analysis)]
     for target in analysis.targets:

@@ -70,7 +70,9 @@ def shown(value: object) -> str:
 
 
 def goal(values: Values) -> str:
-    """Name a target: ``accuracy ≥ 0.97``, ``mse ≤ 0.11``."""
+    """Name a target: ``accuracy ≥ 0.97``, ``mse ≤ 0.11``; by its name alone without a threshold."""
+    if values["threshold"] is None:
+        return clean(values["metric"])
     threshold = numbers.significant(values["threshold"], 4)
     if "higher_is_better" in values:
         threshold = f"{'≥' if values['higher_is_better'] else '≤'} {threshold}"

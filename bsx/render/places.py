@@ -22,6 +22,8 @@ def loop_named(loops: Iterable[str]) -> str:
 
 def timed_where(sweep: Sweep, analysis: Analysis) -> str:
     """Say where the speeds of a sweep were measured."""
+    if sweep.config.command is not None and sweep.config.command.program.elsewhere:
+        return "of the runs themselves, by their seconds"
     if sweep.config.command is not None:
         return "of the program itself, between its reports"
     loops = loop_named(size.speed.loop for size in analysis.batch_sizes if size.speed)

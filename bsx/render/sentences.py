@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bsx.render import numbers
+from bsx.render import numbers, of_files
 from bsx.render.phrases import (
     Values,
     batch_sizes,
@@ -19,6 +19,11 @@ from bsx.render.phrases import (
     spelled,
     tolerance,
 )
+
+
+def _remedy(group: Sequence[Values], here: str, elsewhere: str) -> str:
+    """Return the remedy: that with options of bsx, or that for what was run elsewhere."""
+    return elsewhere if group[0].get("elsewhere") else here
 
 
 def _learning_rate_at_edge(group: Sequence[Values]) -> str:
@@ -32,9 +37,10 @@ def _learning_rate_at_edge(group: Sequence[Values]) -> str:
         "low": ("lowest", "a lower"),
         "high": ("highest", "a higher"),
     }.get(str(first.get("side")), ("last", "another"))
+    remedy = _remedy(group, "give --learning-rate a grid that reaches further", "try such ones")
     return (
         f"the learning rate {aim} ({which}) is the {extreme} that was tried, so {other} one may "
-        f"be better; give --learning-rate a grid that reaches further"
+        f"be better; {remedy}"
     )
 
 
@@ -42,6 +48,7 @@ def _censored(group: Sequence[Values]) -> str:
     shares = [float(values["reached_fraction"]) for values in group]
     lowest, highest = (numbers.percent(share, 0) for share in (min(shares), max(shares)))
     remedy = "train longer (--epochs, --min-steps) or set an easier --target"
+    remedy = _remedy(group, remedy, "longer runs, or an easier target, would tell")
     if max(shares) == 0:
         return f"no seed reached {goal(group[0])} within the budget; {remedy}"
     share = lowest if lowest == highest else f"{lowest} to {highest}"
@@ -52,7 +59,11 @@ def _censored(group: Sequence[Values]) -> str:
 
 
 def _diverged(group: Sequence[Values]) -> str:
-    return "every run diverged; try lower learning rates (--learning-rate)"
+    return _remedy(
+        group,
+        "every run diverged; try lower learning rates (--learning-rate)",
+        "every run diverged; lower learning rates may not",
+    )
 
 
 def _out_of_memory(group: Sequence[Values]) -> str:
@@ -116,17 +127,19 @@ def _target_auto(group: Sequence[Values]) -> str:
 def _target_not_common(group: Sequence[Values]) -> str:
     sizes = group[0].get("sizes")
     who = f"; not by {batch_sizes(sizes)}" if sizes else ""
+    how = _remedy(group, "A larger budget (--epochs, --min-steps) lets", "Longer runs would let")
     return (
         f"no target is reached reliably by every batch size; {goal(group[0])} is the one that most "
-        f"of them reach{who}. A larger budget (--epochs, --min-steps) lets all take part"
+        f"of them reach{who}. {how} all take part"
     )
 
 
 def _no_target(group: Sequence[Values]) -> str:
     metric = group[0].get("metric") or "the metric"
+    longer = _remedy(group, "train longer (--epochs)", "give longer curves")
     return (
         f"no target could be set: no round {metric} is reached by most batch sizes, so nothing is "
-        "said of iterations or time to it; train longer (--epochs) or set --target"
+        f"said of iterations or time to it; {longer} or set --target"
     )
 
 
@@ -137,7 +150,8 @@ def _few_seeds(group: Sequence[Values]) -> str:
     )
     if seeds == 2:
         have += f" (n = 2 stands for those whose ends differ by a factor above {numbers.VAGUE})"
-    return f"{have}; --seeds 5 or more is better, and trains only the new ones"
+    more = "--seeds 5 or more is better, and trains only the new ones"
+    return f"{have}; {_remedy(group, more, '5 or more are better')}"
 
 
 _NO_FIT = {
@@ -160,13 +174,27 @@ _NO_FIT = {
 }
 
 
-def no_fit(reason: object) -> str:
-    """Say why no critical batch size was determined; an unknown reason is spelled out."""
-    return _NO_FIT.get(str(reason), spelled(reason))
+# Where steps to a target were told, whose value is not known: it cannot be set anew.
+_NO_FIT_OF_PAIRS = {
+    "no_scaling": (
+        "a larger batch size saves hardly any iterations even at the smallest sizes, so the "
+        "critical batch size lies below them; smaller sizes would tell"
+    ),
+    "too_few_sizes": "a curve needs three batch sizes or more that reach the target",
+}
+
+
+def no_fit(reason: object, threshold: object = 0.0) -> str:
+    """Say why no critical batch size was determined; an unknown reason is spelled out.
+
+    ``threshold`` is that of the target, None where it was not told.
+    """
+    told = _NO_FIT_OF_PAIRS.get(str(reason)) if threshold is None else None
+    return told or _NO_FIT.get(str(reason), spelled(reason))
 
 
 def _no_critical_batch_size(group: Sequence[Values]) -> str:
-    why = no_fit(group[0].get("reason"))
+    why = no_fit(group[0].get("reason"), group[0].get("threshold", 0.0))
     return f"the critical batch size{_towards(group)} cannot be determined: {why}"
 
 
@@ -208,7 +236,10 @@ def _speed_of_other(group: Sequence[Values]) -> str:
 def _quality_not_settled(group: Sequence[Values]) -> str:
     first = group[0]
     needed = first.get("seeds_needed")
-    remedy = f"about --seeds {numbers.count(needed)} would settle it" if needed else "add --seeds"
+    more = numbers.count(needed) if needed else ""
+    here = f"about --seeds {more} would settle it" if needed else "add --seeds"
+    there = f"about {more} seeds would" if needed else "more seeds may"
+    remedy = _remedy(group, here, there)
     return (
         f"{first['seeds']} seeds cannot show which batch sizes end within "
         f"{tolerance(first)} of the best; {remedy}, or a wider --tolerance"
@@ -285,4 +316,5 @@ WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "no_recommendation": _no_recommendation,
     "different_data": _different_data,
     "different_tasks": _different_tasks,
+    **of_files.WORDS,
 }

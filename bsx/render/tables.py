@@ -23,7 +23,7 @@ from bsx.schema import Analysis, Caution, Metric, Sweep, TargetSummary
 MARGIN = 2
 MAX_PROSE = 96  # longer lines are hard to read
 _ASCII = str.maketrans({"–": "-", "−": "-", "→": ">", "×": "x", "±": "~", "µ": "u", "≥": ">",
-                        "≤": "<", "…": "."})  # fmt: skip
+                        "≤": "<", "…": ".", "═": "="})  # fmt: skip
 
 
 class Plain:
@@ -83,13 +83,13 @@ def _parts(sweep: Sweep, analysis: Analysis, width: int) -> list[RenderableType]
     for grid in grids(sweep, analysis):
         parts += [*draw(grid, width), ""]
     for target in analysis.targets:
-        parts += [*_trade_off(target, width), ""]
+        parts += [*trade_off(target, width), ""]
     parts.append(_recommendation(sweep, analysis, width))
     return parts
 
 
 def _header(sweep: Sweep) -> RenderableType:
-    title = f"Sweep {sweep.sweep_id}"
+    title = advice.title(sweep)
     if sweep.config.name:
         title += f", {phrases.clean(sweep.config.name)}"
     lines = Table.grid(padding=(0, 2))
@@ -169,11 +169,13 @@ def prose(text: str, margin: int, width: int, style: str = "") -> RenderableType
 # --- advice -----------------------------------------------------------------------------------
 
 
-def _trade_off(target: TargetSummary, width: int) -> list[RenderableType]:
+def trade_off(target: TargetSummary, width: int) -> list[RenderableType]:
+    """Draw the trade-off that was fitted to a target, at most ``width`` wide."""
     margin = MARGIN if width >= 60 else 0
     goal = phrases.goal(vars(target))
+    named = goal if target.threshold is None else f"{target.split} {goal}"
     parts: list[RenderableType] = [
-        Text(f"Trade-off: iterations against samples, to {target.split} {goal}", style="bold")
+        Text(f"Trade-off: iterations against samples, to {named}", style="bold")
     ]
     known = advice.trade_off(target)
     if known:

@@ -34,11 +34,22 @@ from bsx.schema.canonical import (
     SCHEMA_VERSION,
     canonical_json,
     digest,
+    digest_of,
     plain,
 )
 from bsx.schema.comparison import (
     ComparedSize,
     Comparison,
+)
+from bsx.schema.curve import (
+    Curve,
+    CurvePoint,
+)
+from bsx.schema.imported import (
+    FittedSize,
+    Pair,
+    PairedSize,
+    Pairs,
 )
 from bsx.schema.known import (
     Baseline,
@@ -47,7 +58,9 @@ from bsx.schema.known import (
     Metric,
 )
 from bsx.schema.probed import (
+    ComparedProbeSize,
     Probe,
+    ProbeComparison,
     ProbedSize,
 )
 from bsx.schema.quantity import (
@@ -56,7 +69,6 @@ from bsx.schema.quantity import (
 )
 from bsx.schema.records import (
     SETTLED,
-    CurvePoint,
     MemoryRecord,
     Record,
     RunRecord,
@@ -88,13 +100,16 @@ __all__ = [
     "CalibrationUnit",
     "Caution",
     "Command",
+    "ComparedProbeSize",
     "ComparedSize",
     "Comparison",
     "CostModel",
+    "Curve",
     "CurvePoint",
     "Estimate",
     "Facts",
     "Final",
+    "FittedSize",
     "Group",
     "Ingredient",
     "Initialization",
@@ -103,7 +118,11 @@ __all__ = [
     "MemoryUnit",
     "Metric",
     "Objective",
+    "Pair",
+    "PairedSize",
+    "Pairs",
     "Probe",
+    "ProbeComparison",
     "ProbedSize",
     "Program",
     "Recipe",
@@ -130,6 +149,7 @@ __all__ = [
     "Watcher",
     "canonical_json",
     "digest",
+    "digest_of",
     "plain",
     "side_by_side",
 ]

@@ -42,7 +42,7 @@ class Speed:
     loop: str
     step_seconds: Estimate
     samples_per_second: Estimate
-    epoch_seconds: Estimate
+    epoch_seconds: Estimate | None  # None: how many samples an epoch has is not known
     peak_memory_bytes: int | None
 
 
@@ -73,10 +73,10 @@ class BatchSizeSummary:
     runs: int
     seeds: int
     diverged_fraction: float | None
-    steps_per_epoch: int
-    last_batch: int
+    steps_per_epoch: int | None  # None, as what follows from it: the training set is not known
+    last_batch: int | None
     steps: int
-    epochs: float
+    epochs: float | None
     to_target: tuple[ToTarget, ...]
     final: Final | None
     speed: Speed | None
@@ -90,8 +90,8 @@ class TargetSummary:
     """One target, and the trade-off between steps and samples that was fitted to it."""
 
     metric: str
-    threshold: float
-    source: str  # user | auto
+    threshold: float | None  # None: steps to it were told, and not at which value it lies
+    source: str  # user | auto | file
     critical_batch_size: Estimate | None
     critical_batch_size_20: Estimate | None
     min_steps: Estimate | None

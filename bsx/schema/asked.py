@@ -122,7 +122,7 @@ class LearningRates:
     ``mode`` is ``tuned`` (a grid that widens itself), ``grid`` (these values) or ``fixed`` (one
     value). ``rule`` says how a rate follows the batch size: ``tuned`` at each size, or ``none``,
     ``linear``, ``sqrt`` or ``saturating`` (at the batch size ``saturation``) relative to the
-    rate at ``base_batch_size``.
+    rate at ``base_batch_size``. ``scout``: one seed tries each rate before the others do.
     """
 
     mode: str = "tuned"
@@ -130,6 +130,7 @@ class LearningRates:
     rule: str = "tuned"
     base_batch_size: int | None = None
     saturation: float | None = None
+    scout: bool = False
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,8 @@ class Program:
     """The user's own program, of which one run is one training run.
 
     ``text`` is the command with its ``placeholders``, ``sources`` the hashes of its files by path.
-    ``reports`` says where its metrics are read: stdout, csv:FILE or tensorboard:FOLDER.
+    ``reports`` says where its metrics are read: stdout, csv:FILE, tensorboard:FOLDER, or
+    import:FILE of what was run elsewhere.
     """
 
     text: str
@@ -168,6 +170,11 @@ class Program:
     def takes_rate(self) -> bool:
         """Whether it is told its learning rate."""
         return not {"lr", "learning_rate"}.isdisjoint(self.placeholders)
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether it was run elsewhere, and its curves imported."""
+        return self.reports.startswith("import:")
 
     @property
     def takes_length(self) -> bool:

@@ -38,4 +38,9 @@ def plain(value: Any) -> Any:
 
 def digest(value: Any, length: int = 20) -> str:
     """Hash the canonical JSON of ``value`` (SHA-256, ``length`` hexadecimal digits)."""
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:length]
+    return digest_of(canonical_json(value), length)
+
+
+def digest_of(text: str, length: int = 20) -> str:
+    """Hash a canonical JSON text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:length]

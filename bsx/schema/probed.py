@@ -16,17 +16,23 @@ from bsx.schema.quantity import Estimate
 class ProbedSize:
     """One batch size that was tried.
 
-    ``peak_memory_bytes`` is that of a training and an evaluation step. ``step_seconds`` are the
-    draws behind ``speed``; a size that was tried on the way to the largest is not timed.
+    ``peak_memory_bytes`` is that of a training and an evaluation step. ``rounds`` are the draws
+    behind ``speed`` in seconds per step, round by round; a round that failed has none. A size that
+    was tried on the way to the largest is not timed.
     """
 
     batch_size: int
     status: str  # ok | out_of_memory | failed
     peak_memory_bytes: int | None = None
-    step_seconds: tuple[float, ...] = ()
+    rounds: tuple[tuple[float, ...], ...] = ()
     speed: Speed | None = None
     share_of_best: float | None = None  # of the best throughput measured
     error: str | None = None
+
+    @property
+    def step_seconds(self) -> tuple[float, ...]:
+        """The draws of all rounds."""
+        return tuple(draw for draws in self.rounds for draw in draws)
 
 
 @dataclass(frozen=True)
@@ -53,3 +59,29 @@ class Probe:
     def timed(self) -> tuple[ProbedSize, ...]:
         """The sizes of which the speed is known."""
         return tuple(size for size in self.sizes if size.speed is not None)
+
+
+@dataclass(frozen=True)
+class ComparedProbeSize:
+    """One batch size that was timed in two arms; ratios are second to first."""
+
+    batch_size: int
+    samples_per_second: tuple[Estimate, Estimate]
+    throughput_ratio: Estimate | None
+    peak_memory_bytes: tuple[int | None, int | None]
+    peak_memory_ratio: Estimate | None
+
+
+@dataclass(frozen=True)
+class ProbeComparison:
+    """What a second arm of a probe buys, compared with the first.
+
+    ``largest_ratio`` is that of the largest sizes that fit, a bound where one of them was not ended
+    by memory, and None where nothing is known of it.
+    """
+
+    first: str
+    second: str
+    largest: tuple[int | None, int | None]
+    largest_ratio: Estimate | None
+    sizes: tuple[ComparedProbeSize, ...]

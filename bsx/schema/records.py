@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from bsx.schema.asked import SweepConfig
+from bsx.schema.curve import Curve, CurvePoint
 from bsx.schema.known import CostModel, Facts
 from bsx.schema.work import Run
 
@@ -26,35 +27,24 @@ class RunStatus(StrEnum):
 SETTLED = frozenset({RunStatus.COMPLETED, RunStatus.DIVERGED, RunStatus.OUT_OF_MEMORY})
 
 
-@dataclass(frozen=True, slots=True)
-class CurvePoint:
-    """One evaluation during training; evaluation time is kept out of ``train_seconds``.
-
-    ``train_loss`` is the mean over the batches since the point before. NaN in the curve of a user's
-    own program: it did not report that number there.
-    """
-
-    step: int
-    epoch: float
-    samples_seen: int
-    train_seconds: float
-    train_loss: float
-    validation_loss: float
-    metrics: Mapping[str, float]  # on validation
-
-
 @dataclass(frozen=True)
 class RunRecord:
-    """A run and what came of it. ``stopped_at`` is the last step taken with a finite loss."""
+    """A run and what came of it. ``stopped_at`` is the last step taken with a finite loss.
+
+    ``curve`` may be given as any points; it is kept as a :class:`Curve`.
+    """
 
     run: Run
     status: RunStatus
-    curve: tuple[CurvePoint, ...] = ()
+    curve: Sequence[CurvePoint] = ()
     final: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # split → metric → value
     stopped_at: int = 0
     train_seconds: float = 0.0
     environment: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "curve", Curve.of(self.curve))
 
     @property
     def run_id(self) -> str:

@@ -18,7 +18,7 @@ from bsx.schema.asked import (
     Split,
     Training,
 )
-from bsx.schema.canonical import SCHEMA_VERSION, digest, plain
+from bsx.schema.canonical import SCHEMA_VERSION, canonical_json, digest, digest_of, plain
 from bsx.schema.known import Metric
 
 
@@ -46,6 +46,11 @@ class Recipe:
     training: Training = Training()
     precision: str = "float32"  # of weights and data; autocast is the training's
     program: Program | None = None
+
+    @cached_property
+    def canonical(self) -> str:
+        """The recipe as canonical JSON."""
+        return canonical_json(self)
 
     def batches_before(self, samples: int) -> Sequence[int]:
         """Return how many batches of ``batch_size`` lie before each step, of so many samples."""
@@ -82,8 +87,14 @@ class Run:
 
     @cached_property
     def run_id(self) -> str:
-        """The run's identity: a hash of all that decides its result."""
-        return digest({"schema_version": SCHEMA_VERSION, "run": plain(self)})
+        """The run's identity: a hash of all that decides its result.
+
+        It is ``digest({"run": self, "schema_version": SCHEMA_VERSION})``, of which the recipe, the
+        same in hundreds of runs, is written once.
+        """
+        rate, seed = canonical_json(self.learning_rate), canonical_json(self.seed)
+        run = f'{{"learning_rate":{rate},"recipe":{self.recipe.canonical},"seed":{seed}}}'
+        return digest_of(f'{{"run":{run},"schema_version":{SCHEMA_VERSION}}}')
 
 
 @dataclass(frozen=True)

@@ -15,18 +15,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from bsx.schema import CurvePoint, Metric, RunRecord, RunStatus
+from bsx.schema import Curve, Metric, RunRecord, RunStatus
 from bsx.stats.steps_to_target import Crossing, first_crossing
 
 EVIDENCE = frozenset({RunStatus.COMPLETED, RunStatus.DIVERGED})
 LOSS = "loss"
 
 
-def metric_of(point: CurvePoint, name: str) -> float:
-    """Return a validation metric of a point by name; ``loss`` is one of them. NaN if absent."""
-    if name == LOSS and LOSS not in point.metrics:
-        return point.validation_loss
-    return point.metrics.get(name, float("nan"))
+Series = tuple[Sequence[int], Sequence[float]]  # where the points stand, and their values
+
+
+def validation(curve: Curve, name: str) -> Series:
+    """Return the steps, and a validation metric there; ``loss`` is one of them. NaN if absent."""
+    found = curve.against_steps(name)
+    if found is None and name == LOSS:
+        found = curve.against_steps("validation_loss")
+    return found or (curve.steps, [math.nan] * len(curve))
 
 
 @dataclass(frozen=True)
@@ -66,18 +70,25 @@ class SizeRuns:
         """All rates tried, those that diverged included, sorted."""
         return tuple(self.records)
 
-    def series(self, metric: Metric) -> dict[float, dict[int, tuple[list[int], list[float]]]]:
+    def series(self, metric: Metric) -> dict[float, dict[int, Series]]:
         """Return rate → seed → (batches, values) of a validation metric."""
-        return {
-            rate: {
-                seed: (
-                    [self.before[point.step] for point in record.curve],
-                    [metric_of(point, metric.name) for point in record.curve],
-                )
-                for seed, record in row.items()
+        if metric.name not in self._series:
+            self._series[metric.name] = {
+                rate: {seed: self._of_run(record, metric.name) for seed, record in row.items()}
+                for rate, row in self.records.items()
             }
-            for rate, row in self.records.items()
-        }
+        return self._series[metric.name]
+
+    @cached_property
+    def _series(self) -> dict[str, dict[float, dict[int, Series]]]:
+        """What was asked for before: to unpack a curve takes longer than to look at it."""
+        return {}
+
+    def _of_run(self, record: RunRecord, name: str) -> Series:
+        steps, values = validation(Curve.of(record.curve), name)
+        if not isinstance(self.before, range):  # or each step is a batch
+            steps = [self.before[step] for step in steps]
+        return steps, values
 
     def crossings(
         self, metric: Metric, threshold: float, k: int = 1
@@ -88,21 +99,19 @@ class SizeRuns:
         not have come. A program of the user's may decide its length by itself, which shows in the
         other runs.
         """
-        longest = max((self.before[p.step] for row in self.records.values()
-                       for r in row.values() for p in r.curve[-1:]), default=0)  # fmt: skip
-        table: dict[float, dict[int, Crossing]] = {}
-        for rate, row in self.records.items():
-            table[rate] = {}
-            for seed, record in row.items():
-                if record.status is RunStatus.DIVERGED:
-                    last = max(record.run.recipe.steps, longest)
-                    table[rate][seed] = Crossing(None, 0, last)
-                    continue
-                steps = [self.before[point.step] for point in record.curve]
-                values = [metric_of(point, metric.name) for point in record.curve]
-                found = first_crossing(steps, values, metric, threshold, k)
-                table[rate][seed] = found
-        return table
+        series = self.series(metric)
+        ends = [steps[-1] for row in series.values() for steps, _ in row.values() if steps]
+        longest = max(ends, default=0)
+
+        def crossing(record: RunRecord, steps: Sequence[int], values: Sequence[float]) -> Crossing:
+            if record.status is RunStatus.DIVERGED:
+                return Crossing(None, 0, max(record.run.recipe.steps, longest))
+            return first_crossing(steps, values, metric, threshold, k)
+
+        return {
+            rate: {seed: crossing(row[seed], *series[rate][seed]) for seed in row}
+            for rate, row in self.records.items()
+        }
 
     def final(self, split: str, name: str) -> dict[float, dict[int, float | None]]:
         """Return rate → seed → a metric at the end; None where the run diverged."""
@@ -121,10 +130,11 @@ class SizeRuns:
         epochs: list[float] = []
         sign = 1.0 if metric.higher_is_better else -1.0
         for record in self.records[rate].values():
-            scored = [(sign * metric_of(p, metric.name), -p.step, p.epoch) for p in record.curve]
-            scored = [entry for entry in scored if not math.isnan(entry[0])]
-            if scored and record.status is RunStatus.COMPLETED:
-                epochs.append(max(scored)[2])
+            _, values = validation(Curve.of(record.curve), metric.name)
+            places = [n for n, value in enumerate(values) if not math.isnan(value)]
+            if places and record.status is RunStatus.COMPLETED:
+                best = max(places, key=lambda n: (sign * values[n], -n))
+                epochs.append(record.curve[best].epoch)
         return epochs
 
 

@@ -71,7 +71,7 @@ def geometric_mean_estimate(
     logs = np.log(np.asarray(values, dtype=float))
     center = float(logs.mean())
     if len(logs) == 1:
-        return Estimate(math.exp(center), None, None, level, 1, method)
+        return Estimate(float(values[0]), None, None, level, 1, method)
     variance = float(logs.var(ddof=1)) / len(logs) + resolution**2 / 12
     half = t_quantile(len(logs) - 1, level) * math.sqrt(variance)
     return Estimate(

@@ -9,12 +9,16 @@ from collections.abc import Sequence
 from bsx.schema import (
     Analysis,
     BatchSizeSummary,
+    Facts,
     RunRecord,
     RunStatus,
     SpeedRecord,
+    SweepConfig,
 )
 
 LOOP = "command"
+_SHORTEST = 1e-15  # seconds of a step; below it is no time
+_ENDLESS = 10**18  # samples: no run comes to the end of an epoch
 _DATED = 0.5  # reports that came one by one, as a share of all: else they were held back
 
 
@@ -44,7 +48,7 @@ def _step_seconds(record: RunRecord) -> float | None:
     seconds = points[-1].train_seconds - points[0].train_seconds
     if len(times) < max(2.0, _DATED * len(points)) or steps <= 0 or seconds <= 0:
         return None
-    return seconds / steps
+    return seconds / steps if seconds / steps > _SHORTEST else None
 
 
 def length_of_curves(row: BatchSizeSummary, runs: Sequence[RunRecord]) -> BatchSizeSummary:
@@ -58,7 +62,37 @@ def length_of_curves(row: BatchSizeSummary, runs: Sequence[RunRecord]) -> BatchS
     ]
     if not taken:
         return row
-    return dataclasses.replace(row, steps=max(taken), epochs=max(taken) / row.steps_per_epoch)
+    epochs = max(taken) / row.steps_per_epoch if row.steps_per_epoch else None
+    return dataclasses.replace(row, steps=max(taken), epochs=epochs)
+
+
+def with_samples(facts: Facts) -> Facts:
+    """Return the facts with a training set to count in; where its size is unknown, without end."""
+    return facts if facts.train_samples else dataclasses.replace(facts, train_samples=_ENDLESS)
+
+
+def without_unknowns(analysis: Analysis, config: SweepConfig, facts: Facts) -> Analysis:
+    """Return the analysis without what cannot be known: learning rates, and epochs."""
+    takes_rate = config.command is None or config.command.program.takes_rate
+    found = analysis if takes_rate else without_rates(analysis)
+    return found if facts.train_samples else _without_epochs(found)
+
+
+def _without_epochs(analysis: Analysis) -> Analysis:
+    replace = dataclasses.replace
+    rows = [
+        replace(
+            row,
+            steps_per_epoch=None,
+            last_batch=None,
+            epochs=None,
+            to_target=tuple(replace(t, epochs=None) for t in row.to_target),
+            final=row.final and replace(row.final, best_epoch=None),
+            speed=row.speed and replace(row.speed, epoch_seconds=None),
+        )
+        for row in analysis.batch_sizes
+    ]
+    return replace(analysis, batch_sizes=tuple(rows))
 
 
 def without_rates(analysis: Analysis) -> Analysis:

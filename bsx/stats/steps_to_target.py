@@ -29,9 +29,9 @@ class Crossing:
     was looked at.
     """
 
-    step: int | None
-    previous: int
-    last: int
+    step: float | None  # whole, unless it is a mean that was published
+    previous: float
+    last: float
 
     @property
     def resolution(self) -> float:

@@ -20,10 +20,12 @@ from bsx.schema import (
     SpeedRecord,
     ToTarget,
 )
+from bsx.stats.critical_batch import TradeOff, fit_tradeoff
 from bsx.stats.curves import LOSS, SizeRuns, steps_table
 from bsx.stats.gap import generalization_gap
 from bsx.stats.growth import Growth, mapped
 from bsx.stats.intervals import mean_estimate, median_estimate, product_estimate, reciprocal
+from bsx.stats.layout import StepsTable
 from bsx.stats.selection import (
     LEAVE_OUT_FROM,
     Choice,
@@ -93,7 +95,11 @@ class FinalEvidence:
 
 def target_evidence(runs: SizeRuns, metric: Metric, threshold: float) -> TargetEvidence:
     """Choose the rate fastest to a target, on all seeds and on all but each."""
-    crossings = runs.crossings(metric, threshold)
+    return evidence_of(runs.crossings(metric, threshold))
+
+
+def evidence_of(crossings: Mapping[float, Mapping[int, Crossing]]) -> TargetEvidence:
+    """Choose the fastest rate of a table rate → seed → crossing, on all seeds and all but each."""
     table = steps_table(crossings)
     choice = fastest(table)
     if choice is None:
@@ -105,7 +111,7 @@ def target_evidence(runs: SizeRuns, metric: Metric, threshold: float) -> TargetE
                     longest[seed] = crossing
         return TargetEvidence(None, longest, {})
     left_out = {}
-    if len(runs.seeds) >= LEAVE_OUT_FROM:
+    if len({seed for row in crossings.values() for seed in row}) >= LEAVE_OUT_FROM:
         rates = leave_one_out(table, fastest)
         left_out = {seed: crossings[rate][seed] for seed, rate in rates.items()}
     return TargetEvidence(choice, crossings[choice.rate], left_out)
@@ -128,6 +134,21 @@ def give_back_optimism(evidence: Sequence[TargetEvidence]) -> list[TargetEvidenc
     ]
     optimism = max(sum(differences) / len(differences), 0.0) if differences else 0.0
     return [replace(e, optimism=optimism if e.choice else 0.0) for e in evidence]
+
+
+def tradeoff_of(evidence: Mapping[int, TargetEvidence], reference: int | None = None) -> TradeOff:
+    """Fit the trade-off to batch size → its evidence for one target, seed by seed."""
+    found = list(evidence.values())
+    seeds = sorted({seed for e in found for seed in e.crossings})
+    if not seeds:
+        return TradeOff(None, None, None, None, None, "too_few_sizes")
+    table = StepsTable.of_logs(
+        list(evidence),
+        [[e.log_steps.get(seed) for e in found] for seed in seeds],
+        [[e.crossings[s].last if s in e.crossings else None for e in found] for s in seeds],
+        [e.resolution for e in found],
+    )
+    return fit_tradeoff(table, reference_batch_size=reference)
 
 
 def to_target(

@@ -1,22 +1,17 @@
-"""Dataclasses ↔ what SQLite keeps; doubles stay as they are, so that curves come back exactly."""
+"""Dataclasses ↔ the JSON that SQLite keeps."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 import types
 import typing
-import zlib
-from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, TypeVar, get_args, get_origin
 
-from bsx.schema import CurvePoint, canonical_json
+from bsx.schema import canonical_json
 
 T = TypeVar("T")
-
-_COLUMNS = ("step", "epoch", "samples_seen", "train_seconds", "train_loss", "validation_loss")
 
 
 def to_json(value: Any) -> str:
@@ -28,36 +23,6 @@ def from_json(kind: type[T], text: str) -> T:
     """Read the dataclass ``kind`` back from :func:`to_json`'s text."""
     made: T = _built(kind, json.loads(text))
     return made
-
-
-def encode_curve(curve: Sequence[CurvePoint]) -> tuple[str, bytes]:
-    """Return the metric names as JSON, and the columns as one blob."""
-    names = sorted(curve[0].metrics) if curve else []
-    columns = array("d")
-    for name in _COLUMNS:
-        columns.extend(float(getattr(point, name)) for point in curve)
-    for name in names:
-        columns.extend(point.metrics[name] for point in curve)
-    if sys.byteorder == "big":
-        columns.byteswap()
-    return json.dumps(names), zlib.compress(columns.tobytes(), level=1)
-
-
-def decode_curve(metric_names: str, blob: bytes) -> tuple[CurvePoint, ...]:
-    """Return the curve that :func:`encode_curve` wrote."""
-    names = json.loads(metric_names)
-    numbers = array("d")
-    numbers.frombytes(zlib.decompress(blob))
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    width = len(_COLUMNS) + len(names)
-    length = len(numbers) // width
-    columns = [numbers[i * length : (i + 1) * length] for i in range(width)]
-    points = []
-    for step, epoch, seen, seconds, train_loss, loss, *values in zip(*columns, strict=True):
-        metrics = dict(zip(names, values, strict=True))
-        points.append(CurvePoint(int(step), epoch, int(seen), seconds, train_loss, loss, metrics))
-    return tuple(points)
 
 
 def _built(kind: Any, value: Any) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 
 from bsx.errors import StoreError
 from bsx.schema import (
+    Curve,
     Facts,
     Recipe,
     Run,
@@ -21,9 +22,9 @@ from bsx.schema import (
     SpeedRecord,
     Sweep,
     SweepConfig,
-    digest,
+    digest_of,
 )
-from bsx.store.encoding import decode_curve, encode_curve, from_json, to_json
+from bsx.store.encoding import from_json, to_json
 from bsx.store.tables import APPLICATION_ID, SCHEMA, STORE_VERSION
 
 FILE_NAME = "bsx.sqlite3"
@@ -244,12 +245,10 @@ class Store:
     def _insert_run(
         self, db: sqlite3.Connection, unit_id: str, record: RunRecord, anew: bool
     ) -> None:
-        recipe_id = digest(record.run.recipe)
-        db.execute(
-            "INSERT INTO recipes VALUES (?, ?) ON CONFLICT DO NOTHING",
-            (recipe_id, to_json(record.run.recipe)),
-        )
-        names, blob = encode_curve(record.curve)
+        recipe = record.run.recipe.canonical
+        recipe_id = digest_of(recipe)
+        db.execute("INSERT INTO recipes VALUES (?, ?) ON CONFLICT DO NOTHING", (recipe_id, recipe))
+        curve = Curve.of(record.curve)
         # A run that failed or ran out of time gives way to a later try; a settled one never does.
         db.execute(
             "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
@@ -271,13 +270,14 @@ class Store:
                 to_json(record.final),
                 to_json(record.environment),
                 record.error,
-                names,
-                blob,
+                to_json(curve.metric_names),
+                curve.packed,
             ),
         )
 
     def _run_records(self, where: str, values: tuple[Any, ...]) -> list[RunRecord]:
         recipes: dict[str, Recipe] = {}
+        environments: dict[str, Mapping[str, Any]] = {}  # the same in thousands of runs
         records = []
         for row in self._rows(
             "SELECT recipe_id, recipe, learning_rate, seed, status, stopped_at, train_seconds, "
@@ -287,6 +287,8 @@ class Store:
         ):
             if row[0] not in recipes:
                 recipes[row[0]] = from_json(Recipe, row[1])
+            if row[8] not in environments:
+                environments[row[8]] = json.loads(row[8])
             records.append(
                 RunRecord(
                     run=Run(recipes[row[0]], row[2], row[3]),
@@ -294,13 +296,19 @@ class Store:
                     stopped_at=row[5],
                     train_seconds=row[6],
                     final=json.loads(row[7]),
-                    environment=json.loads(row[8]),
+                    environment=environments[row[8]],
                     error=row[9],
-                    curve=decode_curve(row[10], row[11]),
+                    curve=self._curve(row[10], row[11]),
                 )
             )
         records.sort(key=lambda r: (r.run.recipe.batch_size, r.run.learning_rate, r.run.seed))
         return records
+
+    def _curve(self, metric_names: str, packed: bytes) -> Curve:
+        try:
+            return Curve(json.loads(metric_names), packed)
+        except ValueError as error:
+            raise StoreError(f"{self.path} is damaged: {error}; name another --store") from None
 
     def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
         with self._plainly("read"):

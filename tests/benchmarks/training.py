@@ -4,7 +4,8 @@ Run it with ``python -m tests.benchmarks.training mlp``; Lightning and JAX take 
 installed (the extra ``bench``). Every program trains the same model on the same data with SGD and
 momentum. bsx trains 16 runs (4 rates × 4 seeds) as it does in a sweep: by the trainer that was
 measured to be quickest, in as many processes as there are threads. Rounds are taken in turn and
-medians compared, so that a busy machine slows all alike.
+medians compared, so that a busy machine slows all alike. The limit is what neither the machine's
+matrix product nor its memory traffic, measured in the same run, would allow more of.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from bsx import registry
 from bsx.execute.base import Executor, UnitError
 from bsx.models import build_model
 from bsx.schema import Group, Ingredient, Recipe, RunRecord, Sampling, Split, Training
-from tests.benchmarks import data, peers
+from tests.benchmarks import data, machine, peers
 
 SIZES = (2, 8, 32, 128, 512)
 RATES, SEEDS = (0.001, 0.002, 0.005, 0.01), 4
@@ -149,13 +150,30 @@ def measure(programs: dict[str, peers.Program], rounds: int) -> dict[str, float]
     return {name: statistics.median(values) for name, values in drawn.items()}
 
 
+def limits(case: Case, precision: str) -> Callable[[int], float]:
+    """Return a function from a batch size to the samples per second that the machine allows.
+
+    Its matrix product and the memory traffic of an update of 16 models are measured here and now.
+    """
+    model = case.build()
+    inputs, targets = (part[:8] for part in case.tensors())
+    per_sample = machine.operations(model, inputs, lambda out: case.loss(out, targets))
+    peak = machine.matrix_peak(torch.bfloat16 if precision == "bfloat16" else torch.float32)
+    traffic = machine.bandwidth(16 * sum(p.numel() for p in model.parameters()))
+    print(
+        f"machine: {peak / 1e9:.0f} GFLOP/s, {traffic / 1e9:.1f} GB/s; "
+        f"{per_sample / 1e6:.2f} MFLOP a sample"
+    )
+    return lambda size: machine.most_samples(model, per_sample, size, peak, traffic)
+
+
 def main() -> None:
     """Print one line a batch size."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("case", choices=CASES)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sizes", default=",".join(map(str, SIZES)))
-    parser.add_argument("--precision", default="float32")
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     given = parser.parse_args()
     case = CASES[given.case]
     workers = min(SEEDS, len(os.sched_getaffinity(0)))
@@ -164,6 +182,7 @@ def main() -> None:
     print(
         f"{given.case}, {given.precision}: thousand samples a second (bsx is so many times faster)"
     )
+    share = limits(case, given.precision)
     with make() as executor:
         for size in map(int, given.sizes.split(",")):
             trainer, own = quickest(case, size, executor, workers, given.precision)
@@ -176,6 +195,7 @@ def main() -> None:
             cells = [
                 f"{n} {v / 1e3:.1f}" + f" ({ours / v:.2f})" * (v != ours) for n, v in found.items()
             ]
+            cells.append(f"{ours / share(size):.0%} of the limit")
             print(f"{size:5d}  " + "  ".join(cells), flush=True)
 
 

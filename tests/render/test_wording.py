@@ -39,6 +39,9 @@ VALUES: dict[str, dict[str, object]] = {
     "no_recommendation": {"reason": "no_speed"},
     "different_data": {"first": "iris", "second": "wine", "samples": (120, 142)},
     "different_tasks": {"first": "classification", "second": "regression"},
+    "objective_without_seconds": {"objective": "steps"},
+    "columns_left_out": {"columns": ("note", "model")},
+    "rows_left_out": {"rows": 12},
 }  # fmt: skip
 
 

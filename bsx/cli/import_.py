@@ -1,0 +1,187 @@
+"""``bsx import``: curves, or iterations to a target, that were measured elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bsx.cli.options import warn_of_variables, with_settings
+from bsx.errors import ConfigError
+
+if TYPE_CHECKING:
+    from bsx.config import View
+    from bsx.exchange import Layout, Table
+    from bsx.schema import Analysis, Pairs, Sweep
+
+_OBJECTIVES = ("time", "steps", "samples")
+
+
+@with_settings(("target", "tolerance", "format", "get", "quiet"))
+def import_(
+    file: Annotated[
+        Path,
+        typer.Argument(help="A csv or JSON-lines file.", metavar="FILE", show_default=False),
+    ],
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            "--metric",
+            help="The column that quality is judged by; NAME:max or NAME:min says which way is "
+            "better.  (default: the first column that is known for a metric)",
+            metavar="NAME",
+        ),
+    ] = None,
+    train_samples: Annotated[
+        str | None,
+        typer.Option(
+            "--train-samples", help="How many samples an epoch has, to count epochs.", metavar="INT"
+        ),
+    ] = None,
+    reference_batch_size: Annotated[
+        str | None,
+        typer.Option(
+            "--reference-batch-size",
+            help="The size from which the critical batch size of 20 % overhead counts; Zhang et "
+            "al. (2024) take 256.  (default: the smallest that reached the target)",
+            metavar="INT",
+        ),
+    ] = None,
+    objective: Annotated[
+        str | None,
+        typer.Option(
+            "--objective",
+            help="What the recommended size takes least of: time, steps or samples.  (default: "
+            "time where the file has seconds, else steps)",
+            metavar="NAME",
+        ),
+    ] = None,
+    **flags: Any,
+) -> None:
+    """Analyse what was measured elsewhere as a sweep is analysed. Nothing is trained or stored.
+
+    A file of curves has columns batch_size, step and a metric on validation, and where there are
+    such learning_rate, seed and seconds. A file of pairs has batch_size and steps, the iterations
+    to a target, and where there are such learning_rate, seed and target; the trade-off is fitted to
+    them. Other spellings such as B, lr or iterations are understood.
+
+    Examples:
+
+    $ bsx import curves.csv --target accuracy=0.97
+
+    $ bsx import runs.jsonl --metric val_bleu:max --train-samples 50000
+
+    $ bsx import steps.csv --reference-batch-size 256
+
+    $ bsx import steps.csv --get targets.0.critical_batch_size.value
+    """
+    from bsx import parse
+    from bsx.cli.output import print_analysis
+    from bsx.config import read_view
+    from bsx.exchange import layout_of, read_table
+
+    view, door = read_view(flags, os.environ)
+    if not door.quiet:
+        warn_of_variables(os.environ)
+    samples = _count(train_samples, "--train-samples")
+    reference = _count(reference_batch_size, "--reference-batch-size")
+    if objective is not None:
+        parse.one_of(*_OBJECTIVES)(objective, "--objective")
+    layout = layout_of(table := read_table(file), metric)
+    if layout.is_curves:
+        sweep, analysis = _curves(table, layout, view, samples, reference, objective)
+        print_analysis(sweep, analysis, form=door.format, get=door.get, quiet=door.quiet)
+        return
+    for flag, value in (("--target", view.targets), ("--objective", objective)):
+        if value:
+            raise ConfigError(
+                f"{flag} has no meaning with {file}: it holds iterations to a target, no curves"
+            )
+    _print_pairs(_pairs(table, layout, reference, samples), door.format, door.get, door.quiet)
+
+
+def _count(given: str | None, flag: str) -> int | None:
+    from bsx import parse
+
+    return None if given is None else parse.count(given, flag)
+
+
+def _curves(
+    table: Table,
+    layout: Layout,
+    view: View,
+    samples: int | None,
+    reference: int | None,
+    objective: str | None,
+) -> tuple[Sweep, Analysis]:
+    """Analyse the curves of a file."""
+    from bsx.analyze import analyze
+    from bsx.exchange import as_sweep, curves_of
+    from bsx.schema import Caution
+
+    curves = curves_of(table, layout)
+    if objective == "time" and not curves.has_seconds:
+        raise ConfigError(
+            f"--objective time: {table.file} has no column seconds; give steps or samples"
+        )
+    made = as_sweep(curves, view.targets, samples)
+    if view.tolerance is not None:
+        config = replace(made.sweep.config, tolerance=view.tolerance)
+        made = replace(made, sweep=replace(made.sweep, config=config))
+    aim = objective or ("time" if curves.has_seconds else "steps")
+    found = analyze(
+        made.sweep.config,
+        made.sweep.facts,
+        made.recipes,
+        made.records,
+        (),
+        objective=aim,
+        reference_batch_size=reference,
+    )
+    said = [replace(c, values={**c.values, "elsewhere": True}) for c in found.cautions]
+    if objective is None and aim != "time" and found.recommendation is not None:
+        said.append(Caution("objective_without_seconds", {"objective": aim}))
+    if curves.left_out:
+        said.append(Caution("columns_left_out", {"columns": curves.left_out}))
+    if curves.other_rows:
+        said.append(Caution("rows_left_out", {"rows": curves.other_rows}))
+    return made.sweep, replace(found, cautions=tuple(said))
+
+
+def _pairs(table: Table, layout: Layout, reference: int | None, samples: int | None) -> Pairs:
+    """Fit the trade-off to the pairs of a file."""
+    from bsx.exchange import pairs_of
+    from bsx.schema import Caution
+    from bsx.stats.pairs import analyze_pairs
+
+    found = analyze_pairs(table.file, pairs_of(table, layout), reference, samples)
+    said = [replace(c, values={**c.values, "elsewhere": True}) for c in found.cautions]
+    if layout.left_out:
+        said.append(Caution("columns_left_out", {"columns": layout.left_out}))
+    return replace(found, cautions=tuple(said))
+
+
+def _print_pairs(found: Pairs, form: str, get: str | None, quiet: bool) -> None:
+    from bsx.render import pairs
+    from bsx.render.formats import Format, get_text, machine_text
+
+    document = pairs.document(found)
+    if get is not None:
+        sys.stdout.write(get_text(document, get))
+    elif form == Format.TABLE:
+        from rich.console import Console
+
+        from bsx.render.tables import print_cautions
+
+        pairs.print_pairs(Console(), found)
+        sys.stdout.flush()
+        if not quiet:
+            print_cautions(Console(stderr=True), found.cautions)
+    elif form == Format.MARKDOWN:
+        sys.stdout.write(pairs.markdown(found))
+    else:
+        sys.stdout.write(machine_text(document, pairs.rows(document), Format(form)))

@@ -1,0 +1,274 @@
+"""Rows → the runs of a file: a curve for each batch size, learning rate and seed."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+
+from bsx.command import names
+from bsx.errors import DataError
+from bsx.exchange import layout as columns
+from bsx.exchange.layout import Layout
+from bsx.exchange.reading import Row, Table
+from bsx.exchange.values import above_zero, is_empty, not_negative, number, whole
+from bsx.schema import CurvePoint, Metric, RunStatus
+
+NAN = float("nan")  # in a curve: not measured there
+_PARTS = {**dict.fromkeys(("train", "training"), names.TRAIN), "test": names.TEST}
+_APART = (
+    "tell runs apart by columns learning_rate and seed, or take what else differs to a file of its "
+    "own"
+)
+
+
+@dataclass
+class MeasuredRun:
+    """One run of a file. ``points`` end before the first that was not finite."""
+
+    batch_size: int
+    rate: float | None
+    seed: int
+    points: list[CurvePoint] = field(default_factory=list)
+    train: dict[str, float] = field(default_factory=dict)
+    test: dict[str, float] = field(default_factory=dict)
+    last_step: int = 0
+    last_seconds: float = 0.0
+    place: str = ""  # of the last row
+    status: RunStatus = RunStatus.COMPLETED
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        rate = "" if self.rate is None else f", learning rate {self.rate:g}"
+        return f"batch size {self.batch_size}{rate}, seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class Curves:
+    """All runs of a file; ``other_rows`` are those of the train or test part, left aside."""
+
+    file: str
+    fingerprint: str
+    metrics: tuple[Metric, ...]  # the first is the one that quality is judged by
+    runs: tuple[MeasuredRun, ...]
+    rates: tuple[float, ...]  # () where no rate was told
+    has_seconds: bool
+    left_out: tuple[str, ...]  # columns
+    other_rows: int = 0
+
+    @property
+    def points(self) -> int:
+        """How many evaluations there are."""
+        return sum(len(run.points) for run in self.runs)
+
+
+def curves_of(table: Table, layout: Layout) -> Curves:
+    """Read every row.
+
+    Raises:
+        DataError: for the first row that cannot be meant.
+    """
+    judged = layout.judged
+    if judged is None:
+        raise ValueError("pairs are no curves")
+    runs: dict[tuple[int, float | None, int], MeasuredRun] = {}
+    columns_of = {part: _readable(table, of) for part, of in _metrics(layout).items()}
+    other_rows = 0
+    for row in table.rows:
+        if not _is_validation(row, layout):
+            other_rows += 1
+            continue
+        run = _run(table, layout, row, runs)
+        _add(table, layout, row, run, columns_of, judged)
+    _check(table, layout, list(runs.values()), judged)
+    known = {m.name: m for m in layout.metrics if m.name in columns_of[names.VALIDATION]}
+    unread = {c for of in _metrics(layout).values() for c in of.values()}
+    unread -= {c for of in columns_of.values() for c in of.values()}
+    return Curves(
+        table.file,
+        table.fingerprint,
+        (judged, *(_free(m, runs) for m in known.values() if m.name != judged.name)),
+        tuple(sorted(runs.values(), key=lambda r: (r.batch_size, r.rate or 0.0, r.seed))),
+        tuple(sorted({run.rate for run in runs.values() if run.rate is not None})),
+        columns.SECONDS in layout.roles,
+        (*layout.left_out, *sorted(unread)),
+        other_rows,
+    )
+
+
+def _metrics(layout: Layout) -> dict[str, dict[str, str]]:
+    return {
+        names.VALIDATION: dict(layout.validation),
+        names.TRAIN: dict(layout.train),
+        names.TEST: dict(layout.test),
+    }
+
+
+def _readable(table: Table, of: dict[str, str]) -> dict[str, str]:
+    """Return the columns in which every cell is a number or empty, by name."""
+    return {
+        name: column
+        for name, column in of.items()
+        if all(
+            is_empty(value) or number(table, value) is not None
+            for value in (row.cells.get(column) for row in table.rows)
+        )
+    }
+
+
+def _is_validation(row: Row, layout: Layout) -> bool:
+    if columns.SPLIT not in layout.roles:
+        return True
+    part = str(row.cells.get(layout.roles[columns.SPLIT])).strip().lower()
+    return part not in _PARTS
+
+
+def _run(
+    table: Table,
+    layout: Layout,
+    row: Row,
+    runs: dict[tuple[int, float | None, int], MeasuredRun],
+) -> MeasuredRun:
+    """Return the run that a row belongs to."""
+    roles = layout.roles
+    size = whole(table, row, roles[columns.BATCH_SIZE], "a batch size of at least 1", 1)
+    rate, seed = None, 0
+    if columns.RATE in roles:
+        rate = above_zero(table, row, roles[columns.RATE], "the learning rate of the run")
+    if columns.SEED in roles:
+        seed = whole(table, row, roles[columns.SEED], "a whole number from 0 on", 0)
+    return runs.setdefault((size, rate, seed), MeasuredRun(size, rate, seed))
+
+
+def _add(
+    table: Table,
+    layout: Layout,
+    row: Row,
+    run: MeasuredRun,
+    columns_of: dict[str, dict[str, str]],
+    judged: Metric,
+) -> None:
+    """Add what a row says to its run."""
+    step = whole(table, row, layout.roles[columns.STEP], "the iteration of the evaluation", 0)
+    if run.place and step <= run.last_step:
+        again = "comes again" if step == run.last_step else "goes back"
+        raise table.refuse(
+            row,
+            layout.roles[columns.STEP],
+            f"{again} for {run.name}, which was at {run.last_step} in {run.place}; {_APART}",
+        )
+    run.last_step, run.place = step, row.place
+    seconds = _seconds(table, layout, row, run)
+    value = _judged(table, layout, row, judged)
+    values = _values(table, row, columns_of[names.VALIDATION]) | {judged.name: value}
+    for part, kept in ((names.TRAIN, run.train), (names.TEST, run.test)):
+        found = _values(table, row, columns_of[part])
+        kept |= {name: known for name, known in found.items() if math.isfinite(known)}
+    losses = [columns_of[part].get(names.LOSS) for part in (names.VALIDATION, names.TRAIN)]
+    if any(_is_lost(table, row, column) for column in (layout.validation[judged.name], *losses)):
+        run.status = RunStatus.DIVERGED
+    if step == 0 or run.status is RunStatus.DIVERGED:
+        return  # what is before the first step is no result of training
+    run.points.append(
+        CurvePoint(
+            step,
+            0.0,
+            step * run.batch_size,
+            seconds,
+            NAN,
+            values.get(names.LOSS, NAN),
+            {name: v for name, v in values.items() if name != names.LOSS},
+        )
+    )
+
+
+def _seconds(table: Table, layout: Layout, row: Row, run: MeasuredRun) -> float:
+    """Return the seconds since the run's start; NaN where they are not told."""
+    column = layout.roles.get(columns.SECONDS)
+    if column is None or is_empty(row.cells.get(column)):
+        return NAN
+    said = "the seconds of training since the run's start"
+    seconds = not_negative(table, row, column, said)
+    if seconds < run.last_seconds:
+        raise table.refuse(
+            row, column, f"is less than {run.last_seconds:g} of a row before it; give {said}"
+        )
+    run.last_seconds = seconds
+    return seconds
+
+
+def _judged(table: Table, layout: Layout, row: Row, judged: Metric) -> float:
+    """Return the metric that quality is judged by; NaN where it diverged or was not measured."""
+    column = layout.validation[judged.name]
+    value = row.cells.get(column)
+    if is_empty(value):
+        if len(layout.validation) + len(layout.train) + len(layout.test) > 1:
+            return NAN
+        raise table.refuse(
+            row, column, "is empty; write nan where the run diverged, else leave the row out"
+        )
+    found = number(table, value)
+    if found is None:
+        raise table.refuse(row, column, f"is no number; give the {judged.name}, or nan")
+    if judged.bounded and math.isfinite(found) and not 0 <= found <= 1:
+        raise table.refuse(
+            row,
+            column,
+            f"does not lie between 0 and 1; give a fraction, or --metric {column}:max",
+        )
+    return found
+
+
+def _is_lost(table: Table, row: Row, column: str | None) -> bool:
+    """Say whether a cell is written, and not finite."""
+    value = None if column is None else row.cells.get(column)
+    found = None if is_empty(value) else number(table, value)
+    return found is not None and not math.isfinite(found)
+
+
+def _values(table: Table, row: Row, of: dict[str, str]) -> dict[str, float]:
+    found = {name: number(table, row.cells.get(column)) for name, column in of.items()}
+    return {name: NAN if value is None else value for name, value in found.items()}
+
+
+def _free(metric: Metric, runs: dict[tuple[int, float | None, int], MeasuredRun]) -> Metric:
+    """Return a metric without bounds where some value lies beyond them, as of a percentage."""
+    values = (p.metrics.get(metric.name, NAN) for run in runs.values() for p in run.points)
+    if metric.bounded and any(value < 0 or value > 1 for value in values):
+        return Metric(metric.name, metric.higher_is_better)
+    return metric
+
+
+def _check(table: Table, layout: Layout, runs: list[MeasuredRun], judged: Metric) -> None:
+    """Refuse files whose runs are no curves.
+
+    Raises:
+        DataError: with the remedy.
+    """
+    if not runs:
+        raise DataError(
+            f"{table.file}: every row is of the train or test part, by its column "
+            f"{layout.roles[columns.SPLIT]}; give those of validation"
+        )
+    lengths = Counter(max(len(run.points), run.status is RunStatus.DIVERGED) for run in runs)
+    if set(lengths) <= {0, 1} and len(runs) > 1:
+        column = layout.roles[columns.STEP]
+        raise DataError(
+            f"{table.file}: every run has one row only, which is no curve; if the column {column} "
+            "holds the iterations to a target, call it steps_to_target"
+        )
+    whole_runs = [run for run in runs if run.status is not RunStatus.DIVERGED]
+    for run in whole_runs:
+        if not any(math.isfinite(_value(point, judged)) for point in run.points):
+            raise DataError(
+                f"{table.file}: {run.name} has no value in column "
+                f"{layout.validation[judged.name]} after its start; leave the run out, or write "
+                "nan where it diverged"
+            )
+
+
+def _value(point: CurvePoint, metric: Metric) -> float:
+    if metric.name == names.LOSS:
+        return point.validation_loss
+    return point.metrics.get(metric.name, NAN)

@@ -1,0 +1,208 @@
+"""A file → its rows, each with its place in the file. What the columns mean is not asked here.
+
+csv with commas, semicolons or tabs; one JSON object a line; or a JSON list of objects.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bsx.errors import DataError
+
+LARGEST = 256 * 2**20  # bytes; some ten million rows
+_DELIMITERS = ",;\t"
+_KINDS = "give csv or JSON lines, with batch_size, step and a metric, or batch_size and steps"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: where it stands, as messages name it, and its cells by the names of their columns.
+
+    A cell is text from csv; from JSON it is what JSON says.
+    """
+
+    place: str
+    cells: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Table:
+    """All rows of a file; ``columns`` in the order of their first appearance."""
+
+    file: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    fingerprint: str
+    decimal_comma: bool = False
+
+    def refuse(self, row: Row, column: str, problem: str) -> DataError:
+        """Return the error that names file, line, column and value."""
+        value = shortened(row.cells.get(column))
+        return DataError(f"{self.file}, {row.place}, column {column}: {value} {problem}")
+
+
+def read_table(path: Path) -> Table:
+    """Read a file.
+
+    Raises:
+        DataError: for one that cannot be read, is empty, too large or no table.
+    """
+    name = writable(path.name)
+    content = _content(path)
+    text = _text(content, name)
+    opening = text.lstrip()[:1]
+    if opening == "[":
+        rows, decimal_comma = list(_json_list(text, name)), False
+    elif opening == "{":
+        rows, decimal_comma = list(_json_lines(text, name)), False
+    else:
+        delimiter = _delimiter(text)
+        rows, decimal_comma = list(_csv_rows(text, name, delimiter)), delimiter == ";"
+    if not rows:
+        raise DataError(f"{name} has no rows below its header; {_KINDS}")
+    columns = tuple(dict.fromkeys(column for row in rows for column in row.cells))
+    fingerprint = hashlib.sha256(content).hexdigest()[:20]
+    return Table(name, columns, tuple(rows), fingerprint, decimal_comma)
+
+
+def shortened(value: Any) -> str:
+    """Write a value for a message, at most some forty characters of it."""
+    text = "".join(c if c.isprintable() else "?" for c in writable(str(value)))
+    return f"'{text if len(text) <= 40 else text[:37] + '…'}'"
+
+
+def writable(text: str) -> str:
+    """Return a text that can be printed: JSON and file systems know halves of characters."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+# --- from bytes to text -----------------------------------------------------------------------
+
+
+def _content(path: Path) -> bytes:
+    try:
+        if path.is_dir():
+            raise DataError(f"{path} is a folder; name a file in it")
+        if path.is_file() and path.stat().st_size > LARGEST:
+            raise _too_large(path, path.stat().st_size)
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from None
+    if len(content) > LARGEST:
+        raise _too_large(path, len(content))
+    return content
+
+
+def _too_large(path: Path, size: int) -> DataError:
+    return DataError(
+        f"{path.name} holds {size / 2**20:,.0f} MiB or more, above the {LARGEST >> 20} MiB that "
+        "are read; keep fewer evaluations of each run, or fewer columns"
+    )
+
+
+def _text(content: bytes, name: str) -> str:
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):  # as some spreadsheets write it
+        encoding = "utf-16"
+    elif b"\0" in content:
+        raise DataError(f"{name} is no text; {_KINDS}")
+    else:
+        encoding = "utf-8-sig"
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{name}, line {line}: this is no UTF-8 text; save the file as UTF-8"
+        ) from None
+    text = text.lstrip("\ufeff")
+    if not text.strip():
+        raise DataError(f"{name} is empty; {_KINDS}")
+    return text
+
+
+# --- csv --------------------------------------------------------------------------------------
+
+
+def _delimiter(text: str) -> str:
+    """Return what parts the cells of the first line that has any."""
+    first = next(line for line in text.splitlines() if line.strip())
+    return max(_DELIMITERS, key=first.count)
+
+
+def _csv_rows(text: str, name: str, delimiter: str) -> Iterator[Row]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+    header: list[str] | None = None
+    before = 0
+    try:
+        for cells in reader:
+            line, before = before + 1, reader.line_num
+            if not any(cell.strip() for cell in cells):
+                continue
+            if header is None:
+                header = _header([cell.strip() for cell in cells], name, line)
+                continue
+            if len(cells) > len(header) and any(cell.strip() for cell in cells[len(header) :]):
+                raise DataError(
+                    f"{name}, line {line} has {len(cells)} cells, but the header names "
+                    f"{len(header)} columns; quote cells that hold {_named(delimiter)}"
+                )
+            if len(cells) < len(header):
+                raise DataError(
+                    f"{name}, line {line} has {len(cells)} cells, but the header names "
+                    f"{len(header)} columns; was it cut off?"
+                )
+            pairs = zip(header, cells, strict=False)
+            yield Row(f"line {line}", {column: cell.strip() for column, cell in pairs if column})
+    except csv.Error as error:
+        raise DataError(f"{name}, line {reader.line_num}: {error}; {_KINDS}") from None
+
+
+def _header(cells: list[str], name: str, line: int) -> list[str]:
+    named = [cell for cell in cells if cell]
+    twice = [cell for cell in named if named.count(cell) > 1]
+    if twice:
+        raise DataError(
+            f"{name}, line {line}: two columns are called {shortened(twice[0])}; rename one"
+        )
+    return cells
+
+
+def _named(delimiter: str) -> str:
+    return {",": "a comma", ";": "a semicolon", "\t": "a tab"}[delimiter]
+
+
+# --- JSON -------------------------------------------------------------------------------------
+
+
+def _json_lines(text: str, name: str) -> Iterator[Row]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            yield _row(_parsed(line, f"{name}, line {number}"), name, f"line {number}")
+
+
+def _json_list(text: str, name: str) -> Iterator[Row]:
+    found = _parsed(text, name)
+    for number, item in enumerate(found if isinstance(found, list) else [], start=1):
+        yield _row(item, name, f"item {number}")
+
+
+def _parsed(text: str, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        why = getattr(error, "msg", "it cannot be read")
+        raise DataError(f"{where} is no JSON: {why}; give one object a line") from None
+
+
+def _row(found: Any, name: str, place: str) -> Row:
+    if not isinstance(found, dict):
+        raise DataError(f"{name}, {place} is no JSON object; give one object a line")
+    return Row(place, {writable(k.strip()): v for k, v in found.items() if k.strip()})

@@ -1,0 +1,82 @@
+"""Cells → numbers, each refused with its place and the remedy."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from bsx.exchange.reading import Row, Table
+
+_MOST = 10**9  # a batch size or a step beyond is none; their product is still a count
+_LARGEST = 1e15  # of what need not be whole
+_FARTHEST = 1e100  # a number beyond is as good as infinite: its square must be one, too
+_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
+
+
+def is_empty(value: Any) -> bool:
+    """Say whether a cell holds nothing."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def number(table: Table, value: Any) -> float | None:
+    """Return a number, NaN and infinities among them; None for what is no number."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    if isinstance(value, str) and table.decimal_comma and _COMMA.fullmatch(value):
+        value = value.replace(",", ".")
+    try:
+        found = float(value)
+        return (
+            found
+            if abs(found) <= _FARTHEST or math.isnan(found)
+            else math.copysign(math.inf, found)
+        )
+    except OverflowError:
+        return math.inf
+    except ValueError:
+        return None
+
+
+def whole(table: Table, row: Row, column: str, what: str, least: int) -> int:
+    """Read a whole number of at least ``least``.
+
+    Raises:
+        DataError: for anything else.
+    """
+    found = number(table, row.cells.get(column))
+    if found is None or not math.isfinite(found) or found != int(found):
+        raise table.refuse(row, column, f"is no whole number; give {what}")
+    if found < least:
+        raise table.refuse(row, column, f"is below {least}; give {what}")
+    if found > _MOST:
+        raise table.refuse(row, column, f"is above 10^9; give {what}")
+    return int(found)
+
+
+def above_zero(table: Table, row: Row, column: str, what: str) -> float:
+    """Read a finite number above 0.
+
+    Raises:
+        DataError: for anything else.
+    """
+    found = number(table, row.cells.get(column))
+    if found is None or math.isnan(found):
+        raise table.refuse(row, column, f"is no number; give {what}")
+    if found <= 0:
+        raise table.refuse(row, column, f"is not above 0; give {what}")
+    if found > _LARGEST:
+        raise table.refuse(row, column, f"is above 10^15; give {what}")
+    return found
+
+
+def not_negative(table: Table, row: Row, column: str, what: str) -> float:
+    """Read a finite number of at least 0.
+
+    Raises:
+        DataError: for anything else.
+    """
+    found = number(table, row.cells.get(column))
+    if found is None or not math.isfinite(found) or found < 0:
+        raise table.refuse(row, column, f"is no number of at least 0; give {what}")
+    return found

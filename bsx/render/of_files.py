@@ -1,0 +1,44 @@
+"""The sentences of cautions that only files of ``bsx import`` give rise to; see ``sentences``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from bsx.render import numbers
+from bsx.render.phrases import Values, clean, listed
+
+_LEAST = {"steps": "the fewest iterations", "samples": "the fewest samples"}
+_PRICES = {
+    "steps": "as if a step took as long at every size; --objective samples counts samples instead",
+    "samples": "as if a step took time in proportion to its size; --objective steps counts "
+    "iterations instead",
+}
+
+
+def _objective_without_seconds(group: Sequence[Values]) -> str:
+    objective = str(group[0]["objective"])
+    return (
+        f"the file tells no seconds, so that what is recommended takes {_LEAST[objective]} to the "
+        f"target, {_PRICES[objective]}"
+    )
+
+
+def _columns_left_out(group: Sequence[Values]) -> str:
+    columns = group[0]["columns"]
+    noun = "the column" if len(columns) == 1 else "the columns"
+    shown = listed([clean(column) for column in columns[:8]])
+    more = f" and {len(columns) - 8} more" if len(columns) > 8 else ""
+    return f"left aside: {noun} {shown}{more}, of which nothing is known here"
+
+
+def _rows_left_out(group: Sequence[Values]) -> str:
+    rows = int(group[0]["rows"])
+    which = "1 row" if rows == 1 else f"{numbers.count(rows)} rows"
+    return f"left aside: {which} of the train or test part; curves are of validation"
+
+
+WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
+    "objective_without_seconds": _objective_without_seconds,
+    "columns_left_out": _columns_left_out,
+    "rows_left_out": _rows_left_out,
+}

@@ -1,0 +1,260 @@
+"""What cannot be meant is refused with its place and the remedy; junk never gives a traceback."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bsx.cli.app import run
+from bsx.errors import BsxError
+from bsx.exchange import curves_of, layout_of, pairs_of, read_table, reading
+from bsx.stats.pairs import analyze_pairs
+from tests.here import Shell, here
+
+__all__ = ["here"]
+
+CURVES = "batch_size,step,accuracy\n"
+PAIRS = "batch_size,steps\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "bad.csv is empty; give csv or JSON lines"),
+        (" \n\n", "is empty"),
+        (CURVES, "has no rows below its header"),
+        ("batchsizes,step,accuracy\n8,1,0.5", "did you mean it by batchsizes? Call it batch_size"),
+        ("size,step,accuracy\n8,1,0.5", "no column batch_size, the batch size; there are size"),
+        ("batch_size,epoch,accuracy\n8,1,0.5", "no column step, the iteration of the evaluation"),
+        ("batch_size,epoch,accuracy\n8,1,0.5", "rounded up"),
+        ("B,bs,step,loss\n8,8,1,1", "the columns B and bs both say the batch size"),
+        ("B,step,loss,loss\n8,1,1,1", "line 1: two columns are called 'loss'"),
+        (CURVES + "8,1,0.5\n\n8,x,0.5", "line 4, column step: 'x' is no whole number"),
+        (CURVES + "8,1.5,0.5", "line 2, column step: '1.5' is no whole number"),
+        (CURVES + "8,-1,0.5", "column step: '-1' is below 0"),
+        (CURVES + "0,1,0.5", "column batch_size: '0' is below 1; give a batch size of at least 1"),
+        (CURVES + "-8,1,0.5", "column batch_size: '-8' is below 1"),
+        (CURVES + "1e99,1,0.5", "column batch_size: '1e99' is above 10^9"),
+        (CURVES + "8,1,0.5\n8,1,0.6", "line 3, column step: '1' comes again for batch size 8"),
+        (CURVES + "8,5,0.5\n8,1,0.6", "'1' goes back for batch size 8, seed 0, which was at 5"),
+        (CURVES + "8,1,", "line 2, column accuracy: '' is empty; write nan where the run diverged"),
+        (CURVES + "8,1,good", "column accuracy: 'good' is no number"),
+        (CURVES + "8,1,51", "'51' does not lie between 0 and 1; give a fraction, or --metric"),
+        (CURVES + "8,1,0.5,9", "line 2 has 4 cells, but the header names 3 columns"),
+        (CURVES + "8,1", "line 2 has 2 cells, but the header names 3 columns; was it cut off?"),
+        (CURVES + "8,1,0.1\n16,1,0.2", "every run has one row only, which is no curve"),
+        ("B,step,lr,loss\n8,1,0,1\n8,2,0,1", "column lr: '0' is not above 0"),
+        ("B,step,lr,loss\n8,1,nan,1\n8,2,1,1", "column lr: 'nan' is no number"),
+        ("B,step,seed,loss\n8,1,a,1\n8,2,1,1", "column seed: 'a' is no whole number"),
+        ("B,step,seconds,loss\n8,1,2,1\n8,2,1,1", "column seconds: '1' is less than 2 of a row"),
+        ("B,step,seconds,loss\n8,1,-2,1", "column seconds: '-2' is no number of at least 0"),
+        ("B,step,split,loss\n8,1,train,1", "every row is of the train or test part"),
+        ("B,step,loss,acc\n8,1,1,\n8,2,1,", "has no value in column acc"),
+        (PAIRS + "8,0", "line 2, column steps: '0' is not above 0; give the iterations to the"),
+        (PAIRS + "8,", "column steps: '' is empty"),
+        (PAIRS + "8,>x", "column steps: '>x' is no number"),
+        (PAIRS + "8,inf", "column steps: 'inf' is above 10^15"),
+        (PAIRS + "8,5\n8,6", "'8' stands already in line 2; number repeated runs in a column seed"),
+        ('{"B": 8}\n{"B": ', "bad.csv, line 2 is no JSON"),
+        ('{"B": 8}\n7', "bad.csv, line 2 is no JSON object"),
+        ('[{"B": 8}, 7]', "bad.csv, item 2 is no JSON object"),
+        ("[" * 100_000, "is no JSON"),
+        ('{"B": 8, "steps": [3]}', "line 1, column steps: '[3]' is no number"),
+        ("a\0b", "is no text"),
+    ],
+)
+def test_a_file_that_cannot_be_meant_is_refused_with_place_value_and_remedy(
+    here: Shell, content: str, said: str
+) -> None:
+    Path("bad.csv").write_text(content)
+    code, out, err = here.bsx("import", "bad.csv")
+    assert (code, out) == (3, ""), err
+    assert err.startswith("bsx: error: ") and err.count("\n") == 1
+    assert said in err
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ((), "say which way score is better, with --metric score:max or --metric score:min"),
+        (("--metric", "score"), "say which way is better"),
+        (("--metric", "scor:max"), "did you mean score?"),
+        (("--metric", "train_loss"), "quality is judged on validation"),
+        (("--metric", "score:max", "--target", "loss=1"), "has no such metric; it has score"),
+        (("--metric", "score:max", "--train-samples", "4"), "has a batch size of 8"),
+        (("--metric", "score:max", "--train-samples", "x"), "give a whole number"),
+        (("--metric", "score:max", "--objective", "money"), "give one of time, steps, samples"),
+        (("--metric", "score:max", "--objective", "time"), "has no column seconds"),
+        (("--metric", "score:max", "--format", "xml"), "give one of table"),
+    ],
+)
+def test_options_that_cannot_be_meant_are_refused(
+    here: Shell, args: tuple[str, ...], said: str
+) -> None:
+    Path("runs.csv").write_text("B,step,score\n8,1,1\n8,2,2\n")
+    code, out, err = here.bsx("import", "runs.csv", *args)
+    assert (code, out) == (2, "") and said in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("flag", [("--target", "loss=1"), ("--objective", "steps")])
+def test_options_of_curves_are_refused_for_pairs(here: Shell, flag: tuple[str, str]) -> None:
+    Path("pairs.csv").write_text("B,steps\n8,10\n")
+    code, _, err = here.bsx("import", "pairs.csv", *flag)
+    assert code == 2 and "it holds iterations to a target, no curves" in err
+
+
+def test_files_that_cannot_be_read_are_refused(
+    here: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "No such file" in here.bsx("import", "nowhere.csv")[2]
+    assert "is a folder" in here.bsx("import", ".")[2]
+    monkeypatch.setattr(reading, "LARGEST", 2**20)
+    Path("huge.csv").write_text(CURVES + "8,1,0.5\n" * 2**18)
+    code, _, err = here.bsx("import", "huge.csv")
+    assert code == 3 and "above the 1 MiB that are read" in err
+    Path("latin.csv").write_bytes(CURVES.encode() + b"8,1,caf\xe9")
+    assert "latin.csv, line 2: this is no UTF-8 text" in here.bsx("import", "latin.csv")[2]
+
+
+def test_semicolons_allow_for_decimal_commas(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("B;lr;steps\n8;0,1;100,5\n16;0,2;60\n")
+    table = read_table(tmp_path / "a.csv")
+    first, _ = pairs_of(table, layout_of(table))
+    assert (first.learning_rate, first.steps) == (0.1, 100.5)
+
+
+# --- junk ---------------------------------------------------------------------------------------
+
+words = st.sampled_from(
+    ["8", "16", "32", "1", "2", "0.5", "nan", "inf", "-1", "", ">5", "x", "1e300", "1e-300", "0,5"]
+)
+names = st.sampled_from(
+    ["batch_size", "B", "step", "steps", "loss", "val_loss", "accuracy", "lr", "seed", "seconds",
+     "target", "split", "epoch", "train_loss", "é", "", "steps_to_target"]
+)  # fmt: skip
+
+
+def survives(path: Path, content: bytes) -> None:
+    """Assert that a file is read and analysed, or refused in one line."""
+    path.write_bytes(content)
+    try:
+        table = read_table(path)
+        layout = layout_of(table)
+        if layout.is_curves:
+            curves_of(table, layout)
+        else:
+            analyze_pairs(table.file, pairs_of(table, layout))
+    except BsxError as refused:
+        assert str(refused)
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.binary(max_size=200))
+def test_binary_junk_never_gives_a_traceback(tmp_path: Path, content: bytes) -> None:
+    survives(tmp_path / "junk", content)
+    survives(tmp_path / "junk", b"batch_size,step,loss\n" + content)
+    survives(tmp_path / "junk", b"batch_size,steps\n8,100\n" + content)
+    survives(tmp_path / "junk", b"{" + content)
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.data())
+def test_tables_of_junk_never_give_a_traceback(tmp_path: Path, data: st.DataObject) -> None:
+    header = data.draw(st.lists(names, min_size=2, max_size=6, unique=True))
+    rows = data.draw(st.lists(st.lists(words, min_size=len(header), max_size=len(header)),
+                              max_size=8))  # fmt: skip
+    text = io.StringIO()
+    csv.writer(text).writerows([header, *rows])
+    survives(tmp_path / "junk.csv", text.getvalue().encode())
+    lines = [json.dumps(dict(zip(header, row, strict=True))) for row in rows]
+    survives(tmp_path / "junk.jsonl", "\n".join(lines).encode())
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.dictionaries(names, _JSON, max_size=5), max_size=6))
+def test_objects_of_junk_never_give_a_traceback(
+    tmp_path: Path, rows: list[dict[str, object]]
+) -> None:
+    survives(tmp_path / "junk.json", json.dumps(rows).encode())
+
+
+numbers = st.floats(allow_nan=True, allow_infinity=True) | st.floats(0, 1)
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.data())
+def test_any_curves_that_are_read_are_analysed_and_printed(
+    tmp_path: Path, data: st.DataObject
+) -> None:
+    sizes = data.draw(st.lists(st.integers(1, 10**9), min_size=1, max_size=4, unique=True))
+    lines = ["batch_size,lr,seed,step,seconds,loss,train_loss"]
+    for size in sizes:
+        for rate in data.draw(
+            st.lists(st.floats(1e-300, 1e15), min_size=1, max_size=2, unique=True)
+        ):
+            for seed in range(data.draw(st.integers(1, 2))):
+                steps = data.draw(
+                    st.lists(st.integers(0, 10**9), min_size=2, max_size=5, unique=True)
+                )
+                seconds = data.draw(st.floats(0, 1e90))
+                for step in sorted(steps):
+                    seconds *= 1.5
+                    loss, train = data.draw(numbers), data.draw(numbers)
+                    lines.append(f"{size},{rate},{seed},{step},{seconds},{loss},{train}")
+    path = tmp_path / "curves.csv"
+    path.write_text("\n".join(lines))
+    for form in ("json", "table", "csv"):
+        assert run(["import", str(path), "--format", form]) in (0, 3)
+
+
+# --- as a program -------------------------------------------------------------------------------
+
+
+def test_the_program_says_it_in_exit_codes_and_imports_no_torch(tmp_path: Path) -> None:
+    (tmp_path / "good.csv").write_text("B,steps\n8,100\n16,60\n32,45\n64,35\n")
+    (tmp_path / "bad.csv").write_text("B,steps\n8,x\n")
+    code = (
+        "import sys\nfrom bsx.cli.app import run\nfound = run(sys.argv[1:])\n"
+        "assert 'torch' not in sys.modules\nsys.exit(found)"
+    )
+    for args, expected in (
+        (["good.csv"], 0),
+        (["good.csv", "--get", "targets.0.verdict"], 0),
+        (["good.csv", "--get", "nothing"], 1),
+        (["good.csv", "--target", "loss=1"], 2),
+        (["bad.csv"], 3),
+        (["none.csv"], 3),
+        (["--help"], 0),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", code, "import", *args],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == expected, (args, done.stderr)
+        assert "Traceback" not in done.stderr
