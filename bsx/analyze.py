@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bsx import arithmetic
-from bsx.recommend import Candidate, recommend
+from bsx.recommend import recommend
 from bsx.schema import (
     Analysis,
     Caution,
@@ -27,10 +27,11 @@ from bsx.schema import (
     TargetSummary,
 )
 from bsx.stats import own_program
+from bsx.stats.candidates import candidate_of
 from bsx.stats.cautions import micro_batch_cautions
 from bsx.stats.critical_batch import TradeOff
 from bsx.stats.curves import LOSS, SizeRuns
-from bsx.stats.growth import growth_of, mapped, mapped_logs
+from bsx.stats.growth import growth_of
 from bsx.stats.paired import best_of
 from bsx.stats.selection import LEAVE_OUT_FROM
 from bsx.stats.sizes import SizeEvidence, row_of, status_of
@@ -72,7 +73,6 @@ def analyze(
     speeds: Sequence[SpeedRecord],
     targets: Sequence[TargetSpec] | None = None,
     *,
-    objective: str = "time",
     reference_batch_size: int | None = None,
 ) -> Analysis:
     """Say everything that the records of a sweep say.
@@ -84,7 +84,6 @@ def analyze(
         runs: the run records, in the order in which they were stored.
         speeds: the speed records, likewise.
         targets: targets to use instead of the configured ones; without any, one is chosen.
-        objective: what the recommended size costs least of; see :mod:`bsx.recommend`.
         reference_batch_size: that of the 20 % version of the critical batch size.
 
     Raises:
@@ -104,7 +103,7 @@ def analyze(
         for i, recipe in enumerate(rows)
     ]
     tradeoffs = [_tradeoff(sizes, index, reference_batch_size) for index in range(len(chosen))]
-    recommendation, said = _recommend(config, facts, sizes, tradeoffs, objective)
+    recommendation, said = _recommend(config, facts, sizes, tradeoffs)
     cautions += said
     cautions += _baseline_cautions(facts, sizes, recommendation)
     cautions += micro_batch_cautions(facts, rows)
@@ -144,13 +143,17 @@ def _recommend(
     facts: Facts,
     sizes: Sequence[SizeEvidence],
     tradeoffs: Sequence[TradeOff],
-    objective: str,
 ) -> tuple[Recommendation | None, tuple[Caution, ...]]:
-    """Recommend by the first target, among the sizes that were run."""
-    if not tradeoffs:
-        return None, (Caution("no_recommendation", {"reason": "no_target"}),)
-    candidates = [_candidate(size) for size in sizes if size.runs.seeds]
-    return recommend(candidates, tradeoffs[0], facts.metric, config.tolerance, objective)
+    """Recommend by what was asked for and the first target, among the sizes that were run."""
+    candidates = [candidate_of(size, config.aim) for size in sizes if size.runs.seeds]
+    return recommend(
+        candidates,
+        tradeoffs[0] if tradeoffs else None,
+        facts.metric,
+        config.tolerance,
+        config.aim,
+        config.price_per_hour,
+    )
 
 
 def _targets(
@@ -217,19 +220,6 @@ def _tradeoff(sizes: Sequence[SizeEvidence], index: int, reference: int | None =
     if any(size.growth.grows for size in sizes if size.batch_size in tried):
         return TradeOff(None, None, None, None, None, "growing_batches")  # a run is of many sizes
     return tradeoff_of(tried, reference)
-
-
-def _candidate(size: SizeEvidence) -> Candidate:
-    target, final = size.targets[0], size.final
-    rate = target.choice.rate if target.choice else None
-    return Candidate(
-        size.batch_size,
-        rate if rate is not None else final.choice.rate if final else None,
-        mapped(target.steps, size.growth.duration),
-        mapped_logs(target.log_steps, size.growth.duration),
-        size.step_seconds,
-        final.quality if final else {},
-    )
 
 
 def _baseline_cautions(

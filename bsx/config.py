@@ -28,8 +28,8 @@ from bsx.schema import (
     Scaling,
     Split,
     SweepConfig,
-    TargetSpec,
     Training,
+    View,
 )
 from bsx.settings import DEFAULT_EPOCHS, DEFAULT_MIN_STEPS, OF_OWN_TRAINING, SETTINGS
 
@@ -51,7 +51,7 @@ _AUGMENTATIONS = ("flip", "crop", "noise")
 _NOT_VARIED = frozenset(
     {"vary", "batch_sizes", "target", "tolerance", "store", "fresh", "name", "format", "get"}
     | {"quiet", "dry_run", "executor", "within", "device", "threads", "workers", "seeds"}
-    | {"stream", "engine"}
+    | {"stream", "engine", "objective", "price_per_hour"}
 )
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
 # What a program of the user's decides by itself
@@ -149,14 +149,6 @@ def _values(
     return values, origins
 
 
-@dataclass(frozen=True)
-class View:
-    """How a stored sweep is to be read again; None and () leave it as it was asked for."""
-
-    targets: tuple[TargetSpec, ...]
-    tolerance: float | None
-
-
 def read_view(flags: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[View, Door]:
     """Return how ``bsx show`` is to read a stored sweep.
 
@@ -165,7 +157,9 @@ def read_view(flags: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Vie
     """
     values, origins = _values(flags, environ, {}, None)
     asked = values["tolerance"] if origins["tolerance"] != "default" else None
-    return View(tuple(values["target"] or ()), asked), _door(values)
+    targets = tuple(values["target"] or ())
+    aim, price = values["objective"], values["price_per_hour"]
+    return View(targets, asked, aim, price), _door(values)
 
 
 def default_store(environ: Mapping[str, str]) -> str:
@@ -206,6 +200,7 @@ def _asked(values: Mapping[str, Any], origins: Mapping[str, str]) -> SweepConfig
 
 
 def _sweep(values: Mapping[str, Any], origins: Mapping[str, str]) -> SweepConfig:
+    parse.check_price(values["objective"], values["price_per_hour"])
     split = Split(values["validation_fraction"], values["test_fraction"], values["split_seed"])
     if split.validation + split.test >= 1:
         raise ConfigError(
@@ -238,6 +233,8 @@ def _sweep(values: Mapping[str, Any], origins: Mapping[str, str]) -> SweepConfig
         training=_training(values),
         scaling=_scaling(values),
         stream=values["stream"],
+        aim=values["objective"] or "time",
+        price_per_hour=values["price_per_hour"],
         origins=origins,
     )
 

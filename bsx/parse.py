@@ -292,3 +292,16 @@ def _real(value: Any) -> float | None:
     except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
+
+
+def check_price(aim: str | None, price_per_hour: float | None) -> None:
+    """Refuse to recommend by cost where nobody said what training costs.
+
+    Raises:
+        ConfigError: in that case, with the remedy.
+    """
+    if aim == "cost" and price_per_hour is None:
+        raise ConfigError(
+            "--objective cost needs --price-per-hour: what an hour of training costs, in your "
+            "currency"
+        )

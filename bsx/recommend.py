@@ -1,119 +1,284 @@
 """Summaries → the batch size to take, with the reason.
 
-Quality first, by non-inferiority within the tolerance; then the cheapest to the target among
-those admitted. Where the seeds are too few to show it of any size but the best, the sizes measured
-within the tolerance are taken instead, and that is said: to insist on the best would make chance
-choose. Only sizes that were really run are recommended. What is cheap depends on the objective;
-the arithmetic of uncertainty is in ``bsx.stats``.
+Quality first, by non-inferiority within the tolerance; then what is asked for: the least to the
+target of time, steps, samples or cost, or the least memory. Where the seeds are too few to show
+quality of any size but the best, the sizes measured within the tolerance are taken instead, and
+that is said: to insist on the best would make chance choose. Whoever asks for quality itself gets
+the best, or where no difference from it can be shown the one that takes the least time. Only sizes
+that were really run are recommended; the arithmetic of uncertainty is in ``bsx.stats``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from bsx.schema import Caution, Estimate, Metric, Recommendation
+from bsx.schema import AIMS, Caution, Estimate, Metric, Recommendation
+from bsx.stats.candidates import Candidate
 from bsx.stats.costs import Ranked, rank
 from bsx.stats.critical_batch import TradeOff
 from bsx.stats.paired import Comparison, best_of, non_inferior
 
-
-@dataclass(frozen=True)
-class Candidate:
-    """What is known of one batch size that was run.
-
-    ``steps`` is None or without a value where the first target was not reached; where the batch
-    grows it counts how many steps of ``batch_size`` take as long. ``log_steps`` are the seeds' own,
-    ``quality`` their validation metric at the end; ``step_seconds`` is empty where the speed was
-    not measured.
-    """
-
-    batch_size: int
-    learning_rate: float | None
-    steps: Estimate | None
-    log_steps: Mapping[int, float]
-    step_seconds: tuple[float, ...]
-    quality: Mapping[int, float]
-
-    @property
-    def reached(self) -> bool:
-        """Whether the target was reached often enough to say in how many steps."""
-        return self.steps is not None and self.steps.value is not None
-
+# Peaks that are so close no measurement here tells apart: those of a process on the CPU hold the
+# libraries, and vary by what the system happened to give.
+SAME_MEMORY = 0.05
+_HOUR = 3600.0
 
 Answer = tuple[Recommendation | None, tuple[Caution, ...]]
+Price = Callable[[Candidate], tuple[float, ...]]
 
-# objective → the draws of the price of one step; empty where it is not known
-OBJECTIVES: dict[str, Callable[[Candidate], tuple[float, ...]]] = {
-    "time": lambda candidate: candidate.step_seconds,
+
+def _seconds(candidate: Candidate) -> tuple[float, ...]:
+    return candidate.step_seconds
+
+
+# what is counted to the target → the draws of the price of one step; empty where it is not known
+PRICES: dict[str, Price] = {
+    "time": _seconds,
+    "cost": _seconds,  # so much an hour: the same sizes are cheap
     "steps": lambda candidate: (1.0,),
     "samples": lambda candidate: (float(candidate.batch_size),),
 }
 
 
+@dataclass(frozen=True)
+class _Case:
+    """What there is to choose from: the sizes, and how they compare in quality with the best."""
+
+    candidates: tuple[Candidate, ...]
+    tradeoff: TradeOff | None  # None: there is no target
+    metric: Metric
+    objective: str
+    price_per_hour: float | None
+    best: int
+    allowed: float  # by which a size may end worse
+    compared: Mapping[int, Comparison]
+    unsettled: tuple[Caution, ...]  # that of none but the best its quality could be shown
+
+    @property
+    def admitted(self) -> list[Candidate]:
+        """The sizes whose quality is shown to be good enough; else those measured so."""
+        return [
+            c
+            for c in self.candidates
+            if c.batch_size in self.compared and self._good_enough(self.compared[c.batch_size])
+        ]
+
+    @property
+    def alike(self) -> list[Candidate]:
+        """The best size, and those within the tolerance that are not shown to be worse."""
+        return [
+            c
+            for c in self.candidates
+            if c.batch_size in self.compared
+            and not self.compared[c.batch_size].differs
+            and self._measured_within(self.compared[c.batch_size])
+        ]
+
+    def ranked(self, price: Price, among: Collection[Candidate]) -> list[Ranked]:
+        """Rank by what the target takes, the least of ``among`` first; empty without any known."""
+        able = {c.batch_size: c for c in self.candidates if c.reached and price(c)}
+        eligible = {c.batch_size for c in among}
+        if self.tradeoff is None or able.keys().isdisjoint(eligible):
+            return []
+        return rank(
+            {size: price(c) for size, c in able.items()},
+            {size: c.steps for size, c in able.items() if c.steps is not None},
+            {c.batch_size: c.log_steps for c in self.candidates if c.log_steps},
+            self.tradeoff,
+            eligible,
+        )
+
+    def obstacle(self, price: Price, among: Collection[Candidate]) -> str | None:
+        """Return why nothing can be ranked; None where something can."""
+        if self.tradeoff is None:
+            return "no_target"
+        if any(c.reached for c in among) and not any(price(c) for c in among):
+            return "no_speed"
+        if not any(c.reached and price(c) for c in among):
+            return "target_not_reached"
+        return None
+
+    def quality_values(self) -> dict[str, object]:
+        """Return what the reasons say of quality."""
+        return {"metric": self.metric.name, "tolerance": self.allowed, "best": self.best}
+
+    def answer(
+        self,
+        chosen: Candidate,
+        indifferent: Collection[int],
+        code: str,
+        values: Mapping[str, object],
+        relative: Mapping[int, Estimate],
+    ) -> Recommendation:
+        """Return the recommendation of one size."""
+        by_quality = self.objective == "quality"
+        rate = chosen.final_rate if by_quality else chosen.learning_rate
+        code = "only_size" if len(self.candidates) == 1 else code
+        return Recommendation(
+            chosen.batch_size,
+            rate,
+            self.objective,
+            tuple(sorted(set(indifferent) - {chosen.batch_size})),
+            Caution(code, {**self.quality_values(), **values}, chosen.batch_size),
+            dict(sorted(relative.items())),
+            self.price_per_hour,
+            self._money(chosen),
+        )
+
+    def _good_enough(self, comparison: Comparison) -> bool:
+        if not self.unsettled or comparison.admitted:
+            return comparison.admitted
+        return self._measured_within(comparison)
+
+    def _measured_within(self, comparison: Comparison) -> bool:
+        shortfall = comparison.shortfall.value
+        return shortfall is not None and shortfall <= self.allowed
+
+    def _money(self, chosen: Candidate) -> Estimate | None:
+        """Price the time to the target; None where it is not known, or steps do not say it."""
+        counts_time = not chosen.grows or self.objective not in ("steps", "samples")
+        if self.price_per_hour is None or not counts_time:
+            return None
+        ranked = self.ranked(_seconds, [chosen])
+        return ranked[0].cost.scaled(self.price_per_hour / _HOUR) if ranked else None
+
+
 def recommend(
     candidates: Sequence[Candidate],
-    tradeoff: TradeOff,
+    tradeoff: TradeOff | None,
     metric: Metric,
     tolerance: float,
     objective: str = "time",
+    price_per_hour: float | None = None,
 ) -> Answer:
     """Choose a batch size for ``objective``, or None with a caution that says why not.
 
-    ``tolerance`` is read as :meth:`bsx.schema.Metric.margin` says.
+    Args:
+        candidates: the sizes that were run.
+        tradeoff: of the first target; None where there is none.
+        metric: the one that quality is judged by.
+        tolerance: how much worse a size may end, as :meth:`bsx.schema.Metric.margin` reads it.
+        objective: of AIMS.
+        price_per_hour: of training; needed for the objective ``cost``.
 
     Raises:
-        ValueError: for an unknown objective.
+        ValueError: for an unknown objective, or a cost without its price.
     """
-    if objective not in OBJECTIVES:
-        raise ValueError(f"objective {objective}: known are {', '.join(OBJECTIVES)}")
+    if objective not in AIMS:
+        raise ValueError(f"objective {objective}: known are {', '.join(AIMS)}")
+    if objective == "cost" and price_per_hour is None:
+        raise ValueError("objective cost: it needs a price per hour")
+    if tradeoff is None and objective in PRICES:
+        return None, (_nothing("no_target", objective),)
     scores = {c.batch_size: c.quality for c in candidates if c.quality}
     best = best_of(scores, higher_is_better=metric.higher_is_better)
     if best is None:
-        return None, (Caution("no_recommendation", {"reason": "no_quality"}),)
+        return None, (_nothing("no_quality", objective),)
     mean = sum(scores[best].values()) / len(scores[best])
     allowed = metric.margin(tolerance, mean)
     compared = non_inferior(scores, higher_is_better=metric.higher_is_better, tolerance=allowed)
-    cautions = _unsettled(compared, best, allowed)
-    shown = not cautions
-    admitted = [
-        c
-        for c in candidates
-        if c.batch_size in compared and _good_enough(compared[c.batch_size], shown, allowed)
-    ]
-    reason = _obstacle(admitted, OBJECTIVES[objective])
-    if reason is not None:
-        return None, (*cautions, Caution("no_recommendation", {"reason": reason}))
-    price = OBJECTIVES[objective]
-    able = {c.batch_size: c for c in candidates if c.reached and price(c)}
-    eligible = {c.batch_size for c in admitted}
-    ranked = rank(
-        {size: price(c) for size, c in able.items()},
-        {size: c.steps for size, c in able.items() if c.steps is not None},
-        {c.batch_size: c.log_steps for c in candidates if c.log_steps},
+    case = _Case(
+        tuple(candidates),
         tradeoff,
-        eligible,
+        metric,
+        objective,
+        price_per_hour,
+        best,
+        allowed,
+        compared,
+        _unsettled(compared, best, allowed),
     )
-    chosen = able[ranked[0].batch_size]
-    return (
-        Recommendation(
-            chosen.batch_size,
-            chosen.learning_rate,
-            objective,
-            tuple(sorted(r.batch_size for r in ranked[1:] if _indistinct(r, eligible))),
-            _reason(ranked[0], best, admitted, allowed, metric, shown, len(candidates)),
-            {r.batch_size: r.ratio for r in sorted(ranked, key=lambda r: r.batch_size)},
-        ),
-        cautions,
+    if objective == "quality":
+        return _best_in_quality(case), ()
+    found = _least_memory(case) if objective == "memory" else _least_to_target(case)
+    if isinstance(found, str):
+        return None, (*case.unsettled, _nothing(found, objective))
+    return found, case.unsettled
+
+
+def _least_to_target(case: _Case) -> Recommendation | str:
+    """Take the admitted size that needs least to the target, or say what is missing."""
+    admitted, price = case.admitted, PRICES[case.objective]
+    missing = case.obstacle(price, admitted)
+    if missing is not None:
+        return missing
+    ranked = case.ranked(price, admitted)
+    chosen = next(c for c in admitted if c.batch_size == ranked[0].batch_size)
+    eligible = {c.batch_size for c in admitted}
+    cost = ranked[0].cost.value
+    if case.objective == "cost" and cost is not None and case.price_per_hour is not None:
+        cost *= case.price_per_hour / _HOUR
+    return case.answer(
+        chosen,
+        [r.batch_size for r in ranked[1:] if _indistinct(r, eligible)],
+        _code("fastest", case, len(admitted)),
+        {"admitted": tuple(sorted(eligible)), "cost": cost},
+        {r.batch_size: r.ratio for r in ranked},
     )
 
 
-def _good_enough(comparison: Comparison, shown: bool, allowed: float) -> bool:
-    """Say whether a size's quality lets it in: shown to be within the tolerance, or measured so."""
-    if shown or comparison.admitted:
-        return comparison.admitted
-    shortfall = comparison.shortfall.value
-    return shortfall is not None and shortfall <= allowed
+def _least_memory(case: _Case) -> Recommendation | str:
+    """Take the admitted size of the lowest peak; of peaks that are alike, the fastest size.
+
+    Without times the smallest of them, which holds the least at once.
+    """
+    admitted = case.admitted
+    peaks = {c.batch_size: c.peak_memory_bytes for c in case.candidates if c.peak_memory_bytes}
+    known = [c for c in admitted if c.batch_size in peaks]
+    if not known:
+        return "no_memory"
+    least = min(peaks[c.batch_size] for c in known)
+    tied = [c for c in known if peaks[c.batch_size] <= least * (1 + SAME_MEMORY)]
+    ranked = case.ranked(_seconds, tied) if len(tied) > 1 else []
+    first = ranked[0].batch_size if ranked else min(c.batch_size for c in tied)
+    chosen = next(c for c in tied if c.batch_size == first)
+    values = {
+        "admitted": tuple(sorted(c.batch_size for c in admitted)),
+        "measured": len(known),
+        "alike": tuple(sorted(c.batch_size for c in tied)),
+        "peak": peaks[first],
+        "within": SAME_MEMORY,
+        "seconds": ranked[0].cost.value if ranked else None,
+    }
+    return case.answer(
+        chosen,
+        [c.batch_size for c in tied],
+        _code("memory", case, len(admitted)),
+        values,
+        {size: Estimate(peak / peaks[first], n=1) for size, peak in peaks.items()},
+    )
+
+
+def _best_in_quality(case: _Case) -> Recommendation:
+    """Take the size that ends best; of those not shown to end worse, the fastest."""
+    alike = case.alike
+    ranked = case.ranked(_seconds, alike) if len(alike) > 1 else []
+    first = ranked[0].batch_size if ranked else case.best
+    chosen = next(c for c in alike if c.batch_size == first)
+    comparison = case.compared[first]
+    values = {
+        "alike": tuple(sorted(c.batch_size for c in alike)),
+        "seconds": ranked[0].cost.value if ranked else None,
+        "missing": None if ranked else case.obstacle(_seconds, alike),
+        "seeds": comparison.shortfall.n,
+        "seeds_needed": comparison.seeds_to_differ,
+        "spread_known": comparison.shortfall.low is not None,
+    }
+    code = "quality_tied" if len(alike) > 1 else "best_quality"
+    return case.answer(chosen, [c.batch_size for c in alike], code, values, {})
+
+
+def _code(kind: str, case: _Case, admitted: int) -> str:
+    """Return the code of the reason: which sizes there were to choose from, and how surely."""
+    if admitted == 1:
+        return "best_unsettled" if case.unsettled else "only_best_admitted"
+    return f"{kind}_unsettled" if case.unsettled else f"{kind}_admitted"
+
+
+def _nothing(reason: str, objective: str) -> Caution:
+    asked = {} if objective == "time" else {"objective": objective}
+    return Caution("no_recommendation", {"reason": reason, **asked})
 
 
 def _unsettled(
@@ -136,45 +301,8 @@ def _unsettled(
     return (Caution("quality_not_settled", values),)
 
 
-def _obstacle(
-    admitted: Sequence[Candidate], price: Callable[[Candidate], tuple[float, ...]]
-) -> str | None:
-    """Return why nothing can be recommended; None where something can."""
-    if not any(c.reached for c in admitted):
-        return "target_not_reached"
-    if not any(price(c) for c in admitted):
-        return "no_speed"
-    if not any(c.reached and price(c) for c in admitted):
-        return "target_not_reached"
-    return None
-
-
 def _indistinct(ranked: Ranked, eligible: set[int]) -> bool:
     """Say whether a cost cannot be told from the winner's; without an interval nothing can."""
     if ranked.batch_size not in eligible:
         return False
     return ranked.ratio.low is None or ranked.ratio.low <= 1.0
-
-
-def _reason(
-    winner: Ranked,
-    best: int,
-    admitted: Sequence[Candidate],
-    allowed: float,
-    metric: Metric,
-    shown: bool,
-    sizes: int,
-) -> Caution:
-    values = {
-        "metric": metric.name,
-        "tolerance": allowed,
-        "best": best,
-        "admitted": tuple(sorted(c.batch_size for c in admitted)),
-        "cost": winner.cost.value,
-    }
-    code = "fastest_admitted" if shown else "fastest_unsettled"
-    if sizes == 1:
-        code = "only_size"
-    elif len(admitted) == 1:
-        code = "only_best_admitted" if shown else "best_unsettled"
-    return Caution(code, values, winner.batch_size)

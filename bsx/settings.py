@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bsx import parse
+from bsx.schema import AIMS
 
 # Enough for small and large batch sizes alike to come to a plateau on data of a few thousand
 # samples; an epochs budget alone starves the large ones, hence the floor in steps.
@@ -182,6 +183,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("tolerance", parse.not_negative, "How much worse on validation a batch size may be "
             "and still be recommended; ten times that share of a metric without bounds.",
             _READING, 0.005, "FLOAT"),
+    Setting("objective", parse.one_of(*AIMS), "What the recommended size takes least of, among "
+            "those that end well enough: time, steps or samples to the target, cost (time at "
+            "--price-per-hour) or memory; or quality: the best on validation, the fastest of "
+            "those not shown to be worse.  (default: time; steps for a file without seconds)",
+            _READING, metavar="NAME"),
+    Setting("price_per_hour", parse.positive, "What an hour of training costs, in your currency.",
+            _READING, metavar="FLOAT"),
 
     Setting("device", parse.one_of("auto", "cpu", "cuda", "mps"), "auto, cpu, cuda or mps.",
             _WHERE, "auto", "DEVICE"),

@@ -44,6 +44,7 @@ TABLE: dict[str, set[str]] = {
     "engines": {"schema", "plan", "execute.base"},
     "conductor": {"errors", "schema", "plan", "store", "engines", "execute.base"},
     "probe": {"arithmetic", "execute.base", "plan", "schema", "stats"},
+    "noise_scale": {"errors", "stats", "torch"},
     "recommend": {"schema", "stats"},
     "analyze": {"schema", "stats", "arithmetic", "recommend"},
     "compare": {"schema", "stats", "analyze"},

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bsx import config, parse
+from bsx import parse
 from bsx.config import SETTINGS, Door, read_arms, read_sweep, read_view
 from bsx.errors import ConfigError
-from bsx.schema import BatchSizes, Budget, LearningRates, Scaling, SweepConfig, TargetSpec
+from bsx.schema import BatchSizes, Budget, LearningRates, Scaling, SweepConfig, TargetSpec, View
 
 
 def asked(
@@ -130,6 +130,8 @@ GIVEN: dict[str, tuple[Any, str, Any]] = {
         lambda c, d: c.targets == (TargetSpec("accuracy", 0.9), TargetSpec("loss", 0.3)),
     ),
     "tolerance": ("0", "0", lambda c, d: c.tolerance == 0),
+    "objective": ("samples", '"samples"', lambda c, d: c.aim == "samples"),
+    "price_per_hour": ("2.5", "2.5", lambda c, d: c.price_per_hour == 2.5),
     "device": ("cpu", '"cpu"', lambda c, d: c.device == "cpu"),
     "engine": ("loop", '"loop"', lambda c, d: c.engine == "loop"),
     "workers": ("3", "3", lambda c, d: c.workers == 3),
@@ -207,6 +209,8 @@ def test_a_rule_starts_from_its_base() -> None:
         ({"target": ("accuracy=nan",)}, "--target accuracy=nan"),
         ({"model_args": ("hidden",)}, "--model-arg hidden: give key=value"),
         ({"device": "gpu"}, "--device gpu: give one of auto, cpu, cuda, mps"),
+        ({"objective": "money"}, "give one of time, steps, samples, quality, memory, cost"),
+        ({"price_per_hour": "0"}, "--price-per-hour 0: give a number above 0"),
         ({"model": "mpl"}, "did you mean mlp"),
         ({"optimizer": "sdg"}, "did you mean sgd"),
         ({"dataset": "no_file.py:data"}, "cannot read no_file.py"),
@@ -270,13 +274,19 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_view_leaves_what_is_not_given_as_it_was_asked_for() -> None:
-    assert read_view({}, {})[0] == config.View((), None)
-    view, _ = read_view({"target": ("loss=0.2",), "tolerance": "0.01"}, {})
-    assert view == config.View((TargetSpec("loss", 0.2),), 0.01)
+    assert read_view({}, {})[0] == View()
+    given = {"target": ("loss=0.2",), "tolerance": "0.01", "price_per_hour": "2.5"}
+    view, _ = read_view({**given, "objective": "cost"}, {})
+    assert view == View((TargetSpec("loss", 0.2),), 0.01, "cost", 2.5)
+    seen = view.of(asked()[0])
+    assert (seen.targets, seen.tolerance) == (view.targets, 0.01)
+    assert (seen.aim, seen.price_per_hour) == ("cost", 2.5)
+    assert View().of(seen) == seen
 
 
 def test_the_identity_of_a_sweep_is_what_is_trained_not_how_it_is_read() -> None:
     same = {"name": "x", "tolerance": "0.1", "within": "5m", "executor": "inline"}
+    same |= {"objective": "cost", "price_per_hour": "2.5"}
     assert asked(same)[0].question() == asked()[0].question()
     for other in ({"seeds": "3"}, {"epochs": "3"}, {"dataset": "wine"}, {"drop_last": True}):
         assert asked(other)[0].question() != asked()[0].question()
@@ -346,6 +356,7 @@ def test_momentum_and_weight_decay_follow_the_batch_size_from_a_base(tmp_path: P
             ("--decay batch-size", "--class-skew 0.5"),
         ),
         ({"grow_to": "64", "schedule": "step"}, ("--grow-to 64", "--decay batch-size")),
+        ({"objective": "cost"}, ("--objective cost", "--price-per-hour")),
         ({"init_from": "there-is-none.pt"}, ("--init-from", "there-is-none.pt")),
     ],
 )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from bsx.recommend import Candidate, recommend
+from bsx.recommend import recommend
 from bsx.schema import Caution, Estimate, Metric
+from bsx.stats.candidates import Candidate
 from bsx.stats.critical_batch import TradeOff, fit_tradeoff
 from bsx.stats.intervals import geometric_mean_estimate
 from bsx.stats.layout import StepsTable
@@ -142,6 +146,129 @@ def test_an_unknown_objective_is_refused() -> None:
     found, fit = candidates()
     with pytest.raises(ValueError, match="known are time, steps, samples"):
         recommend(found, fit, ACCURACY, 0.005, "beauty")
+
+
+def with_peaks(found: list[Candidate], peak: Callable[[int], float]) -> list[Candidate]:
+    """Return the candidates with a peak memory each."""
+    return [replace(c, peak_memory_bytes=int(peak(c.batch_size))) for c in found]
+
+
+def test_cost_is_the_time_at_a_price() -> None:
+    found, fit = candidates()
+    by_time, _ = recommend(found, fit, ACCURACY, 0.005)
+    by_cost, _ = recommend(found, fit, ACCURACY, 0.005, "cost", 7200.0)
+    assert by_time is not None and by_cost is not None
+    assert (by_cost.batch_size, by_cost.indifferent) == (by_time.batch_size, by_time.indifferent)
+    assert by_cost.cost is not None and by_cost.price_per_hour == 7200.0
+    seconds = by_time.reason.values["cost"]
+    assert by_cost.reason.values["cost"] == pytest.approx(2 * seconds)
+    assert by_cost.cost.value == pytest.approx(2 * seconds)
+    assert by_time.cost is None and by_time.price_per_hour is None
+
+
+def test_a_price_is_put_to_the_time_whatever_is_recommended_by() -> None:
+    found, fit = candidates()
+    answer, _ = recommend(found, fit, ACCURACY, 0.005, "samples", 3600.0)
+    assert answer is not None and answer.batch_size == 2 and answer.cost is not None
+    seconds = 50 * (1 + 64 / 2) * (1e-3 + 1e-5 * 2)
+    assert answer.cost.value == pytest.approx(seconds, rel=0.25)
+    growing = [replace(c, grows=True) for c in found]
+    unknown, _ = recommend(growing, fit, ACCURACY, 0.005, "samples", 3600.0)
+    assert unknown is not None and unknown.cost is None
+
+
+def test_a_cost_without_a_price_is_refused() -> None:
+    found, fit = candidates()
+    with pytest.raises(ValueError, match="price per hour"):
+        recommend(found, fit, ACCURACY, 0.005, "cost")
+
+
+def test_the_best_in_quality_is_taken_however_slow() -> None:
+    found, fit = candidates(quality={2: 0.99})
+    found = [replace(c, final_rate=0.3) for c in found]
+    answer, cautions = recommend(found, fit, ACCURACY, 0.005, "quality")
+    assert answer is not None and cautions == ()
+    assert (answer.batch_size, answer.learning_rate) == (2, 0.3)
+    assert answer.reason.code == "best_quality" and answer.indifferent == ()
+    assert answer.relative_cost == {}
+
+
+def test_of_sizes_alike_in_quality_the_fastest_is_taken_and_what_would_settle_it_said() -> None:
+    quality = dict.fromkeys(SIZES, 0.97) | {2: 0.9705}
+    found, fit = candidates(quality=quality, noise=0.002)
+    answer, _ = recommend(found, fit, ACCURACY, 0.005, "quality")
+    assert answer is not None and answer.reason.code == "quality_tied"
+    assert answer.batch_size in (32, 64, 128, 256)
+    values = answer.reason.values
+    assert answer.batch_size in values["alike"] and values["best"] in values["alike"]
+    assert set(answer.indifferent) == set(values["alike"]) - {answer.batch_size}
+    assert values["seconds"] > 0
+    if answer.batch_size != values["best"]:
+        assert values["seeds_needed"] is None or values["seeds_needed"] > SEEDS
+
+
+def test_a_size_measured_worse_than_the_tolerance_is_not_alike_however_few_the_seeds() -> None:
+    found, fit = candidates(quality={64: 0.9, 128: 0.9}, noise=0.0001, seeds=1)
+    answer, _ = recommend(found, fit, ACCURACY, 0.005, "quality")
+    assert answer is not None
+    assert not {64, 128} & set(answer.reason.values["alike"])
+    assert answer.reason.values["spread_known"] is False
+
+
+@pytest.mark.parametrize("missing", ["no_speed", "no_target", "target_not_reached"])
+def test_quality_needs_no_time_but_says_that_it_is_missing(missing: str) -> None:
+    found, fit = candidates(speeds=missing != "no_speed")
+    if missing == "target_not_reached":
+        found = [replace(c, steps=Estimate(None, censored_at=9.0), log_steps={}) for c in found]
+    tradeoff = None if missing == "no_target" else fit
+    answer, _ = recommend(found, tradeoff, ACCURACY, 0.005, "quality")
+    assert answer is not None
+    assert answer.batch_size == answer.reason.values["best"]
+    assert answer.reason.values["missing"] == missing
+    assert answer.reason.values["seconds"] is None
+
+
+def test_the_least_memory_is_that_of_the_smallest_size_that_ends_well() -> None:
+    found, fit = candidates(quality=dict.fromkeys((2, 4), 0.9))
+    answer, _ = recommend(with_peaks(found, lambda b: 1e6 * b), fit, ACCURACY, 0.005, "memory")
+    assert answer is not None and answer.batch_size == 8
+    assert answer.reason.code == "memory_admitted" and answer.indifferent == ()
+    assert answer.reason.values["peak"] == 8_000_000
+    assert answer.relative_cost[16].value == pytest.approx(2.0)
+
+
+def test_of_sizes_alike_in_memory_the_fastest_is_taken_or_else_the_smallest() -> None:
+    found, fit = candidates()
+    alike = with_peaks(found, lambda b: 3e8 + 1e3 * b)
+    answer, _ = recommend(alike, fit, ACCURACY, 0.005, "memory")
+    assert answer is not None and answer.batch_size in (64, 128)
+    assert answer.reason.values["alike"] == tuple(SIZES)
+    for tradeoff, speeds in ((None, True), (fit, False)):
+        slow = [c if speeds else replace(c, step_seconds=()) for c in alike]
+        answer, _ = recommend(slow, tradeoff, ACCURACY, 0.005, "memory")
+        assert answer is not None and answer.batch_size == 2
+        assert answer.reason.values["seconds"] is None
+
+
+@pytest.mark.parametrize(
+    ("objective", "reason"), [("cost", "no_speed"), ("memory", "no_memory"), ("steps", None)]
+)
+def test_an_objective_that_cannot_be_judged_says_what_is_missing(
+    objective: str, reason: str | None
+) -> None:
+    found, fit = candidates(speeds=False)
+    answer, cautions = recommend(found, fit, ACCURACY, 0.005, objective, 1.0)
+    assert (answer is None) == (reason is not None)
+    if reason:
+        values = {"reason": reason, "objective": objective}
+        assert cautions == (Caution("no_recommendation", values),)
+
+
+@pytest.mark.parametrize("objective", ["time", "steps", "samples", "cost"])
+def test_without_a_target_nothing_is_counted_to_it(objective: str) -> None:
+    found, _ = candidates()
+    answer, cautions = recommend(found, None, ACCURACY, 0.005, objective, 1.0)
+    assert answer is None and cautions[0].values["reason"] == "no_target"
 
 
 @pytest.mark.slow

@@ -14,14 +14,11 @@ from bsx.cli.options import warn_of_variables, with_settings
 from bsx.errors import ConfigError
 
 if TYPE_CHECKING:
-    from bsx.config import View
     from bsx.exchange import Layout, Table
-    from bsx.schema import Analysis, Pairs, Sweep
-
-_OBJECTIVES = ("time", "steps", "samples")
+    from bsx.schema import Analysis, Pairs, Sweep, View
 
 
-@with_settings(("target", "tolerance", "format", "get", "quiet"))
+@with_settings(("target", "tolerance", "objective", "price_per_hour", "format", "get", "quiet"))
 def import_(
     file: Annotated[
         Path,
@@ -51,15 +48,6 @@ def import_(
             metavar="INT",
         ),
     ] = None,
-    objective: Annotated[
-        str | None,
-        typer.Option(
-            "--objective",
-            help="What the recommended size takes least of: time, steps or samples.  (default: "
-            "time where the file has seconds, else steps)",
-            metavar="NAME",
-        ),
-    ] = None,
     **flags: Any,
 ) -> None:
     """Analyse what was measured elsewhere as a sweep is analysed. Nothing is trained or stored.
@@ -79,7 +67,6 @@ def import_(
 
     $ bsx import steps.csv --get targets.0.critical_batch_size.value
     """
-    from bsx import parse
     from bsx.cli.output import print_analysis
     from bsx.config import read_view
     from bsx.exchange import layout_of, read_table
@@ -89,14 +76,16 @@ def import_(
         warn_of_variables(os.environ)
     samples = _count(train_samples, "--train-samples")
     reference = _count(reference_batch_size, "--reference-batch-size")
-    if objective is not None:
-        parse.one_of(*_OBJECTIVES)(objective, "--objective")
     layout = layout_of(table := read_table(file), metric)
     if layout.is_curves:
-        sweep, analysis = _curves(table, layout, view, samples, reference, objective)
+        sweep, analysis = _curves(table, layout, view, samples, reference)
         print_analysis(sweep, analysis, form=door.format, get=door.get, quiet=door.quiet)
         return
-    for flag, value in (("--target", view.targets), ("--objective", objective)):
+    for flag, value in (
+        ("--target", view.targets),
+        ("--objective", view.aim),
+        ("--price-per-hour", view.price_per_hour),
+    ):
         if value:
             raise ConfigError(
                 f"{flag} has no meaning with {file}: it holds iterations to a target, no curves"
@@ -116,7 +105,6 @@ def _curves(
     view: View,
     samples: int | None,
     reference: int | None,
-    objective: str | None,
 ) -> tuple[Sweep, Analysis]:
     """Analyse the curves of a file."""
     from bsx.analyze import analyze
@@ -124,32 +112,40 @@ def _curves(
     from bsx.schema import Caution
 
     curves = curves_of(table, layout)
-    if objective == "time" and not curves.has_seconds:
-        raise ConfigError(
-            f"--objective time: {table.file} has no column seconds; give steps or samples"
-        )
+    _check_aim(view, table.file, curves.has_seconds)
     made = as_sweep(curves, view.targets, samples)
-    if view.tolerance is not None:
-        config = replace(made.sweep.config, tolerance=view.tolerance)
-        made = replace(made, sweep=replace(made.sweep, config=config))
-    aim = objective or ("time" if curves.has_seconds else "steps")
+    aim = view.aim or ("time" if curves.has_seconds else "steps")
+    config = replace(view.of(made.sweep.config), aim=aim, targets=made.sweep.config.targets)
+    made = replace(made, sweep=replace(made.sweep, config=config))
     found = analyze(
         made.sweep.config,
         made.sweep.facts,
         made.recipes,
         made.records,
         (),
-        objective=aim,
         reference_batch_size=reference,
     )
     said = [replace(c, values={**c.values, "elsewhere": True}) for c in found.cautions]
-    if objective is None and aim != "time" and found.recommendation is not None:
+    if view.aim is None and aim != "time" and found.recommendation is not None:
         said.append(Caution("objective_without_seconds", {"objective": aim}))
     if curves.left_out:
         said.append(Caution("columns_left_out", {"columns": curves.left_out}))
     if curves.other_rows:
         said.append(Caution("rows_left_out", {"rows": curves.other_rows}))
     return made.sweep, replace(found, cautions=tuple(said))
+
+
+def _check_aim(view: View, file: str, has_seconds: bool) -> None:
+    """Refuse an objective of which the file tells nothing."""
+    from bsx import parse
+
+    parse.check_price(view.aim, view.price_per_hour)
+    if view.aim in ("time", "cost") and not has_seconds:
+        raise ConfigError(
+            f"--objective {view.aim}: {file} has no column seconds; give steps or samples"
+        )
+    if view.aim == "memory":
+        raise ConfigError("--objective memory: files of curves tell none; give another objective")
 
 
 def _pairs(table: Table, layout: Layout, reference: int | None, samples: int | None) -> Pairs:

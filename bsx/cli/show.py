@@ -14,7 +14,9 @@ from bsx.cli.options import warn_of_variables, with_settings
 from bsx.errors import ConfigError, DataError
 
 
-@with_settings(("target", "tolerance", "store", "format", "get", "quiet"))
+@with_settings(
+    ("target", "tolerance", "objective", "price_per_hour", "store", "format", "get", "quiet")
+)
 def show(
     sweep: Annotated[
         str | None,
@@ -30,7 +32,7 @@ def show(
     ] = None,
     **flags: Any,
 ) -> None:
-    """Show a stored sweep again, also with another target or other speeds. Nothing is trained.
+    """Show a stored sweep again, also with another target, objective or speeds. No training.
 
     Curves are stored and answers derived, so that another question needs no training.
 
@@ -40,13 +42,15 @@ def show(
 
     $ bsx show --target accuracy=0.95
 
+    $ bsx show --objective cost --price-per-hour 2.50
+
     $ bsx show 3f9c --format json
 
     $ bsx show --speed speed.json
 
     $ bsx show --get batch_sizes.64.speed.samples_per_second.value
     """
-    from bsx import plan
+    from bsx import parse, plan
     from bsx.cli.output import print_sweep
     from bsx.config import read_view
     from bsx.store import Store
@@ -60,10 +64,8 @@ def show(
         config = stored.config
         if probed is not None and config.command is not None:
             raise ConfigError(f"--speed {speed}: how fast a program of yours is, it alone reports")
-        if view.tolerance is not None:
-            config = replace(config, tolerance=view.tolerance)
-        if view.targets:
-            config = replace(config, targets=view.targets)
+        config = view.of(config)
+        parse.check_price(config.aim, config.price_per_hour)
         recipes = plan.recipes(config, stored.facts)
         print_sweep(
             store,

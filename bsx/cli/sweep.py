@@ -72,6 +72,8 @@ def sweep(
 
     $ bsx sweep --command "python train.py {batch_size} {lr} {seed}" --train-samples 50000
 
+    $ bsx sweep --objective cost --price-per-hour 2.50
+
     $ bsx sweep --get recommendation.batch-size
     """
     from bsx import registry

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
 from bsx.render import numbers, phrases, sentences, wording
@@ -12,16 +11,23 @@ from bsx.schema import (
     BatchSizeSummary,
     Estimate,
     Metric,
-    Program,
     Recommendation,
     Sweep,
     TargetSummary,
 )
 
 # Reasons after which no other size was compared in cost.
-_ALONE = frozenset({"only_best_admitted", "best_unsettled", "only_size"})
-_AIMS = {"time": "time to the target", "steps": "iterations", "samples": "samples"}
-_AIM_HEADERS = {"time": "time"}  # the others have a column of their own
+_ALONE = frozenset({"only_best_admitted", "best_unsettled", "only_size", "best_quality"})
+_AIMS = {
+    "time": "time to the target",
+    "steps": "iterations",
+    "samples": "samples",
+    "quality": "quality",
+    "memory": "memory",
+    "cost": "cost",
+}
+# What is counted to the target, and the header of its column
+_AIM_HEADERS = {"time": "time", "cost": "cost", "steps": "iterations", "samples": "samples"}
 
 # --- the trade-off ----------------------------------------------------------------------------
 
@@ -88,22 +94,41 @@ def explanation(sweep: Sweep, analysis: Analysis, recommendation: Recommendation
     lines = [reason]
     if recommendation.reason.code not in _ALONE:
         lines.append(_indifferent(analysis, recommendation))
-    rate = _rate_at_end(analysis, recommendation)
+    lines += _money(recommendation)
+    rate = _other_rate(analysis, recommendation)
     return [*lines, rate] if rate else lines
 
 
-def _rate_at_end(analysis: Analysis, recommendation: Recommendation) -> str | None:
-    """Say which rate ends best at the recommended size, where it is not the recommended one."""
+def _other_rate(analysis: Analysis, recommendation: Recommendation) -> str | None:
+    """Say which rate is fastest or ends best at the recommended size, if it is another one."""
     rows = {row.batch_size: row for row in analysis.batch_sizes}
     if recommendation.batch_size not in rows:
         return None
-    final = rows[recommendation.batch_size].final
+    row = rows[recommendation.batch_size]
+    if recommendation.objective == "quality":
+        fastest = row.to_target[0].learning_rate if row.to_target else None
+        if fastest in (None, recommendation.learning_rate):
+            return None
+        return (
+            "This learning rate is the best at the end of the run, where quality is judged; "
+            f"{numbers.learning_rate(fastest, 6)} is the fastest to the target at this size."
+        )
+    final = row.final
     if final is None or final.learning_rate in (None, recommendation.learning_rate):
         return None
     return (
         "This learning rate is the fastest to the target; at the end of the run, where quality is "
         f"judged, {numbers.learning_rate(final.learning_rate, 6)} is best at this size."
     )
+
+
+def _money(recommendation: Recommendation) -> list[str]:
+    """Say what the time to the target costs, where it was not asked for and the price is known."""
+    cost, price = recommendation.cost, recommendation.price_per_hour
+    if recommendation.objective == "cost" or cost is None or price is None:
+        return []
+    each, much = numbers.significant(price), numbers.estimate(cost, numbers.significant)
+    return [f"At {each} an hour the time to the target costs {much}."]
 
 
 def _indifferent(analysis: Analysis, recommendation: Recommendation) -> str:
@@ -113,7 +138,8 @@ def _indifferent(analysis: Analysis, recommendation: Recommendation) -> str:
         return f"No other batch size comes so close in {aim} that it could not be told apart."
     text = f"In {aim} it cannot be told apart from {phrases.batch_sizes(others)}"
     smallest = min(*others, recommendation.batch_size)
-    if smallest == recommendation.batch_size or any(row.grows_to for row in analysis.batch_sizes):
+    grows = any(row.grows_to for row in analysis.batch_sizes)
+    if smallest == recommendation.batch_size or grows or recommendation.objective == "memory":
         return f"{text}."  # what grows needs the memory of what it grows to
     return f"{text}; the smallest of them, {numbers.count(smallest)}, needs the least memory."
 
@@ -130,7 +156,10 @@ def no_recommendation(sweep: Sweep, analysis: Analysis) -> str:
 
 
 def costs(sweep: Sweep, analysis: Analysis) -> Grid | None:
-    """Compare the recommended size with half and double of it, or its neighbours in the sweep."""
+    """Compare the recommended size with half and double of it, or its neighbours in the sweep.
+
+    What it is recommended by comes first, and is not left out where space is short.
+    """
     recommendation = analysis.recommendation
     by_size = {summary.batch_size: summary for summary in analysis.batch_sizes}
     if recommendation is None or recommendation.batch_size not in by_size:
@@ -140,22 +169,53 @@ def costs(sweep: Sweep, analysis: Analysis) -> Grid | None:
     if not others:
         return None
     metric = sweep.facts.metric_named(analysis.metric) or Metric(analysis.metric, True)
+    aim = recommendation.objective
     columns = [Column("batch_size", "batch size", tuple(_name(o, chosen) for o in others))]
-    if recommendation.objective in _AIM_HEADERS:
-        costs = [recommendation.relative_cost.get(o.batch_size) for o in others]
-        header = _AIM_HEADERS[recommendation.objective]
-        columns.append(Column("cost", header, tuple(_ratio(_value(c), 1.0) for c in costs)))
-        columns.append(Column("between", "between", tuple(map(_between, costs))))
-    for key, header in (("steps", "iterations"), ("samples", "samples")):
-        cells = tuple(_ratio(_need(o, key), _need(chosen, key)) for o in others)
-        columns.append(Column(key, header, cells))
-    quality = tuple(_difference(o, chosen, metric) for o in others)
-    columns.append(Column("quality", f"validation {phrases.clean(metric.name)}", quality))
-    memory = tuple(_ratio(_peak(o), _peak(chosen)) for o in others)
-    columns.append(Column("memory", "memory", memory))
-    told = tuple(c for c in columns if any(cell != numbers.UNKNOWN for cell in c.cells))
+    columns += _compared_by(recommendation, others)
+    of_aim = {column.key for column in columns}
+    rest = [*_measured(chosen, others), _quality(chosen, others, metric), _memory(chosen, others)]
+    if aim in ("time", "cost"):
+        rest = [column for column in rest if column.key != "seconds"]
+    rest = [column for column in rest if column.key not in of_aim]
+    rest.sort(key=lambda column: column.key != aim)  # stable
+    told = tuple(c for c in (*columns, *rest) if any(cell != numbers.UNKNOWN for cell in c.cells))
     title = f"Compared with batch size {numbers.count(chosen.batch_size)}:"
-    return Grid(title, told, drop("memory", "between", "samples", "quality", "steps"))
+    sparable = ("memory", "between", "samples", "quality", "seconds", "steps")
+    return Grid(title, told, drop(*(key for key in sparable if key != aim)))
+
+
+def _compared_by(
+    recommendation: Recommendation, others: Sequence[BatchSizeSummary]
+) -> list[Column]:
+    """Return what the sizes were compared by, if that is counted to the target."""
+    aim = recommendation.objective
+    if aim not in _AIM_HEADERS:
+        return []
+    ratios = [recommendation.relative_cost.get(o.batch_size) for o in others]
+    return [
+        Column(aim, _AIM_HEADERS[aim], tuple(_ratio(_value(r), 1.0) for r in ratios)),
+        Column("between", "between", tuple(map(_between, ratios))),
+    ]
+
+
+def _measured(chosen: BatchSizeSummary, others: Sequence[BatchSizeSummary]) -> list[Column]:
+    """Return what the target takes, as it was measured."""
+    headers = (("seconds", "time"), ("steps", "iterations"), ("samples", "samples"))
+    return [
+        Column(key, header, tuple(_ratio(_need(o, key), _need(chosen, key)) for o in others))
+        for key, header in headers
+    ]
+
+
+def _quality(
+    chosen: BatchSizeSummary, others: Sequence[BatchSizeSummary], metric: Metric
+) -> Column:
+    cells = tuple(_difference(o, chosen, metric) for o in others)
+    return Column("quality", f"validation {phrases.clean(metric.name)}", cells)
+
+
+def _memory(chosen: BatchSizeSummary, others: Sequence[BatchSizeSummary]) -> Column:
+    return Column("memory", "memory", tuple(_ratio(_peak(o), _peak(chosen)) for o in others))
 
 
 def _neighbours(chosen: int, sizes: Sequence[int]) -> list[int]:
@@ -215,126 +275,3 @@ def _difference(other: BatchSizeSummary, chosen: BatchSizeSummary, metric: Metri
 
 def _signed(text: str) -> str:
     return text.lstrip("+-") if not float(text) else text.replace("-", "−")
-
-
-# --- what was trained -------------------------------------------------------------------------
-
-
-def trained(sweep: Sweep) -> list[tuple[str, str]]:
-    """Say what was trained, on what, and for how long, as (name, text) pairs."""
-    config, facts = sweep.config, sweep.facts
-    if config.command is not None and config.command.program.elsewhere:
-        return _trained_elsewhere(sweep)
-    if config.command is not None:
-        return _trained_by_program(sweep, config.command.program)
-    lines = [
-        ("data", _data(sweep)),
-        ("model", f"{_ingredient(config.model)}, {numbers.count(facts.parameters)} parameters"),
-        ("optimizer", f"{_ingredient(config.optimizer)}, {_rates(sweep)}"),
-        ("seeds", _seeds(config.seeds)),
-        ("budget", _budget(sweep)),
-    ]
-    if sweep.status != "complete":
-        lines.append(("status", phrases.sweep_status(sweep.status)))
-    return lines
-
-
-def _trained_by_program(sweep: Sweep, program: Program) -> list[tuple[str, str]]:
-    rates = _rates(sweep) if program.takes_rate else "learning rate the program's own"
-    lines = [
-        ("command", phrases.clean(program.text)),
-        ("data", f"{numbers.count(program.train_samples)} training samples"),
-        ("rate", rates),
-        ("seeds", _seeds(sweep.config.seeds)),
-        ("budget", _budget(sweep) if program.takes_length else "the program's own"),
-    ]
-    if sweep.status != "complete":
-        lines.append(("status", phrases.sweep_status(sweep.status)))
-    return lines
-
-
-def _trained_elsewhere(sweep: Sweep) -> list[tuple[str, str]]:
-    config, facts = sweep.config, sweep.facts
-    better = "higher" if facts.metric.higher_is_better else "lower"
-    samples = (
-        f"{numbers.count(facts.train_samples)} training samples"
-        if facts.train_samples
-        else "how many samples is not told, so nothing is said of epochs (--train-samples)"
-    )
-    values = config.learning_rates.values
-    shown = ", ".join(numbers.learning_rate(value, 6) for value in values[:12])
-    shown += f" and {len(values) - 12} more" if len(values) > 12 else ""
-    return [
-        ("metric", f"{phrases.clean(facts.metric.name)} on validation, {better} is better"),
-        ("data", samples),
-        ("rates", shown or "not told"),
-        ("seeds", str(config.seeds)),
-    ]
-
-
-def title(sweep: Sweep) -> str:
-    """Name a sweep, as the heading above all that is said of it."""
-    command = sweep.config.command
-    if command is not None and command.program.elsewhere:
-        return f"Curves of {phrases.clean(command.program.text)}"
-    return f"Sweep {sweep.sweep_id}"
-
-
-def _ingredient(ingredient: object) -> str:
-    named = dataclasses.asdict(ingredient)  # type: ignore[call-overload]
-    args = ", ".join(f"{key}={_argument(value)}" for key, value in named["args"].items())
-    return phrases.clean(f"{named['name']} ({args})" if args else named["name"])
-
-
-def _argument(value: object) -> str:
-    return "×".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-
-
-def _data(sweep: Sweep) -> str:
-    facts = sweep.facts
-    splits = (
-        f"{numbers.count(facts.train_samples)} training, "
-        f"{numbers.count(facts.validation_samples)} validation and "
-        f"{numbers.count(facts.test_samples)} test samples"
-    )
-    shape = " × ".join(map(str, facts.input_shape)) or "1"
-    classes = f", {numbers.count(facts.classes)} classes" if facts.classes else ""
-    name = _ingredient(dataclasses.replace(sweep.config.dataset, name=facts.dataset_name))
-    return f"{name}: {splits} of {shape}{classes}"
-
-
-def _rates(sweep: Sweep) -> str:
-    rates = sweep.config.learning_rates
-    values = ", ".join(numbers.learning_rate(value, 6) for value in rates.values)
-    base = f" from batch size {rates.base_batch_size}" if rates.base_batch_size else ""
-    if rates.mode == "fixed":
-        how = f"learning rate {values}"
-    elif rates.mode == "grid":
-        how = f"learning rate the best of {values}"
-    else:
-        how = "learning rate tuned"
-    if rates.rule == "tuned":
-        return how if rates.mode == "fixed" else f"{how} at each batch size"
-    if rates.rule == "none":
-        return f"{how}, the same at each batch size"
-    return f"{how}, {phrases.clean(rates.rule)} rule{base}"
-
-
-def _seeds(seeds: int) -> str:
-    return "1" if seeds == 1 else f"{seeds}, the same at each batch size"
-
-
-def _budget(sweep: Sweep) -> str:
-    budget = sweep.config.budget
-    limits = []
-    if budget.epochs is not None:
-        limits.append(f"{numbers.significant(budget.epochs)} epochs")
-    if budget.steps is not None:
-        limits.append(f"{numbers.count(budget.steps)} iterations")
-    if budget.samples_seen is not None:
-        limits.append(f"{numbers.count(budget.samples_seen)} samples seen")
-    text = " or ".join(limits) + (", whichever comes first" if len(limits) > 1 else "")
-    if budget.min_steps is None:
-        return text or "the default"
-    floor = f"at least {numbers.count(budget.min_steps)} iterations"
-    return f"{text}, but {floor}" if text else floor

@@ -156,6 +156,8 @@ def _recommendation(
         "relative_cost": {
             str(size): plain(ratio) for size, ratio in recommendation.relative_cost.items()
         },
+        "price_per_hour": recommendation.price_per_hour,
+        "cost": plain(recommendation.cost),
         "reason": wording.reason(recommendation, metric),
     }
 

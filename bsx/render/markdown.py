@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bsx.render import advice, phrases
+from bsx.render import advice, phrases, trained
 from bsx.render.grid import Grid
 from bsx.render.grids import grids
 from bsx.schema import Analysis, Sweep
@@ -16,8 +16,10 @@ _SPECIAL = re.compile(r"([\\`*_\[\]<>|#])")
 def sweep_markdown(sweep: Sweep, analysis: Analysis) -> str:
     """Write everything that a sweep says, cautions excepted, ending with a newline."""
     named = sweep.config.name
-    blocks = [f"# {escaped(f'Sweep {named}' if named else advice.title(sweep))}"]
-    blocks.append("\n".join(f"- {name}: {escaped(text)}" for name, text in advice.trained(sweep)))
+    blocks = [f"# {escaped(f'Sweep {named}' if named else trained.title(sweep))}"]
+    blocks.append(
+        "\n".join(f"- {name}: {escaped(text)}" for name, text in trained.described(sweep))
+    )
     blocks += [table(grid) for grid in grids(sweep, analysis)]
     for target in analysis.targets:
         goal = phrases.goal(vars(target))

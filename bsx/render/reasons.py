@@ -5,31 +5,54 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bsx.render import numbers
-from bsx.render.phrases import Values, tolerance
+from bsx.render.phrases import Values, batch_sizes, spelled, tolerance
+
+_NAMES = {"steps": "iterations"}  # of objectives, where they are not their own
+_WHY_NO_TIME = {
+    "no_target": "there is no target",
+    "no_speed": "no speed was measured",
+    "target_not_reached": "none of them reached the target",
+}
 
 
 def _fastest_admitted(values: Values) -> str:
+    return f"{_of_admitted(values)}, it reaches the target {_least(values)}"
+
+
+def _fastest_unsettled(values: Values) -> str:
+    return f"{_of_unsettled(values)}, it reaches the target {_least(values)}"
+
+
+def _memory_admitted(values: Values) -> str:
+    return f"{_of_admitted(values)}, {_least_memory(values)}"
+
+
+def _memory_unsettled(values: Values) -> str:
+    return f"{_of_unsettled(values)}, {_least_memory(values)}"
+
+
+def _of_admitted(values: Values) -> str:
     admitted = len(values.get("admitted", ()))
     which = f"the {numbers.count(admitted)} batch sizes" if admitted else "the batch sizes"
     return (
         f"of {which} whose final validation {values['metric']} is shown to be within "
-        f"{tolerance(values)} of the best, it reaches the target {_least(values)}"
+        f"{tolerance(values)} of the best"
     )
 
 
-def _fastest_unsettled(values: Values) -> str:
+def _of_unsettled(values: Values) -> str:
     admitted = len(values.get("admitted", ()))
     return (
         f"too few seeds to show which batch sizes end within {tolerance(values)} of the best "
-        f"validation {values['metric']}; of the {numbers.count(admitted)} whose mean does, it "
-        f"reaches the target {_least(values)}"
+        f"validation {values['metric']}; of the {numbers.count(admitted)} whose mean does"
     )
 
 
 def _best_unsettled(values: Values) -> str:
     return (
         f"too few seeds to show which batch sizes end within {tolerance(values)} of the best "
-        f"validation {values['metric']}; it has the best mean, and no other comes within that of it"
+        f"validation {values['metric']}; it has the best mean, and no other comes within that of "
+        f"it{_so_alone(values)}"
     )
 
 
@@ -40,24 +63,88 @@ def _only_size(values: Values) -> str:
 def _only_best_admitted(values: Values) -> str:
     return (
         f"it ends with the best validation {values['metric']}, and no other batch size is shown to "
-        f"come within {tolerance(values)} of it"
+        f"come within {tolerance(values)} of it{_so_alone(values)}"
     )
 
 
+def _best_quality(values: Values) -> str:
+    return (
+        f"it ends with the best validation {values['metric']}: each other batch size is shown to "
+        f"end worse, or its mean is more than {tolerance(values)} worse"
+    )
+
+
+def _quality_tied(values: Values) -> str:
+    first = (
+        f"of {numbers.count(len(values['alike']))} batch sizes within {tolerance(values)} of the "
+        f"best final validation {values['metric']} no difference from it can be shown"
+    )
+    if values["seconds"] is None:
+        why = _WHY_NO_TIME.get(str(values["missing"]), spelled(values["missing"]))
+        return f"{first}; it has the best mean, and which takes the least time is not known: {why}"
+    fastest = f"{first}; of these it reaches the target in the least time, about "
+    fastest += numbers.duration(values["seconds"])
+    if values["batch_size"] == values["best"]:
+        return f"{fastest}, and it has the best mean too"
+    best = batch_sizes([values["best"]])
+    if values["seeds_needed"] is not None:
+        return (
+            f"{fastest}; about {numbers.count(values['seeds_needed'])} seeds, not "
+            f"{numbers.count(values['seeds'])}, would settle whether {best}, whose mean is the "
+            "best, ends better"
+        )
+    if values["spread_known"]:
+        return f"{fastest}; its mean is too near that of {best}, the best, for seeds to settle it"
+    return f"{fastest}; more seeds may show that {best}, whose mean is the best, ends better"
+
+
+def _least_memory(values: Values) -> str:
+    alike, peak = len(values["alike"]), numbers.size(values["peak"])
+    among = ""
+    if values["measured"] < len(values["admitted"]):
+        among = f" of the {numbers.count(values['measured'])} whose memory was measured"
+    if alike == 1:
+        return f"it needs the least memory{among}, {peak} at its peak"
+    within = numbers.percent(values["within"], 0)
+    if alike == len(values["admitted"]):
+        least = f"all need as much memory, alike within {within} ({peak})"
+    else:
+        least = (
+            f"{numbers.count(alike)}{among} need the least memory, alike within {within} ({peak})"
+        )
+    if values["seconds"] is None:
+        return f"{least}; of these it is the smallest"
+    time = numbers.duration(values["seconds"])
+    return f"{least}; of these it reaches the target in the least time, about {time}"
+
+
+def _so_alone(values: Values) -> str:
+    """Say that what was asked for decided nothing; of time, the usual, that need not be said."""
+    objective = str(values.get("objective"))
+    if objective == "time":
+        return ""
+    return f", so that {_NAMES.get(objective, objective)} did not decide"
+
+
 def _least(values: Values) -> str:
-    cost = values.get("cost")
+    cost, price = values.get("cost"), values.get("price_per_hour")
     how: dict[str, tuple[str, numbers.Form]] = {
         "time": ("in the least time", numbers.duration),
         "steps": ("in the fewest iterations", numbers.whole),
         "samples": ("with the fewest samples", numbers.whole),
     }
     name, form = how.get(str(values.get("objective")), ("at the least cost", numbers.significant))
-    return name if cost is None else f"{name}, about {form(cost)}"
+    text = name if cost is None else f"{name}, about {form(cost)}"
+    return text if price is None else f"{text} at {numbers.significant(price)} an hour"
 
 
 REASONS: dict[str, Callable[[Values], str]] = {
     "fastest_admitted": _fastest_admitted,
     "fastest_unsettled": _fastest_unsettled,
+    "memory_admitted": _memory_admitted,
+    "memory_unsettled": _memory_unsettled,
+    "quality_tied": _quality_tied,
+    "best_quality": _best_quality,
     "best_unsettled": _best_unsettled,
     "only_size": _only_size,
     "only_best_admitted": _only_best_admitted,

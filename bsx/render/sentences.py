@@ -264,10 +264,13 @@ def _no_recommendation(group: Sequence[Values]) -> str:
         "no_quality": "no run was completed",
         "target_not_reached": "none that ends well enough reached the target",
         "no_speed": "no speed was measured",
+        "no_memory": "no peak memory was measured",
     }
     reason = group[0].get("reason")
     why = reasons.get(str(reason), spelled(reason) if reason else "too little was measured")
-    return f"no batch size can be recommended: {why}"
+    objective = group[0].get("objective")
+    by = f" by {'iterations' if objective == 'steps' else objective}" if objective else ""
+    return f"no batch size can be recommended{by}: {why}"
 
 
 def _different_data(group: Sequence[Values]) -> str:

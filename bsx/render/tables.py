@@ -15,7 +15,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from bsx.render import advice, phrases, wording
+from bsx.render import advice, phrases, trained, wording
 from bsx.render.grid import Column, Grid
 from bsx.render.grids import grids
 from bsx.schema import Analysis, Caution, Metric, Sweep, TargetSummary
@@ -89,13 +89,13 @@ def _parts(sweep: Sweep, analysis: Analysis, width: int) -> list[RenderableType]
 
 
 def _header(sweep: Sweep) -> RenderableType:
-    title = advice.title(sweep)
+    title = trained.title(sweep)
     if sweep.config.name:
         title += f", {phrases.clean(sweep.config.name)}"
     lines = Table.grid(padding=(0, 2))
     lines.add_column(no_wrap=True, style="dim")
     lines.add_column()
-    for name, text in advice.trained(sweep):
+    for name, text in trained.described(sweep):
         lines.add_row(Text(" " * MARGIN + name), Text(text))
     return Group(Text(title, style="bold"), lines)
 

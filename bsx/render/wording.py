@@ -45,7 +45,9 @@ def grouped(cautions: Iterable[Caution], metric: Metric | None = None) -> list[s
 def reason(recommendation: Recommendation, metric: Metric | None = None) -> str:
     """Word why a batch size is recommended, as a sentence."""
     caution = recommendation.reason
-    values = {**_with(caution, metric), "objective": recommendation.objective}
+    price = recommendation.price_per_hour if recommendation.objective == "cost" else None
+    asked = {"objective": recommendation.objective, "price_per_hour": price}
+    values = {**_with(caution, metric), "batch_size": recommendation.batch_size, **asked}
     word = REASONS.get(caution.code)
     try:
         text = clean(word(values)) if word else _unknown(caution.code, caution.values)

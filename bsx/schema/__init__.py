@@ -15,6 +15,7 @@ from bsx.schema.analysis import (
     ToTarget,
 )
 from bsx.schema.asked import (
+    AIMS,
     BatchSizes,
     Budget,
     Command,
@@ -29,6 +30,7 @@ from bsx.schema.asked import (
     SweepConfig,
     TargetSpec,
     Training,
+    View,
 )
 from bsx.schema.canonical import (
     SCHEMA_VERSION,
@@ -90,6 +92,7 @@ from bsx.schema.work import (
 )
 
 __all__ = [
+    "AIMS",
     "SCHEMA_VERSION",
     "SETTLED",
     "Analysis",
@@ -146,6 +149,7 @@ __all__ = [
     "ToTarget",
     "Training",
     "Unit",
+    "View",
     "Watcher",
     "canonical_json",
     "digest",

@@ -106,8 +106,9 @@ class TargetSummary:
 class Recommendation:
     """The batch size to take; ``reason`` is a code with values, worded by the renderer.
 
-    ``relative_cost``: batch size → how many times this one's cost to the target that one's is, as
-    the sizes were compared (by the fitted curve where it describes them).
+    ``objective``: of AIMS. ``relative_cost``: batch size → how many times what this one takes that
+    one takes of it, as the sizes were compared (by the fitted curve where it describes them); empty
+    for quality. ``cost``: of training it to the target, where ``price_per_hour`` was told.
     """
 
     batch_size: int
@@ -116,6 +117,8 @@ class Recommendation:
     indifferent: tuple[int, ...]
     reason: Caution
     relative_cost: Mapping[int, Estimate] = field(default_factory=dict)
+    price_per_hour: float | None = None
+    cost: Estimate | None = None
 
 
 @dataclass(frozen=True)

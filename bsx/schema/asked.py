@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bsx.schema.canonical import plain
 from bsx.schema.known import Metric
+
+# What the recommended size takes least of, or is best in
+AIMS = ("time", "steps", "samples", "quality", "memory", "cost")
 
 
 @dataclass(frozen=True)
@@ -226,11 +229,35 @@ class SweepConfig:
     stream: str = "auto"  # auto | always | never
     engine: str = "auto"  # auto | loop | channels-last | lanes
     workers: int | None = None  # None: one a thread of the CPU
+    aim: str = "time"  # of AIMS: what is recommended by
+    price_per_hour: float | None = None  # of training, in the currency of the user
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def question(self) -> dict[str, Any]:
         """Return the part that decides which runs the sweep consists of."""
         document: dict[str, Any] = plain(self)
-        for key in ("tolerance", "executor", "within_seconds", "name", "stream", "origins"):
+        of_reading = ("tolerance", "aim", "price_per_hour")
+        for key in (*of_reading, "executor", "within_seconds", "name", "stream", "origins"):
             del document[key]
         return document
+
+
+@dataclass(frozen=True)
+class View:
+    """How a stored sweep is to be read again; None and () leave it as it was asked for."""
+
+    targets: tuple[TargetSpec, ...] = ()
+    tolerance: float | None = None
+    aim: str | None = None
+    price_per_hour: float | None = None
+
+    def of(self, config: SweepConfig) -> SweepConfig:
+        """Return the sweep as it is to be read."""
+        given = {
+            "targets": self.targets or None,
+            "tolerance": self.tolerance,
+            "aim": self.aim,
+            "price_per_hour": self.price_per_hour,
+        }
+        changes: dict[str, Any] = {key: v for key, v in given.items() if v is not None}
+        return replace(config, **changes)

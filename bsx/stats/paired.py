@@ -33,13 +33,20 @@ class Comparison:
     """One size against the best one.
 
     ``shortfall`` is best − this in the direction of the metric (positive: worse). ``admitted``:
-    the one-sided 95 % bound of it lies within the tolerance. ``seeds_needed`` would admit it if
-    the means stay as they are; None where no number would.
+    the one-sided 95 % bound of it lies within the tolerance. ``seeds_needed`` would admit it, and
+    ``seeds_to_differ`` show that it is worse, if the means stay as they are; None where no number
+    would.
     """
 
     shortfall: Estimate
     admitted: bool
     seeds_needed: int | None
+    seeds_to_differ: int | None = None
+
+    @property
+    def differs(self) -> bool:
+        """Whether the size is shown to be worse; by a single seed nothing is."""
+        return self.shortfall.low is not None and self.shortfall.low > 0
 
 
 def paired_difference(
@@ -124,6 +131,7 @@ def non_inferior(
             Estimate(center, center - half, center + half, level, n, method),
             bound <= tolerance + 1e-12,
             seeds_needed(center, spread, tolerance, sizes=len(scores), level=level),
+            seeds_needed(-center, spread, 0.0, sizes=len(scores), level=0.5 + level / 2),
         )
     return result
 

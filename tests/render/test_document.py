@@ -131,6 +131,8 @@ CONTRACT = _object(
             objective=TEXT,
             indifferent=_list(COUNT),
             relative_cost={"type": "object", "additionalProperties": ESTIMATE},
+            price_per_hour=NUMBER,
+            cost=KNOWN_OR_NULL,
             reason=TEXT,
         )
     ),

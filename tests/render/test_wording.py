@@ -160,7 +160,22 @@ RECOMMENDATION = Recommendation(
     indifferent=(),
     reason=Caution(
         "fastest_admitted",
-        {"metric": "accuracy", "tolerance": 0.005, "best": 2, "admitted": (2, 64), "cost": 38.2},
+        {
+            "metric": "accuracy",
+            "tolerance": 0.005,
+            "best": 2,
+            "admitted": (2, 64),
+            "cost": 38.2,
+            "alike": (2, 64),
+            "measured": 2,
+            "peak": 2.0**20,
+            "within": 0.05,
+            "seconds": 4.5,
+            "missing": None,
+            "seeds": 5,
+            "seeds_needed": 30,
+            "spread_known": True,
+        },
     ),
 )
 
@@ -171,12 +186,70 @@ def test_every_reason_is_a_sentence(code: str) -> None:
     text = wording.reason(dataclasses.replace(RECOMMENDATION, reason=reason))
     assert re.fullmatch(r"[A-Z].+\.", text)
     assert "0.5 points" in text or code == "only_size"
+    assert "tolerance" not in text
 
 
 def test_the_reason_says_what_the_recommended_size_costs() -> None:
     assert "in the least time, about 38 s" in wording.reason(RECOMMENDATION)
     by_steps = dataclasses.replace(RECOMMENDATION, objective="steps")
     assert "in the fewest iterations, about 38" in wording.reason(by_steps)
+    by_cost = dataclasses.replace(RECOMMENDATION, objective="cost", price_per_hour=2.5)
+    assert "at the least cost, about 38.2 at 2.5 an hour" in wording.reason(by_cost)
+
+
+def reason_of(code: str, objective: str, **values: object) -> str:
+    """Word a reason with other values."""
+    reason = Caution(code, {**RECOMMENDATION.reason.values, **values})
+    return wording.reason(dataclasses.replace(RECOMMENDATION, objective=objective, reason=reason))
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({}, "about 4.5 s; about 30 seeds, not 5, would settle whether batch size 2, whose mean"),
+        ({"best": 64}, "in the least time, about 4.5 s, and it has the best mean too."),
+        ({"seeds_needed": None}, "is too near that of batch size 2, the best, for seeds to settle"),
+        ({"seeds_needed": None, "spread_known": False}, "more seeds may show that batch size 2"),
+        ({"seconds": None, "missing": "no_speed"}, "is not known: no speed was measured."),
+        ({"seconds": None, "missing": "no_target"}, "is not known: there is no target."),
+    ],
+)
+def test_sizes_alike_in_quality_say_what_decided_and_what_would_settle_it(
+    values: dict[str, object], said: str
+) -> None:
+    text = reason_of("quality_tied", "quality", **values)
+    assert text.startswith("Of 2 batch sizes within 0.5 points of the best final validation")
+    assert "no difference from it can be shown; " in text
+    assert said in text
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({}, "all need as much memory, alike within 5 % (1 MiB); of these it reaches the target"),
+        ({"admitted": (2, 4, 64)}, "2 of the 2 whose memory was measured need the least memory"),
+        ({"seconds": None}, "alike within 5 % (1 MiB); of these it is the smallest."),
+        ({"alike": (64,)}, "it needs the least memory, 1 MiB at its peak."),
+        (
+            {"alike": (64,), "measured": 1},
+            "it needs the least memory of the 1 whose memory was measured, 1 MiB at its peak.",
+        ),
+    ],
+)
+def test_the_least_memory_says_which_are_alike_in_it(values: dict[str, object], said: str) -> None:
+    assert said in reason_of("memory_admitted", "memory", **values)
+
+
+def test_where_quality_alone_decided_it_is_said_that_the_objective_did_not() -> None:
+    assert reason_of("only_best_admitted", "samples").endswith(", so that samples did not decide.")
+    assert reason_of("best_unsettled", "steps").endswith(", so that iterations did not decide.")
+    assert "decide" not in reason_of("best_unsettled", "time")
+
+
+def test_what_cannot_be_recommended_by_says_what_is_missing() -> None:
+    caution = Caution("no_recommendation", {"reason": "no_memory", "objective": "memory"})
+    said = "no batch size can be recommended by memory: no peak memory was measured"
+    assert wording.message(caution) == said
 
 
 def test_an_unknown_reason_for_a_recommendation_is_spelled_out() -> None:

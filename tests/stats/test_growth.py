@@ -121,6 +121,21 @@ def test_a_growing_run_that_never_gets_there_is_censored_at_what_it_saw() -> Non
     assert found.steps.censored_at == 440
 
 
+@pytest.mark.parametrize("aim", ["steps", "samples"])
+def test_a_growing_run_is_recommended_by_what_is_counted_and_not_by_its_time(aim: str) -> None:
+    of = grower()
+    ends = {part: {"accuracy": 0.95, "loss": 0.1} for part in ("train", "validation", "test")}
+    runs = [run(of, seed, at) for seed, at in enumerate((405, 410, 415))]
+    runs = [dataclasses.replace(record, final=ends) for record in runs]
+    asked = config(targets=(TargetSpec("accuracy", 0.9),), aim=aim, price_per_hour=1.0)
+    known = dataclasses.replace(facts(), train_samples=SAMPLES)
+    speeds = speed_records([4, 40], np.random.default_rng(0))
+    analysis = analyze(asked, known, [of], runs, speeds)
+    found, needs = analysis.recommendation, analysis.batch_sizes[0].to_target[0]
+    assert found is not None and found.objective == aim and found.cost is None
+    assert found.reason.values["cost"] == pytest.approx(getattr(needs, aim).value)
+
+
 def test_what_was_timed_of_a_growing_run_decides_its_time_its_memory_and_what_is_said() -> None:
     of = grower()
     runs = [run(of, seed, at) for seed, at in enumerate((405, 410, 415))]

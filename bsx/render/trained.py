@@ -1,0 +1,128 @@
+"""What a sweep trained, as text: data, model, rates, seeds and budget."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from bsx.render import numbers, phrases
+from bsx.schema import Program, Sweep
+
+
+def described(sweep: Sweep) -> list[tuple[str, str]]:
+    """Say what was trained, on what, and for how long, as (name, text) pairs."""
+    config, facts = sweep.config, sweep.facts
+    if config.command is not None and config.command.program.elsewhere:
+        return _trained_elsewhere(sweep)
+    if config.command is not None:
+        return _trained_by_program(sweep, config.command.program)
+    lines = [
+        ("data", _data(sweep)),
+        ("model", f"{_ingredient(config.model)}, {numbers.count(facts.parameters)} parameters"),
+        ("optimizer", f"{_ingredient(config.optimizer)}, {_rates(sweep)}"),
+        ("seeds", _seeds(config.seeds)),
+        ("budget", _budget(sweep)),
+    ]
+    if sweep.status != "complete":
+        lines.append(("status", phrases.sweep_status(sweep.status)))
+    return lines
+
+
+def _trained_by_program(sweep: Sweep, program: Program) -> list[tuple[str, str]]:
+    rates = _rates(sweep) if program.takes_rate else "learning rate the program's own"
+    lines = [
+        ("command", phrases.clean(program.text)),
+        ("data", f"{numbers.count(program.train_samples)} training samples"),
+        ("rate", rates),
+        ("seeds", _seeds(sweep.config.seeds)),
+        ("budget", _budget(sweep) if program.takes_length else "the program's own"),
+    ]
+    if sweep.status != "complete":
+        lines.append(("status", phrases.sweep_status(sweep.status)))
+    return lines
+
+
+def _trained_elsewhere(sweep: Sweep) -> list[tuple[str, str]]:
+    config, facts = sweep.config, sweep.facts
+    better = "higher" if facts.metric.higher_is_better else "lower"
+    samples = (
+        f"{numbers.count(facts.train_samples)} training samples"
+        if facts.train_samples
+        else "how many samples is not told, so nothing is said of epochs (--train-samples)"
+    )
+    values = config.learning_rates.values
+    shown = ", ".join(numbers.learning_rate(value, 6) for value in values[:12])
+    shown += f" and {len(values) - 12} more" if len(values) > 12 else ""
+    return [
+        ("metric", f"{phrases.clean(facts.metric.name)} on validation, {better} is better"),
+        ("data", samples),
+        ("rates", shown or "not told"),
+        ("seeds", str(config.seeds)),
+    ]
+
+
+def title(sweep: Sweep) -> str:
+    """Name a sweep, as the heading above all that is said of it."""
+    command = sweep.config.command
+    if command is not None and command.program.elsewhere:
+        return f"Curves of {phrases.clean(command.program.text)}"
+    return f"Sweep {sweep.sweep_id}"
+
+
+def _ingredient(ingredient: object) -> str:
+    named = dataclasses.asdict(ingredient)  # type: ignore[call-overload]
+    args = ", ".join(f"{key}={_argument(value)}" for key, value in named["args"].items())
+    return phrases.clean(f"{named['name']} ({args})" if args else named["name"])
+
+
+def _argument(value: object) -> str:
+    return "×".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _data(sweep: Sweep) -> str:
+    facts = sweep.facts
+    splits = (
+        f"{numbers.count(facts.train_samples)} training, "
+        f"{numbers.count(facts.validation_samples)} validation and "
+        f"{numbers.count(facts.test_samples)} test samples"
+    )
+    shape = " × ".join(map(str, facts.input_shape)) or "1"
+    classes = f", {numbers.count(facts.classes)} classes" if facts.classes else ""
+    name = _ingredient(dataclasses.replace(sweep.config.dataset, name=facts.dataset_name))
+    return f"{name}: {splits} of {shape}{classes}"
+
+
+def _rates(sweep: Sweep) -> str:
+    rates = sweep.config.learning_rates
+    values = ", ".join(numbers.learning_rate(value, 6) for value in rates.values)
+    base = f" from batch size {rates.base_batch_size}" if rates.base_batch_size else ""
+    if rates.mode == "fixed":
+        how = f"learning rate {values}"
+    elif rates.mode == "grid":
+        how = f"learning rate the best of {values}"
+    else:
+        how = "learning rate tuned"
+    if rates.rule == "tuned":
+        return how if rates.mode == "fixed" else f"{how} at each batch size"
+    if rates.rule == "none":
+        return f"{how}, the same at each batch size"
+    return f"{how}, {phrases.clean(rates.rule)} rule{base}"
+
+
+def _seeds(seeds: int) -> str:
+    return "1" if seeds == 1 else f"{seeds}, the same at each batch size"
+
+
+def _budget(sweep: Sweep) -> str:
+    budget = sweep.config.budget
+    limits = []
+    if budget.epochs is not None:
+        limits.append(f"{numbers.significant(budget.epochs)} epochs")
+    if budget.steps is not None:
+        limits.append(f"{numbers.count(budget.steps)} iterations")
+    if budget.samples_seen is not None:
+        limits.append(f"{numbers.count(budget.samples_seen)} samples seen")
+    text = " or ".join(limits) + (", whichever comes first" if len(limits) > 1 else "")
+    if budget.min_steps is None:
+        return text or "the default"
+    floor = f"at least {numbers.count(budget.min_steps)} iterations"
+    return f"{text}, but {floor}" if text else floor
