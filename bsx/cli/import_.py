@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -162,22 +161,21 @@ def _pairs(table: Table, layout: Layout, reference: int | None, samples: int | N
 
 
 def _print_pairs(found: Pairs, form: str, get: str | None, quiet: bool) -> None:
+    from bsx.cli.output import print_found
     from bsx.render import pairs
-    from bsx.render.formats import Format, get_text, machine_text
+    from bsx.render.formats import Format
+    from bsx.render.tables import print_cautions
 
     document = pairs.document(found)
-    if get is not None:
-        sys.stdout.write(get_text(document, get))
-    elif form == Format.TABLE:
+    print_found(
+        document,
+        pairs.rows(document),
+        form=form,
+        get=get,
+        draw=lambda console: pairs.print_pairs(console, found),
+        markdown=lambda: pairs.markdown(found),
+    )
+    if form == Format.TABLE and get is None and not quiet:
         from rich.console import Console
 
-        from bsx.render.tables import print_cautions
-
-        pairs.print_pairs(Console(), found)
-        sys.stdout.flush()
-        if not quiet:
-            print_cautions(Console(stderr=True), found.cautions)
-    elif form == Format.MARKDOWN:
-        sys.stdout.write(pairs.markdown(found))
-    else:
-        sys.stdout.write(machine_text(document, pairs.rows(document), Format(form)))
+        print_cautions(Console(stderr=True), found.cautions)

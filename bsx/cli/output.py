@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bsx.schema import Analysis, Recipe, Sweep
 from bsx.store import Store
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def analyzed(
@@ -109,25 +112,57 @@ def print_analysis(
         ConfigError: for a path that cannot be meant.
     """
     from bsx.render import document as documents
-    from bsx.render.formats import Format, get_text, machine_text
+    from bsx.render.formats import Format
+    from bsx.render.markdown import sweep_markdown
+    from bsx.render.tables import print_cautions
+    from bsx.render.tables import print_sweep as draw_sweep
 
-    form = Format(form)
-    if get is not None:
-        sys.stdout.write(get_text(documents.document(sweep, analysis), get))
-        return
-    if form is Format.TABLE:
+    document = documents.document(sweep, analysis)
+    print_found(
+        document,
+        documents.rows(document),
+        form=form,
+        get=get,
+        draw=lambda console: draw_sweep(console, sweep, analysis),
+        markdown=lambda: sweep_markdown(sweep, analysis),
+    )
+    if form == Format.TABLE and get is None and not quiet:
         from rich.console import Console
 
-        from bsx.render import tables
+        print_cautions(Console(stderr=True), analysis.cautions, sweep.facts.metric)
 
-        tables.print_sweep(Console(), sweep, analysis)
+
+def print_found(
+    document: Any,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    form: str,
+    get: str | None,
+    draw: Callable[[Console], None],
+    markdown: Callable[[], str],
+) -> None:
+    """Print a result as it was asked for: one value of it, drawn for people, or for programs.
+
+    Args:
+        document: what ``json`` prints and ``get`` leads into.
+        rows: what the formats of a row a batch size print.
+        draw: draws it on the terminal.
+        markdown: writes it for people who read it elsewhere.
+
+    Raises:
+        NothingFound: where ``get`` leads nowhere.
+        ConfigError: for a path that cannot be meant.
+    """
+    from bsx.render.formats import Format, get_text, machine_text
+
+    if get is not None:
+        sys.stdout.write(get_text(document, get))
+    elif form == Format.TABLE:
+        from rich.console import Console
+
+        draw(Console())
         sys.stdout.flush()
-        if not quiet:
-            tables.print_cautions(Console(stderr=True), analysis.cautions, sweep.facts.metric)
-    elif form is Format.MARKDOWN:
-        from bsx.render.markdown import sweep_markdown
-
-        sys.stdout.write(sweep_markdown(sweep, analysis))
+    elif form == Format.MARKDOWN:
+        sys.stdout.write(markdown())
     else:
-        document = documents.document(sweep, analysis)
-        sys.stdout.write(machine_text(document, documents.rows(document), form))
+        sys.stdout.write(machine_text(document, rows, Format(form)))

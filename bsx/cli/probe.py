@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -195,36 +194,32 @@ def _save(found: Probe, file: Path) -> None:
 
 
 def _print(found: Probe, form: str, get: str | None) -> None:
+    from bsx.cli.output import print_found
     from bsx.render import probing
-    from bsx.render.formats import Format, get_text, machine_text
 
     document = probing.document(found)
-    if get is not None:
-        sys.stdout.write(get_text(document, get))
-    elif form == Format.TABLE:
-        from rich.console import Console
-
-        probing.print_probe(Console(), found)
-    elif form == Format.MARKDOWN:
-        sys.stdout.write(probing.markdown(found))
-    else:
-        sys.stdout.write(machine_text(document, probing.rows(document), Format(form)))
+    print_found(
+        document,
+        probing.rows(document),
+        form=form,
+        get=get,
+        draw=lambda console: probing.print_probe(console, found),
+        markdown=lambda: probing.markdown(found),
+    )
 
 
 def _print_arms(found: Sequence[tuple[str, Probe]], form: str, get: str | None) -> None:
+    from bsx.cli.output import print_found
     from bsx.probe import compared
     from bsx.render import probe_comparison as arms
-    from bsx.render.formats import Format, get_text, machine_text
 
     comparisons = compared(found)
     document = arms.document(found, comparisons)
-    if get is not None:
-        sys.stdout.write(get_text(document, get))
-    elif form == Format.TABLE:
-        from rich.console import Console
-
-        arms.print_arms(Console(), found, comparisons)
-    elif form == Format.MARKDOWN:
-        sys.stdout.write(arms.markdown(found, comparisons))
-    else:
-        sys.stdout.write(machine_text(document, arms.rows(document), Format(form)))
+    print_found(
+        document,
+        arms.rows(document),
+        form=form,
+        get=get,
+        draw=lambda console: arms.print_arms(console, found, comparisons),
+        markdown=lambda: arms.markdown(found, comparisons),
+    )

@@ -16,20 +16,12 @@ def look(config: SweepConfig) -> Facts:
     command = config.command
     if command is None:
         raise ConfigError("--command: give the command that trains once")
-    return Facts(
-        dataset_name="command",
-        fingerprint=digest(command.program),
+    return Facts.told(
+        "command",
+        digest(command.program),
+        command.metrics,
         train_samples=command.program.train_samples,
-        validation_samples=0,
-        test_samples=0,
-        input_shape=(),
-        classes=None,
-        task="command",
-        metrics=command.metrics,
-        parameters=0,
-        has_batchnorm=False,
-        sample_floats=1,
-        trainer="command",
+        by="command",
         device="cpu",
         threads=config.threads or available_threads(),
     )

@@ -124,20 +124,12 @@ def _config(
 
 
 def _facts(curves: Curves, train_samples: int | None) -> Facts:
-    return Facts(
-        dataset_name=curves.file,
-        fingerprint=curves.fingerprint,
+    return Facts.told(
+        curves.file,
+        curves.fingerprint,
+        curves.metrics,
         train_samples=train_samples or 0,
-        validation_samples=0,
-        test_samples=0,
-        input_shape=(),
-        classes=None,
-        task="imported",
-        metrics=curves.metrics,
-        parameters=0,
-        has_batchnorm=False,
-        sample_floats=1,
-        trainer="imported",
+        by="imported",
         device="",
         threads=0,
     )

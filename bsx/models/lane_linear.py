@@ -23,7 +23,23 @@ def linear(layers: Sequence[nn.Linear], width: int) -> Layer:
     return Linear(layers, width)
 
 
-class Linear(Layer):
+class _Product(Layer):
+    """What linear layers have in common, whichever way their products are written."""
+
+    def __init__(self, parameters: Sequence[Tensor]) -> None:
+        super().__init__(parameters)
+        self._x = torch.empty(0)
+
+    def _taken(self, x: Tensor, training: bool) -> Tensor:
+        """Give each product its inputs, (batch, in) to all; in training keep them."""
+        if x.dim() == 2:
+            x = x.expand(len(self.parameters[0]), *x.shape)
+        if training:
+            self._x = x
+        return x
+
+
+class Linear(_Product):
     """Linear layers; weights are kept transposed, so that products read and write in order.
 
     The lanes of a stream share its inputs and are columns of one product: weights have the shape
@@ -40,7 +56,6 @@ class Linear(Layer):
         if biases:
             parameters.append(torch.stack(biases).view(streams, 1, -1))
         super().__init__(parameters)
-        self._x = torch.empty(0)
 
     @property
     def width(self) -> int:
@@ -50,10 +65,7 @@ class Linear(Layer):
     def forward(self, x: Tensor, training: bool) -> Tensor:
         """Map (streams, batch, in), or (batch, in) for all, to (lanes, batch, out)."""
         weight, *bias = self.parameters
-        if x.dim() == 2:  # every stream sees the same samples
-            x = x.expand(len(weight), *x.shape)
-        if training:
-            self._x = x
+        x = self._taken(x, training)
         y = torch.baddbmm(bias[0], x, weight) if bias else torch.bmm(x, weight)
         if self.width > 1:
             y = y.view(*y.shape[:2], -1, self.outputs).transpose(1, 2).flatten(0, 1)
@@ -95,7 +107,7 @@ class Linear(Layer):
         return [weight.T, *(b[0] for b in bias)]
 
 
-class Thin(Layer):
+class Thin(_Product):
     """Linear layers of few outputs: weights (lanes, out, in), biases (lanes, out, 1).
 
     What comes out is contiguous along the batch, outputs before it, and so is what flows back.
@@ -107,15 +119,11 @@ class Thin(Layer):
         if biases:
             parameters.append(torch.stack(biases).unsqueeze(-1))
         super().__init__(parameters)
-        self._x = torch.empty(0)
 
     def forward(self, x: Tensor, training: bool) -> Tensor:
         """Map (lanes, batch, in), or (batch, in) for all, to (lanes, batch, out)."""
         weight, *bias = self.parameters
-        if x.dim() == 2:  # every lane sees the same samples
-            x = x.expand(len(weight), *x.shape)
-        if training:
-            self._x = x
+        x = self._taken(x, training)
         y = torch.baddbmm(bias[0], weight, x.mT) if bias else torch.bmm(weight, x.mT)
         return y.mT
 

@@ -65,6 +65,40 @@ class Facts:
     ghost_size: int | None = None  # samples in a chunk of Ghost BatchNorm, if that is the only norm
     streamed: bool = False  # whether the inputs do not fit in memory and are fetched
 
+    @classmethod
+    def told(
+        cls,
+        name: str,
+        fingerprint: str,
+        metrics: tuple[Metric, ...],
+        *,
+        train_samples: int,
+        by: str,
+        device: str,
+        threads: int,
+    ) -> Facts:
+        """Return the facts where data and model are never seen: what was told, and no more.
+
+        ``by``: who trains, the name of the task and the trainer alike.
+        """
+        return cls(
+            dataset_name=name,
+            fingerprint=fingerprint,
+            train_samples=train_samples,
+            validation_samples=0,
+            test_samples=0,
+            input_shape=(),
+            classes=None,
+            task=by,
+            metrics=metrics,
+            parameters=0,
+            has_batchnorm=False,
+            sample_floats=1,
+            trainer=by,
+            device=device,
+            threads=threads,
+        )
+
     def timed_loop(self, asked: str) -> str:
         """Return the loop whose speed is measured: one that streams cannot be timed otherwise."""
         return "stream" if self.streamed else asked
