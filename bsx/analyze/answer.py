@@ -7,10 +7,9 @@ what to take, and what the reader must know to read it rightly.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from bsx import arithmetic
+from bsx.analyze.cautions import Target, baseline_cautions, size_cautions, tradeoff_cautions
 from bsx.recommend import recommend
 from bsx.schema import (
     Analysis,
@@ -20,7 +19,6 @@ from bsx.schema import (
     Recipe,
     Recommendation,
     RunRecord,
-    RunStatus,
     SpeedRecord,
     SweepConfig,
     TargetSpec,
@@ -32,37 +30,19 @@ from bsx.stats.cautions import micro_batch_cautions
 from bsx.stats.critical_batch import TradeOff
 from bsx.stats.curves import LOSS, SizeRuns
 from bsx.stats.growth import growth_of
-from bsx.stats.paired import best_of
 from bsx.stats.selection import LEAVE_OUT_FROM
-from bsx.stats.sizes import SizeEvidence, row_of, status_of
+from bsx.stats.sizes import SizeEvidence, row_of
 from bsx.stats.summaries import (
     TargetEvidence,
     final_evidence,
     give_back_optimism,
     measured_speed,
     speed_summary,
-    spread,
     step_times,
     target_evidence,
     tradeoff_of,
 )
 from bsx.stats.targets import automatic_target
-
-NOISY_SPEED = 0.1  # interquartile range as a share of the median
-
-
-@dataclass(frozen=True)
-class _Target:
-    metric: Metric
-    threshold: float
-    source: str
-
-    @property
-    def values(self) -> dict[str, Any]:
-        """What a caution says of it."""
-        better = self.metric.higher_is_better
-        name, threshold = self.metric.name, self.threshold
-        return {"metric": name, "threshold": threshold, "higher_is_better": better}
 
 
 def analyze(
@@ -105,12 +85,12 @@ def analyze(
     tradeoffs = [_tradeoff(sizes, index, reference_batch_size) for index in range(len(chosen))]
     recommendation, said = _recommend(config, facts, sizes, tradeoffs)
     cautions += said
-    cautions += _baseline_cautions(facts, sizes, recommendation)
+    cautions += baseline_cautions(facts, sizes, recommendation)
     cautions += micro_batch_cautions(facts, rows)
     for size in sizes:
-        cautions += _size_cautions(size, chosen)
+        cautions += size_cautions(size, chosen)
     for target, tradeoff in zip(chosen, tradeoffs, strict=True):
-        cautions += _tradeoff_cautions(target, tradeoff, rows)
+        cautions += tradeoff_cautions(target, tradeoff, rows)
     seeds = max((len(size.runs.seeds) for size in sizes), default=0)
     if 0 < seeds < LEAVE_OUT_FROM:
         cautions.append(Caution("few_seeds", {"seeds": seeds}))
@@ -132,7 +112,7 @@ def _runs_of(recipe: Recipe, facts: Facts, runs: Sequence[RunRecord]) -> SizeRun
     return SizeRuns.of(b, (r for r in runs if r.run.recipe.batch_size == b), facts.train_samples)
 
 
-def _reach(sizes: Sequence[SizeRuns], target: _Target) -> list[TargetEvidence]:
+def _reach(sizes: Sequence[SizeRuns], target: Target) -> list[TargetEvidence]:
     """Return how every size reaches a target, the optimism of the choices given back."""
     found = [target_evidence(runs, target.metric, target.threshold) for runs in sizes]
     return give_back_optimism(found)
@@ -158,20 +138,20 @@ def _recommend(
 
 def _targets(
     asked: Sequence[TargetSpec], facts: Facts, sizes: Sequence[SizeRuns]
-) -> tuple[list[_Target], list[Caution]]:
+) -> tuple[list[Target], list[Caution]]:
     """Return the targets, asked for or chosen, and what must be said of a chosen one."""
     if asked:
         found = [(_metric(facts, spec.metric), spec.threshold) for spec in asked]
-        return [_Target(m, threshold, "user") for m, threshold in found], []
+        return [Target(m, threshold, "user") for m, threshold in found], []
     metric = facts.metric
     auto = automatic_target([size for size in sizes if size.seeds], metric)
     if auto is None:
         return [], [Caution("no_target", {"metric": metric.name})]
-    values = _Target(metric, auto.threshold, "auto").values
+    values = Target(metric, auto.threshold, "auto").values
     cautions = [Caution("target_auto", values)]
     if auto.beyond:
         cautions.append(Caution("target_not_common", {**values, "sizes": auto.beyond}))
-    return [_Target(metric, auto.threshold, "auto")], cautions
+    return [Target(metric, auto.threshold, "auto")], cautions
 
 
 def _metric(facts: Facts, name: str) -> Metric:
@@ -222,103 +202,7 @@ def _tradeoff(sizes: Sequence[SizeEvidence], index: int, reference: int | None =
     return tradeoff_of(tried, reference)
 
 
-def _baseline_cautions(
-    facts: Facts, sizes: Sequence[SizeEvidence], recommendation: Recommendation | None
-) -> list[Caution]:
-    """Say where the recommended size, or else the best on validation, does not beat the baseline.
-
-    The whole interval of its test metric must; of a single seed, which has none, the value.
-    """
-    metric, baseline = facts.metric, facts.baseline
-    ends = {size.batch_size: size.final for size in sizes if size.final}
-    quality = {batch_size: final.quality for batch_size, final in ends.items()}
-    best = best_of(quality, higher_is_better=metric.higher_is_better)
-    taken = recommendation.batch_size if recommendation else best
-    limit = baseline.test.get(metric.name) if baseline else None
-    test = ends[taken].summary.test.get(metric.name) if taken in ends else None
-    if baseline is None or limit is None or test is None or test.value is None:
-        return []
-    bound = test.low if metric.higher_is_better else test.high
-    worst = test.value if bound is None else bound
-    if worst != limit and metric.reaches(worst, limit):
-        return []
-    values = {
-        "metric": metric.name,
-        "value": test.value,
-        "baseline": limit,
-        "name": baseline.name,
-        "likely": test.value != limit and metric.reaches(test.value, limit),
-    }
-    return [Caution("not_better_than_baseline", values, taken)]
-
-
-def _size_cautions(size: SizeEvidence, targets: Sequence[_Target]) -> list[Caution]:
-    b, status = size.batch_size, status_of(size)
-    said: list[Caution] = []
-    if size.growth.grows:
-        growth = size.growth
-        said.append(Caution("batch_grows", {"grows_to": growth.largest}, b))
-        if size.speed is not None and growth.timed_to < growth.largest:
-            said.append(Caution("growth_not_timed", {"timed_to": growth.timed_to}, b))
-    if size.recipe.tail == "merge":
-        said.append(Caution("tail_merged", {"last_batch": size.last_batch}, b))
-    failed = [r for r in size.records if r.status in (RunStatus.FAILED, RunStatus.TIMED_OUT)]
-    if failed:
-        last = failed[-1].error or failed[-1].status.value
-        said.append(Caution("failed", {"error": last, "runs": len(failed)}, b))
-    statuses = [r.status for r in size.records] + [s.status for s in size.speeds]
-    if RunStatus.OUT_OF_MEMORY in statuses:
-        said.append(Caution("out_of_memory", {}, b))
-    if status in ("diverged", "not_run"):
-        said.append(Caution(status, {}, b))
-    if status != "diverged":
-        said += _reach_cautions(size, targets)
-    if size.final and size.final.choice.edge:
-        said.append(_edge(b, size.final.choice.rate, size.final.choice.edge, "final"))
-    wide = spread(size.step_seconds)
-    if wide > NOISY_SPEED:
-        said.append(Caution("speed_noisy", {"spread": wide}, b))
-    return said
-
-
-def _reach_cautions(size: SizeEvidence, targets: Sequence[_Target]) -> list[Caution]:
-    said: list[Caution] = []
-    for target, evidence in zip(targets, size.targets, strict=True):
-        share = evidence.reached_fraction
-        if share is not None and share < 1:
-            values = {"reached_fraction": share, **target.values}
-            said.append(Caution("censored", values, size.batch_size))
-        choice = evidence.choice
-        if choice and choice.edge:
-            caution = _edge(size.batch_size, choice.rate, choice.edge, "target")
-            if caution not in said:
-                said.append(caution)
-    return said
-
-
-def _edge(batch_size: int, rate: float, side: str, goal: str) -> Caution:
-    values = {"learning_rate": rate, "side": side, "goal": goal}
-    return Caution("learning_rate_at_edge", values, batch_size)
-
-
-def _tradeoff_cautions(
-    target: _Target, tradeoff: TradeOff, rows: Sequence[Recipe]
-) -> list[Caution]:
-    where = target.values
-    largest = max(recipe.batch_size for recipe in rows)
-    critical = tradeoff.critical_batch_size
-    if critical is None or critical.value is None:
-        return [Caution("no_critical_batch_size", {"reason": tradeoff.verdict, **where})]
-    said: list[Caution] = []
-    if tradeoff.verdict == "poor_fit":
-        said.append(Caution("poor_fit", where))
-    if critical.value > largest:
-        beyond = {"value": critical.value, "largest": largest}
-        said.append(Caution("critical_batch_size_beyond", {**beyond, **where}))
-    return said
-
-
-def _target_summary(target: _Target, tradeoff: TradeOff) -> TargetSummary:
+def _target_summary(target: Target, tradeoff: TradeOff) -> TargetSummary:
     return TargetSummary(
         target.metric.name,
         target.threshold,

@@ -1,0 +1,5 @@
+"""Records → Analysis."""
+
+from bsx.analyze.answer import analyze
+
+__all__ = ["analyze"]

@@ -1,0 +1,127 @@
+"""What the reader of an analysis must know to read it rightly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bsx.schema import Caution, Facts, Metric, Recipe, Recommendation, RunStatus
+from bsx.stats.critical_batch import TradeOff
+from bsx.stats.paired import best_of
+from bsx.stats.sizes import SizeEvidence, status_of
+from bsx.stats.summaries import spread
+
+NOISY_SPEED = 0.1  # interquartile range as a share of the median
+
+
+@dataclass(frozen=True)
+class Target:
+    """One target: a metric, a threshold, and who named it (user | auto)."""
+
+    metric: Metric
+    threshold: float
+    source: str
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What a caution says of it."""
+        better = self.metric.higher_is_better
+        name, threshold = self.metric.name, self.threshold
+        return {"metric": name, "threshold": threshold, "higher_is_better": better}
+
+
+def baseline_cautions(
+    facts: Facts, sizes: Sequence[SizeEvidence], recommendation: Recommendation | None
+) -> list[Caution]:
+    """Say where the recommended size, or else the best on validation, does not beat the baseline.
+
+    The whole interval of its test metric must; of a single seed, which has none, the value.
+    """
+    metric, baseline = facts.metric, facts.baseline
+    ends = {size.batch_size: size.final for size in sizes if size.final}
+    quality = {batch_size: final.quality for batch_size, final in ends.items()}
+    best = best_of(quality, higher_is_better=metric.higher_is_better)
+    taken = recommendation.batch_size if recommendation else best
+    limit = baseline.test.get(metric.name) if baseline else None
+    test = ends[taken].summary.test.get(metric.name) if taken in ends else None
+    if baseline is None or limit is None or test is None or test.value is None:
+        return []
+    bound = test.low if metric.higher_is_better else test.high
+    worst = test.value if bound is None else bound
+    if worst != limit and metric.reaches(worst, limit):
+        return []
+    values = {
+        "metric": metric.name,
+        "value": test.value,
+        "baseline": limit,
+        "name": baseline.name,
+        "likely": test.value != limit and metric.reaches(test.value, limit),
+    }
+    return [Caution("not_better_than_baseline", values, taken)]
+
+
+def size_cautions(size: SizeEvidence, targets: Sequence[Target]) -> list[Caution]:
+    """Say what is wrong with one batch size: how it is trained, how it ends, how it is timed."""
+    b, status = size.batch_size, status_of(size)
+    said: list[Caution] = []
+    if size.growth.grows:
+        growth = size.growth
+        said.append(Caution("batch_grows", {"grows_to": growth.largest}, b))
+        if size.speed is not None and growth.timed_to < growth.largest:
+            said.append(Caution("growth_not_timed", {"timed_to": growth.timed_to}, b))
+    if size.recipe.tail == "merge":
+        said.append(Caution("tail_merged", {"last_batch": size.last_batch}, b))
+    failed = [r for r in size.records if r.status in (RunStatus.FAILED, RunStatus.TIMED_OUT)]
+    if failed:
+        last = failed[-1].error or failed[-1].status.value
+        said.append(Caution("failed", {"error": last, "runs": len(failed)}, b))
+    statuses = [r.status for r in size.records] + [s.status for s in size.speeds]
+    if RunStatus.OUT_OF_MEMORY in statuses:
+        said.append(Caution("out_of_memory", {}, b))
+    if status in ("diverged", "not_run"):
+        said.append(Caution(status, {}, b))
+    if status != "diverged":
+        said += _reach_cautions(size, targets)
+    if size.final and size.final.choice.edge:
+        said.append(_edge(b, size.final.choice.rate, size.final.choice.edge, "final"))
+    wide = spread(size.step_seconds)
+    if wide > NOISY_SPEED:
+        said.append(Caution("speed_noisy", {"spread": wide}, b))
+    return said
+
+
+def _reach_cautions(size: SizeEvidence, targets: Sequence[Target]) -> list[Caution]:
+    said: list[Caution] = []
+    for target, evidence in zip(targets, size.targets, strict=True):
+        share = evidence.reached_fraction
+        if share is not None and share < 1:
+            values = {"reached_fraction": share, **target.values}
+            said.append(Caution("censored", values, size.batch_size))
+        choice = evidence.choice
+        if choice and choice.edge:
+            caution = _edge(size.batch_size, choice.rate, choice.edge, "target")
+            if caution not in said:
+                said.append(caution)
+    return said
+
+
+def _edge(batch_size: int, rate: float, side: str, goal: str) -> Caution:
+    values = {"learning_rate": rate, "side": side, "goal": goal}
+    return Caution("learning_rate_at_edge", values, batch_size)
+
+
+def tradeoff_cautions(target: Target, tradeoff: TradeOff, rows: Sequence[Recipe]) -> list[Caution]:
+    """Say what the fit of one target does not tell, or tells of sizes that were not run."""
+    where = target.values
+    largest = max(recipe.batch_size for recipe in rows)
+    critical = tradeoff.critical_batch_size
+    if critical is None or critical.value is None:
+        return [Caution("no_critical_batch_size", {"reason": tradeoff.verdict, **where})]
+    said: list[Caution] = []
+    if tradeoff.verdict == "poor_fit":
+        said.append(Caution("poor_fit", where))
+    if critical.value > largest:
+        beyond = {"value": critical.value, "largest": largest}
+        said.append(Caution("critical_batch_size_beyond", {**beyond, **where}))
+    return said

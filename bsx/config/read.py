@@ -1,0 +1,167 @@
+"""Flags > ``BSX_*`` environment > TOML file > defaults → SweepConfig, every cross-field check made.
+
+What can be set stands in :mod:`bsx.settings`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bsx import parse
+from bsx.config.sweep import sweep_asked
+from bsx.errors import ConfigError
+from bsx.schema import SweepConfig, View
+from bsx.settings import SETTINGS
+
+
+@dataclass(frozen=True)
+class Door:
+    """What concerns the command and not the sweep: where it is kept, and how it is shown."""
+
+    store: str
+    fresh: bool
+    format: str
+    get: str | None
+    quiet: bool
+    dry_run: bool
+
+
+_NOT_VARIED = frozenset(
+    {"vary", "batch_sizes", "target", "tolerance", "store", "fresh", "name", "format", "get"}
+    | {"quiet", "dry_run", "executor", "within", "device", "threads", "workers", "seeds"}
+    | {"stream", "engine", "objective", "price_per_hour"}
+)
+_BY_KEY = {setting.key: setting for setting in SETTINGS}
+
+
+def read_sweep(
+    flags: Mapping[str, Any], environ: Mapping[str, str], file: Path | None
+) -> tuple[SweepConfig, Door]:
+    """Return the sweep that was asked for.
+
+    Args:
+        flags: key → value for those given on the command line; None and () mean not given.
+        environ: the environment.
+        file: a TOML file, or None.
+
+    Raises:
+        ConfigError: for the first thing that cannot be meant, naming where it came from.
+    """
+    values, origins = _values(flags, environ, _read_toml(file) if file else {}, file)
+    return sweep_asked(values, origins), _door(values)
+
+
+def read_arms(
+    flags: Mapping[str, Any], environ: Mapping[str, str], file: Path | None
+) -> tuple[list[tuple[str, SweepConfig]], Door]:
+    """Return the sweeps that were asked for: one for every combination of what ``--vary`` names.
+
+    Returns:
+        (what sets it apart, sweep) pairs; the one sweep without ``--vary`` is set apart by ''.
+
+    Raises:
+        ConfigError: see :func:`read_sweep`.
+    """
+    values, origins = _values(flags, environ, _read_toml(file) if file else {}, file)
+    varied = values["vary"] or ()
+    arms = []
+    for chosen in itertools.product(*(options for _, options in varied)):
+        of_arm, from_where = dict(values), dict(origins)
+        for (key, _), option in zip(varied, chosen, strict=True):
+            from_where[_vary(of_arm, key, option)] = f"--vary {key}={option}"
+        label = ", ".join(f"{key}={o}" for (key, _), o in zip(varied, chosen, strict=True))
+        arms.append((label, sweep_asked(of_arm, from_where)))
+    return arms, _door(values)
+
+
+def _vary(values: dict[str, Any], key: str, option: str) -> str:
+    """Set one varied thing, a setting or an argument as in model.norm; return the setting's key."""
+    flag = f"--vary {key}="
+    owner, dot, argument = key.partition(".")
+    if dot and f"{owner}_args" in _BY_KEY:
+        name = f"{owner}_args"
+        values[name] = {**(values[name] or {}), argument: parse.literal(option)}
+        return name
+    if key not in _BY_KEY or key in _NOT_VARIED:
+        known = [s.key for s in SETTINGS if s.key not in _NOT_VARIED]
+        near = difflib.get_close_matches(key, known, n=2)
+        hint = f"did you mean {' or '.join(near)}?" if near else "give model.ARG, optimizer, …"
+        raise ConfigError(f"{flag}{option}: {key} cannot be varied; {hint}")
+    values[key] = _BY_KEY[key].read(option, flag)
+    return key
+
+
+def _values(
+    flags: Mapping[str, Any],
+    environ: Mapping[str, str],
+    in_file: Mapping[str, Any],
+    file: Path | None,
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the value of every setting, and where it came from."""
+    values: dict[str, Any] = {s.key: s.default for s in SETTINGS}
+    origins = dict.fromkeys(values, "default")
+    for setting in SETTINGS:
+        key = setting.key
+        given = flags.get(key)
+        if given not in (None, (), []) and given is not False:
+            values[key], origins[key] = setting.read(given, setting.flag), setting.flag
+        elif setting.variable in environ:
+            text = environ[setting.variable]
+            values[key], origins[key] = setting.read(text, setting.variable), setting.variable
+        elif key in in_file:
+            values[key] = setting.read(in_file[key], f"{file}: {key} =")
+            origins[key] = str(file)
+        elif setting.default is not None:
+            values[key] = setting.read(setting.default, setting.flag)
+    return values, origins
+
+
+def read_view(flags: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[View, Door]:
+    """Return how ``bsx show`` is to read a stored sweep.
+
+    Raises:
+        ConfigError: for the first thing that cannot be meant.
+    """
+    values, origins = _values(flags, environ, {}, None)
+    asked = values["tolerance"] if origins["tolerance"] != "default" else None
+    targets = tuple(values["target"] or ())
+    aim, price = values["objective"], values["price_per_hour"]
+    return View(targets, asked, aim, price), _door(values)
+
+
+def default_store(environ: Mapping[str, str]) -> str:
+    """Return the store's folder where no flag names one."""
+    return environ.get("BSX_STORE") or "bsx-runs"
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        document = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {file}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} is no valid TOML: {error}") from None
+    document = {key.replace("-", "_"): value for key, value in document.items()}
+    for key in document:
+        if key not in _BY_KEY:
+            near = difflib.get_close_matches(key, _BY_KEY, n=2)
+            hint = f"; did you mean {' or '.join(near)}?" if near else ""
+            raise ConfigError(f"{file}: {key} is no setting of a sweep{hint}")
+    return document
+
+
+def _door(values: Mapping[str, Any]) -> Door:
+    return Door(
+        store=values["store"],
+        fresh=values["fresh"],
+        format=values["format"],
+        get=values["get"],
+        quiet=values["quiet"],
+        dry_run=values["dry_run"],
+    )
