@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from bsx import engines, plan
@@ -16,6 +17,7 @@ from bsx.schema import (
     CostModel,
     Facts,
     Group,
+    Notice,
     Recipe,
     Record,
     Report,
@@ -68,6 +70,7 @@ class Conductor:
         self._begun = False
         self._skipped = False  # a unit, for want of time
         self._pace = 1.0  # measured over predicted seconds, of the units so far
+        self._checkpoints = self.store.folder / "checkpoints" / self.sweep_id
 
     def prepare(self) -> tuple[tuple[Group, ...], float]:
         """Take up what is stored, and foretell the rest.
@@ -110,6 +113,8 @@ class Conductor:
             status = self._rounds()
         finally:
             self.store.end_sweep(self.sweep_id, status)
+        if status == "complete":
+            shutil.rmtree(self._checkpoints, ignore_errors=True)
         return status
 
     def _rounds(self) -> str:
@@ -148,7 +153,8 @@ class Conductor:
         except OutOfTime:
             self._skipped = True
         finally:
-            self.executor.stop()
+            for unit, records in self.executor.stop():
+                self._keep(unit, records)
             for attempt in running.values():
                 self.store.end_attempt(attempt.stored, "stopped")
         return True
@@ -203,6 +209,8 @@ class Conductor:
             self.watcher.unit_started(unit.unit_id, _description(unit))
         stored = self.store.begin_attempt(unit.unit_id, unit.kind)
         running[unit.unit_id] = _Attempt(unit, number, stored, time.monotonic())
+        if isinstance(unit, Group):
+            unit = replace(unit, checkpoints=str(self._checkpoints))
         self.executor.start(unit, self._report(unit))
 
     def _hear(self, running: dict[str, _Attempt]) -> None:
@@ -235,6 +243,9 @@ class Conductor:
         return again
 
     def _keep(self, unit: Unit, records: Sequence[Record]) -> None:
+        for record in records:
+            if isinstance(record, Notice):
+                self.watcher.announce(f"{_description(unit)}: {record.line}")
         runs = [record for record in records if isinstance(record, RunRecord)]
         self.store.append(self.sweep_id, unit.unit_id, runs, anew=self.fresh)
         self._settled |= {run.run_id: run for run in runs if run.status in SETTLED}

@@ -207,6 +207,9 @@ SETTINGS: tuple[Setting, ...] = (
             "what is measured to be quickest.", _WHERE, "auto", "NAME"),
     Setting("executor", parse.one_of("workers", "inline"), "Where units run: a process each, or "
             "in this one.", _WHERE, "workers", "NAME"),
+    Setting("hang_timeout", parse.or_none(parse.duration), "End a process that has shown no sign "
+            "of life for this time, and try once more: 90s, 10m, or none to wait for ever.  "
+            "(default: 30m)", _WHERE, 1800.0, "TIME"),
     Setting("store", parse.text, "Folder of the stored sweeps.", _WHERE, "bsx-runs", "DIR"),
     Setting("fresh", parse.switch, "Train again what is stored.", _WHERE, False, switch=True),
     Setting("name", parse.text, "A name for the sweep.", _WHERE),

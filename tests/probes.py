@@ -109,8 +109,9 @@ class Oracle(Executor):
         """Never called."""
         raise NotImplementedError
 
-    def stop(self) -> None:
+    def stop(self) -> Sequence[tuple[Unit, Sequence[Record]]]:
         """Do nothing."""
+        return []
 
 
 def probed(

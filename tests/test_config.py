@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bsx import parse
-from bsx.config import SETTINGS, Door, read_arms, read_sweep, read_view
+from bsx.config import Door, read_arms, read_sweep, read_view
 from bsx.errors import ConfigError
 from bsx.schema import BatchSizes, Budget, LearningRates, Scaling, SweepConfig, TargetSpec, View
+from bsx.settings import SETTINGS
 
 
 def asked(
@@ -131,6 +132,7 @@ GIVEN: dict[str, tuple[Any, str, Any]] = {
     ),
     "tolerance": ("0", "0", lambda c, d: c.tolerance == 0),
     "objective": ("samples", '"samples"', lambda c, d: c.aim == "samples"),
+    "hang_timeout": ("90s", '"90s"', lambda c, d: c.hang_seconds == 90),
     "price_per_hour": ("2.5", "2.5", lambda c, d: c.price_per_hour == 2.5),
     "device": ("cpu", '"cpu"', lambda c, d: c.device == "cpu"),
     "engine": ("loop", '"loop"', lambda c, d: c.engine == "loop"),

@@ -84,7 +84,9 @@ def sweep(
         warn_of_variables(os.environ)
     with _first_signal_stops():
         try:
-            with registry.load("executor", arms[0][1].executor)() as executor:
+            first = arms[0][1]
+            start = registry.load("executor", first.executor)
+            with start(patience=first.hang_seconds) as executor:
                 if not door.dry_run:
                     executor.prepare()
                 code = _run(arms, door, executor)
@@ -222,17 +224,25 @@ def _settled(asked: _Asked, folder: str) -> Mapping[str, RunRecord]:
         return stored_runs(store, asked.config, asked.facts, asked.recipes)
 
 
+# From a person, a closed terminal, and a scheduler that wants the machine back (Slurm sends what
+# ``--signal`` says, SIGTERM by default).
+_STOPPING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
+
+
 @contextmanager
 def _first_signal_stops() -> Iterator[None]:
-    """Turn the first Ctrl-C or SIGTERM into Stopped; the second ends the program at once."""
-    codes = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+    """Turn the first signal to stop into Stopped; the second ends the program at once."""
+    numbers = [getattr(signal, name) for name in _STOPPING if hasattr(signal, name)]
+    # Started by nohup, the program is not to hear of a closed terminal.
+    numbers = [n for n in numbers if n == signal.SIGINT or signal.getsignal(n) != signal.SIG_IGN]
 
     def stop(number: int, _frame: object) -> None:
-        for other in codes:
+        for other in numbers:
             signal.signal(other, _end_at_once)
-        raise Stopped(codes[signal.Signals(number)])
+        name = signal.Signals(number).name
+        raise Stopped("Ctrl-C" if name == "SIGINT" else name)
 
-    before = {number: signal.signal(number, stop) for number in codes}
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
     finally:

@@ -70,6 +70,7 @@ def _sweep(values: Mapping[str, Any], origins: Mapping[str, str]) -> SweepConfig
         threads=values["threads"] or 0,
         workers=values["workers"],
         executor=values["executor"],
+        hang_seconds=values["hang_timeout"],
         engine=values["engine"],
         within_seconds=values["within"],
         name=values["name"],

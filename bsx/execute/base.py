@@ -11,7 +11,14 @@ from bsx.schema import Record, Report, Unit
 
 
 class Executor(ABC):
-    """Runs units, several at once if asked to, and brings their records home."""
+    """Runs units, several at once if asked to, and brings their records home.
+
+    Args:
+        patience: seconds after which a unit that gives no sign of life is ended; None waits.
+    """
+
+    def __init__(self, patience: float | None = None) -> None:
+        self.patience = patience
 
     def __enter__(self) -> Self:
         return self
@@ -40,8 +47,12 @@ class Executor(ABC):
         """
 
     @abstractmethod
-    def stop(self) -> None:
-        """End every unit that is running; nothing more is told of them."""
+    def stop(self) -> Sequence[tuple[Unit, Sequence[Record]]]:
+        """End every unit that is running, after it has kept its state where it does that.
+
+        Returns:
+            the records that they still told.
+        """
 
     def run(self, unit: Unit, report: Report) -> Iterator[Sequence[Record]]:
         """Run one unit alone; yield its records, those together that are to be stored together.

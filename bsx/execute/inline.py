@@ -15,7 +15,8 @@ from bsx.schema import Record, Report, Unit
 class InlineExecutor(Executor):
     """Runs each unit where it is waited for, one after another."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float | None = None) -> None:
+        super().__init__(patience)
         self._waiting: deque[tuple[Unit, Iterator[Sequence[Record]]]] = deque()
 
     def start(self, unit: Unit, report: Report) -> None:
@@ -35,9 +36,10 @@ class InlineExecutor(Executor):
             self._waiting.popleft()
         return unit, told
 
-    def stop(self) -> None:
+    def stop(self) -> Sequence[tuple[Unit, Sequence[Record]]]:
         """Forget what waits."""
         self._waiting.clear()
+        return []
 
 
 def _records(unit: Unit, report: Report) -> Iterator[Sequence[Record]]:

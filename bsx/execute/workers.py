@@ -13,29 +13,45 @@ import os
 import signal
 import sys
 import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
-from typing import Any, NamedTuple
+from typing import Any
 
 from bsx import registry
-from bsx.errors import BsxError
+from bsx.errors import BsxError, Stopped
 from bsx.execute.base import Executor, Told, UnitError
 from bsx.execute.inline import unit_error
-from bsx.schema import Report, Unit
+from bsx.schema import Group, Record, Report, Unit
 
 PRELOADED = "bsx.execute.preload"
+GRACE = 20.0  # seconds for a unit that is told to end to keep its state
+
+_STOP = "stop"
+# What the system or a person sends to all processes at once; the coordinator decides.
+_NOT_OURS = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
 
 
-class _Running(NamedTuple):
+@dataclass
+class _Running:
     unit: Unit
     process: Any
     report: Report
+    heard: float  # when it last told something, by the monotonic clock
+
+    @property
+    def keeps_state(self) -> bool:
+        """Whether it does something when it is told to end."""
+        return isinstance(self.unit, Group) and self.unit.checkpoints is not None
 
 
 class WorkersExecutor(Executor):
     """Runs each unit in a child process."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float | None = None) -> None:
+        super().__init__(patience)
         self._context: BaseContext | None = None
         self._running: dict[Connection, _Running] = {}
 
@@ -53,38 +69,83 @@ class WorkersExecutor(Executor):
         )
         process.start()
         theirs.close()
-        self._running[ours] = _Running(unit, process, report)
+        self._running[ours] = _Running(unit, process, report, time.monotonic())
 
     def wait(self) -> tuple[Unit, Told]:
         """Wait for the first process that tells something; pass on what is reported meanwhile."""
         while True:
-            for connection in wait(list(self._running)):
+            for connection in wait(list(self._running), self._patience_left()):
                 assert isinstance(connection, Connection)
-                unit, process, report = self._running[connection]
-                try:
-                    kind, content = connection.recv()
-                except (EOFError, ConnectionResetError):
-                    process.join()
-                    kind, content = "error", _died(process.exitcode)
+                running = self._running[connection]
+                running.heard = time.monotonic()
+                kind, content = _heard(connection, running.process)
                 if kind == "report":
-                    report(*content)
+                    running.report(*content)
                     continue
                 if kind in ("done", "error"):
                     self._end(connection)
                 if isinstance(content, BsxError):
                     raise content
-                return unit, content
+                return running.unit, content
+            silent = self._silent()
+            if silent is not None:
+                unit = self._running[silent].unit
+                self._end(silent)
+                reason = f"no sign of life for {self.patience:g} seconds: the worker was ended"
+                return unit, UnitError(reason, worth_retrying=True)
 
-    def stop(self) -> None:
-        """Kill every process."""
+    def stop(self) -> list[tuple[Unit, Sequence[Record]]]:
+        """End every process; those that can keep their state have a while for it."""
+        told: list[tuple[Unit, Sequence[Record]]] = []
+        for connection, running in list(self._running.items()):
+            if running.keeps_state:
+                with contextlib.suppress(OSError):
+                    connection.send(_STOP)
+            else:
+                self._end(connection)
+        until = time.monotonic() + GRACE
+        while self._running and time.monotonic() < until:
+            for ready in wait(list(self._running), until - time.monotonic()):
+                assert isinstance(ready, Connection)
+                running = self._running[ready]
+                kind, content = _heard(ready, running.process)
+                if kind == "records":
+                    told.append((running.unit, content))
+                elif kind in ("done", "error"):
+                    self._end(ready)
         for connection in list(self._running):
             self._end(connection)
+        return told
+
+    def _patience_left(self) -> float | None:
+        """Seconds until the first unit has been silent for too long."""
+        if self.patience is None:
+            return None
+        first = min(running.heard for running in self._running.values())
+        return max(0.0, first + self.patience - time.monotonic())
+
+    def _silent(self) -> Connection | None:
+        """A unit that has been silent for too long."""
+        if self.patience is None:
+            return None
+        long_ago = time.monotonic() - self.patience
+        return next((c for c, running in self._running.items() if running.heard <= long_ago), None)
 
     def _end(self, connection: Connection) -> None:
         process = self._running.pop(connection).process
         connection.close()
         process.kill()
         process.join()
+
+
+def _heard(connection: Connection, process: Any) -> tuple[str, Any]:
+    """Return what a worker tells, or how it ended."""
+    try:
+        kind, content = connection.recv()
+    except (EOFError, ConnectionResetError):
+        process.join()
+        return "error", _died(process.exitcode)
+    return kind, content
 
 
 def _died(exitcode: int | None) -> UnitError:
@@ -100,11 +161,14 @@ def _died(exitcode: int | None) -> UnitError:
 def _work(unit: Unit, connection: Connection, path: list[str]) -> None:
     """Do the unit and send home what comes of it: the body of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the coordinator decides what Ctrl-C means
+    for name in _NOT_OURS:
+        if hasattr(signal, name):  # by a handler, so that programs it starts do not inherit it
+            signal.signal(getattr(signal, name), lambda _number, _frame: None)
     sys.path[:] = path
     multiprocessing.current_process().daemon = False  # it may have helpers, which end with it
-    _end_with(connection)
+    to_end = _end_with(connection)
     try:
-        for records in registry.worker(unit.kind, unit.worker)(unit, _reporter(connection)):
+        for records in registry.worker(unit.kind, unit.worker)(unit, _reporter(connection, to_end)):
             connection.send(("records", records))
         connection.send(("done", None))
     except BsxError as error:
@@ -113,22 +177,31 @@ def _work(unit: Unit, connection: Connection, path: list[str]) -> None:
         connection.send(("error", unit_error(error)))
 
 
-def _reporter(connection: Connection) -> Report:
+def _reporter(connection: Connection, to_end: threading.Event) -> Report:
     def report(fraction: float, best: float | None) -> None:
         connection.send(("report", (fraction, best)))
+        if to_end.is_set():
+            raise Stopped("the coordinator")
 
     return report
 
 
-def _end_with(connection: Connection) -> None:
-    """End this process as soon as the coordinator is gone, whatever ended it."""
+def _end_with(connection: Connection) -> threading.Event:
+    """End this process as soon as the coordinator is gone, whatever ended it.
+
+    Returns:
+        what is set when the coordinator asks for the end.
+    """
+    to_end = threading.Event()
 
     def watch() -> None:
         with contextlib.suppress(OSError, EOFError):
-            connection.poll(None)  # nothing is ever sent: it wakes when the other end closes
+            while connection.recv() == _STOP:
+                to_end.set()
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+    return to_end
 
 
 def _context() -> BaseContext:

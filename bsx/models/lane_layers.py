@@ -31,6 +31,11 @@ class Layer(ABC):
         self.parameters = list(parameters)
         self.gradients = [torch.zeros_like(p) for p in parameters]
 
+    @property
+    def state(self) -> list[Tensor]:
+        """Everything that a step changes and the next one reads."""
+        return [*self.parameters, *self.gradients]
+
     @abstractmethod
     def forward(self, x: Tensor, training: bool) -> Tensor:
         """Return the outputs; in training keep what :meth:`backward` needs."""
@@ -141,6 +146,11 @@ class ByAutograd(Layer):
         self.module = module
         super().__init__([p.detach() for p in module.parameters()])
         self._x, self._y = torch.empty(0), torch.empty(0)
+
+    @property
+    def state(self) -> list[Tensor]:
+        """Running statistics too."""
+        return [*super().state, *self.module.buffers()]
 
     def forward(self, x: Tensor, training: bool) -> Tensor:
         """Run the module; in training with a graph of its own."""

@@ -86,6 +86,11 @@ class Stacked:
         """The gradients by :attr:`parameters`, or what was accumulated in their place."""
         return [g for layer in self.layers for g in layer.gradients]
 
+    @property
+    def state(self) -> list[Tensor]:
+        """Everything that a step changes and the next one reads, layer by layer."""
+        return [tensor for layer in self.layers for tensor in layer.state]
+
     @torch.no_grad()
     def forward(self, x: Tensor, training: bool) -> Tensor:
         """Map (streams, batch, *input_shape) in training, (batch, *input_shape) otherwise.

@@ -72,6 +72,7 @@ from bsx.schema.quantity import (
 from bsx.schema.records import (
     SETTLED,
     MemoryRecord,
+    Notice,
     Record,
     RunRecord,
     RunStatus,
@@ -120,6 +121,7 @@ __all__ = [
     "MemoryRecord",
     "MemoryUnit",
     "Metric",
+    "Notice",
     "Objective",
     "Pair",
     "PairedSize",

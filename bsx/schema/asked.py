@@ -231,13 +231,15 @@ class SweepConfig:
     workers: int | None = None  # None: one a thread of the CPU
     aim: str = "time"  # of AIMS: what is recommended by
     price_per_hour: float | None = None  # of training, in the currency of the user
+    hang_seconds: float | None = 1800.0  # after which a silent process is ended
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def question(self) -> dict[str, Any]:
         """Return the part that decides which runs the sweep consists of."""
         document: dict[str, Any] = plain(self)
         of_reading = ("tolerance", "aim", "price_per_hour")
-        for key in (*of_reading, "executor", "within_seconds", "name", "stream", "origins"):
+        of_running = ("executor", "within_seconds", "name", "stream", "hang_seconds", "origins")
+        for key in (*of_reading, *of_running):
             del document[key]
         return document
 

@@ -69,7 +69,7 @@ class Curve(Sequence[CurvePoint]):
     @property
     def steps(self) -> list[int]:
         """The steps of the points."""
-        return [int(step) for step in self._numbers()[: self._length]]
+        return list(map(int, self._numbers()[: self._length]))
 
     def metric(self, name: str) -> array[float] | None:
         """Return a metric's values, one a point; None for one that was not measured."""
@@ -88,7 +88,7 @@ class Curve(Sequence[CurvePoint]):
         else:
             return None
         numbers, length = self._numbers(), self._length
-        steps = [int(step) for step in numbers[:length]]
+        steps = list(map(int, numbers[:length]))
         return steps, numbers[column * length : (column + 1) * length]
 
     def __len__(self) -> int:

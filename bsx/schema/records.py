@@ -76,7 +76,14 @@ class MemoryRecord:
     error: str | None = None
 
 
-Record = RunRecord | SpeedRecord | MemoryRecord | CostModel
+@dataclass(frozen=True)
+class Notice:
+    """What a worker must tell the reader, in a line; it is not stored."""
+
+    line: str
+
+
+Record = RunRecord | SpeedRecord | MemoryRecord | CostModel | Notice
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from bsx.arithmetic import EVERY_BATCH, LARGEST_SHARE, growing_batches, steps_per_epoch
@@ -87,14 +87,19 @@ class Run:
 
     @cached_property
     def run_id(self) -> str:
-        """The run's identity: a hash of all that decides its result.
+        """The run's identity: a hash of all that decides its result."""
+        return _run_id(self.recipe.canonical, self.learning_rate, self.seed)
 
-        It is ``digest({"run": self, "schema_version": SCHEMA_VERSION})``, of which the recipe, the
-        same in hundreds of runs, is written once.
-        """
-        rate, seed = canonical_json(self.learning_rate), canonical_json(self.seed)
-        run = f'{{"learning_rate":{rate},"recipe":{self.recipe.canonical},"seed":{seed}}}'
-        return digest_of(f'{{"run":{run},"schema_version":{SCHEMA_VERSION}}}')
+
+@lru_cache(maxsize=2**15, typed=True)  # 1 and 1.0 are equal, and not written alike
+def _run_id(recipe: str, learning_rate: float, seed: int) -> str:
+    """``digest({"run": run, "schema_version": SCHEMA_VERSION})``, of a recipe written once.
+
+    A plan is looked through again after each round: ten thousand runs are hashed only once.
+    """
+    rate, number = canonical_json(learning_rate), canonical_json(seed)
+    run = f'{{"learning_rate":{rate},"recipe":{recipe},"seed":{number}}}'
+    return digest_of(f'{{"run":{run},"schema_version":{SCHEMA_VERSION}}}')
 
 
 @dataclass(frozen=True)
@@ -114,6 +119,7 @@ class Group:
     judged_by: Metric | None = None  # for a program of the user's, of which no task is known
     timeout_seconds: float | None = None  # for one run of it
     streamed: bool = False  # whether the inputs are fetched as they are needed
+    checkpoints: str | None = None  # the folder that they are kept in
 
     @property
     def kind(self) -> str:
@@ -127,9 +133,10 @@ class Group:
 
     @cached_property
     def unit_id(self) -> str:
-        """The unit's identity; the prediction, the round and where data lie are no part of it."""
+        """The unit's identity; the prediction, the round and where things lie are no part of it."""
         document = plain(self)
-        del document["predicted_seconds"], document["round"], document["streamed"]
+        for aside in ("predicted_seconds", "round", "streamed", "checkpoints"):
+            del document[aside]
         return digest(document)
 
     @property

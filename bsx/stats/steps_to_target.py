@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from scipy import optimize, stats
 
 from bsx.schema import Estimate, Metric
@@ -54,13 +55,15 @@ def first_crossing(
         raise ValueError(f"k crossings in a row: k must be at least 1, not {k}")
     if len(steps) != len(values):
         raise ValueError(f"{len(steps)} steps but {len(values)} values")
-    row = 0
-    for index, value in enumerate(values):
-        row = row + 1 if metric.reaches(value, threshold) else 0
-        if row == k:
-            first = index - k + 1
-            return Crossing(steps[first], steps[first - 1] if first else 0, steps[-1])
-    return Crossing(None, 0, steps[-1] if len(steps) else 0)
+    found = np.asarray(values, dtype=float)
+    holds = found >= threshold if metric.higher_is_better else found <= threshold
+    if k > 1:
+        in_a_row = sliding_window_view(holds, k) if len(holds) >= k else holds[:0, None]
+        holds = np.all(in_a_row, axis=1)
+    if not holds.any():
+        return Crossing(None, 0, steps[-1] if len(steps) else 0)
+    first = int(holds.argmax())
+    return Crossing(steps[first], steps[first - 1] if first else 0, steps[-1])
 
 
 def summarize(crossings: Sequence[Crossing], *, level: float = LEVEL) -> Estimate | None:

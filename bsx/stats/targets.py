@@ -7,6 +7,7 @@ once would measure nothing. What "strict" means follows the direction of the met
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -109,7 +110,7 @@ def _bests(
         for seed, (at, values) in row.items():
             record = runs.records[rate][seed]
             last = share * record.run.recipe.steps if share is not None else float(steps or 0)
-            seen = [v for s, v in zip(at, values, strict=True) if s <= last and v == v]
+            seen = [v for v in values[: bisect_right(at, last)] if v == v]
             alive = record.status is not RunStatus.DIVERGED
             table[rate][seed] = pick(seen) if seen and alive else None
     return table

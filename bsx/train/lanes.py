@@ -7,23 +7,26 @@ diverged and dropped from the computation at the next evaluation.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from bsx.models import Stacked
-from bsx.schema import CurvePoint, Group, Report, RunRecord
+from bsx.schema import CurvePoint, Group, Record, Report, RunRecord
 from bsx.train.batches import passes
 from bsx.train.evaluate import evaluate
 from bsx.train.feed import Feed
 from bsx.train.gradients import is_plain, treat
+from bsx.train.keeper import Keeper, curve_from, curve_state
 from bsx.train.session import Clock, Session, curve_point, run_record
 from bsx.train.updaters import build_updater, takes_a_grid
 
 
-def train(group: Group, report: Report) -> Iterator[tuple[RunRecord, ...]]:
+def train(group: Group, report: Report) -> Iterator[tuple[Record, ...]]:
     """Train the runs of the group side by side and yield all records at once, in lane order.
 
     What a lane computes may depend on its neighbours in the last bit: a group is stored whole or
@@ -34,21 +37,24 @@ def train(group: Group, report: Report) -> Iterator[tuple[RunRecord, ...]]:
     lanes = Lanes(session, group)
     torch.manual_seed(group.members[0][1])  # what is drawn on the way: dropout, noise
     clock = Clock(session.device)
-    done = 0
+    keeper = Keeper(group.checkpoints, group.unit_id, session.steps, report, clock)
+    before = keeper.taken_up(session.device)
+    if before is not None:
+        lanes.restore(before)
     best: float | None = None
-    for next_evaluation in session.evaluate_at:
+    for next_evaluation in session.evaluate_at[bisect_right(session.evaluate_at, lanes.done) :]:
         clock.start()
-        for step in range(done, next_evaluation):
-            lanes.step(step)
-        seconds = clock.stop()
-        lanes.evaluate(next_evaluation, next_evaluation - done, seconds)
-        done = next_evaluation
+        while lanes.taken < next_evaluation:
+            lanes.step()
+            keeper.after_step(lanes.taken, lanes.state)
+        lanes.evaluate(clock.stop())
         if not len(lanes.alive):
             break
         for lane in lanes.alive:
             best = session.better(lanes.curves[lane][-1].metrics[session.quality[0]], best)
-        report(done / session.steps, best)
-    yield tuple(lanes.records(clock.stop()))
+        keeper.tell(lanes.done, best, lanes.state)
+    yield (*keeper.notices, *lanes.records(clock.stop()))
+    keeper.done()
 
 
 # From this batch size on, one product for all rates of a seed beats one for each lane.
@@ -70,6 +76,8 @@ class Lanes:
         rates = [group.members[lane][0] for lane in self._lanes]
         of_lanes = [group.members[lane][1] for lane in self._lanes]
         seeds = sorted(set(of_lanes))
+        self.taken = self.done = 0  # steps in all, and up to the last evaluation
+        self._seeds = seeds
         self._feed = Feed(session, seeds, range(session.steps))
         self._streams = torch.tensor(
             [seeds.index(seed) for seed in of_lanes[::width]], device=session.device
@@ -84,20 +92,21 @@ class Lanes:
         """The numbers of the runs that have not diverged."""
         return [lane for lane in self._lanes if lane not in self._stopped_at]
 
-    def step(self, step: int) -> None:
+    def step(self) -> None:
         """Take one optimizer step in every lane; nothing waits for the device."""
-        inputs, targets = self._feed.batch(step, self._streams)
+        inputs, targets = self._feed.batch(self.taken, self._streams)
         self._updater.begin()
         losses = self._backward(inputs, targets.repeat_interleave(self._model.width, dim=0))
         gradients = self._model.gradients
         training = self.session.recipe.training
         if not is_plain(training):
             gradients = treat(self._model.parameters, gradients, training, lanes=True)
-        self._updater.scale_rates(self.session.factor(step))
+        self._updater.scale_rates(self.session.factor(self.taken))
         self._updater.step(gradients)
         self._loss_sum += losses
         self._finite &= torch.isfinite(losses)
         self._finite_steps += self._finite
+        self.taken += 1
 
     def _backward(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Bring the model's gradients up to date; return the mean loss of each lane, (lanes,).
@@ -116,8 +125,9 @@ class Lanes:
             total = total + losses * share
         return total
 
-    def evaluate(self, step: int, steps: int, seconds: float) -> None:
+    def evaluate(self, seconds: float) -> None:
         """Append a point to each lane's curve, and drop the lanes that diverged on the way."""
+        step, steps = self.taken, self.taken - self.done
         metrics = evaluate(self._model, self.session.curve_part, self.session.task)
         columns = {name: values.tolist() for name, values in metrics.items()}
         losses = (self._loss_sum / steps).tolist()
@@ -137,7 +147,33 @@ class Lanes:
                 self.curves[lane].append(point)
         if len(self.alive) < len(alive):
             self._drop_the_diverged()
+        self.done = step
         self._restart_tally()
+
+    def state(self) -> dict[str, Any]:
+        """Return all that the steps to come depend on, and what came of those before."""
+        return {
+            "taken": self.taken,
+            "done": self.done,
+            "lanes": list(self._lanes),
+            "model": self._model.state,
+            "updater": self._updater.state(),
+            "tally": [self._loss_sum, self._finite, self._finite_steps],
+            "stopped_at": dict(self._stopped_at),
+            "curves": {lane: curve_state(points) for lane, points in self.curves.items()},
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on, from the start that this is, from a state of the same group."""
+        self._keep_only([self._lanes.index(lane) for lane in state["lanes"]])
+        for mine, theirs in zip(self._model.state, state["model"], strict=True):
+            mine.copy_(theirs)
+        self._updater.restore(state["updater"])
+        self._loss_sum, self._finite, self._finite_steps = state["tally"]
+        self._stopped_at = dict(state["stopped_at"])
+        self.curves = {lane: curve_from(curve) for lane, curve in state["curves"].items()}
+        self.taken, self.done = state["taken"], state["done"]
+        self._feed = Feed(self.session, self._seeds, range(self.taken, self.session.steps))
 
     def records(self, seconds: float) -> Iterator[RunRecord]:
         """Evaluate what is alive on every part, and yield the record of each lane."""
@@ -159,9 +195,12 @@ class Lanes:
 
     def _drop_the_diverged(self) -> None:
         """Compute no more of the grid than the lanes that are alive span."""
-        width = self._model.width
         alive = set(self.alive)
-        positions = [p for p, lane in enumerate(self._lanes) if lane in alive]
+        self._keep_only([p for p, lane in enumerate(self._lanes) if lane in alive])
+
+    def _keep_only(self, positions: Sequence[int]) -> None:
+        """Keep the grid that these positions span."""
+        width = self._model.width
         streams = sorted({p // width for p in positions})
         columns = sorted({p % width for p in positions})
         kept = [stream * width + column for stream in streams for column in columns]

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from bsx.optim import build_optimizer
-from bsx.schema import CurvePoint, Group, Report, Run, RunRecord, Training
+from bsx.schema import CurvePoint, Group, Record, Report, Run, RunRecord, Training, digest
 from bsx.train.batches import passes
 from bsx.train.evaluate import evaluate
 from bsx.train.feed import Feed
 from bsx.train.gradients import is_plain, treat
+from bsx.train.keeper import Keeper, curve_from, curve_state
 from bsx.train.session import Clock, Session, curve_point, run_record
 
 
-def train(group: Group, report: Report) -> Iterator[tuple[RunRecord, ...]]:
+def train(group: Group, report: Report) -> Iterator[tuple[Record, ...]]:
     """Train every run of the group and yield each record as it is complete."""
     return _one_by_one(Session(group), group, report)
 
 
-def train_channels_last(group: Group, report: Report) -> Iterator[tuple[RunRecord, ...]]:
+def train_channels_last(group: Group, report: Report) -> Iterator[tuple[Record, ...]]:
     """Do the same with channels last in memory, as convolutions often like it better."""
     return _one_by_one(Session(group, channels_last=True), group, report)
 
 
-def _one_by_one(session: Session, group: Group, report: Report) -> Iterator[tuple[RunRecord, ...]]:
+def _one_by_one(session: Session, group: Group, report: Report) -> Iterator[tuple[Record, ...]]:
     torch.set_num_threads(group.threads)
     best: float | None = None
 
@@ -38,38 +41,62 @@ def _one_by_one(session: Session, group: Group, report: Report) -> Iterator[tupl
             best = best if value is None else session.better(value, best)
             report((number + fraction) / len(group.members), best)
 
-        yield (train_run(session, run, report_run),)
+        # Of the run alone: the group it is in when it is taken up again may have fewer.
+        key = digest([run.run_id, group.trainer, group.device, group.threads])
+        clock = Clock(session.device)
+        keeper = Keeper(group.checkpoints, key, session.steps, report_run, clock)
+        record = train_run(session, run, keeper, clock)
+        yield (*keeper.notices, record)
+        keeper.done()
 
 
-def train_run(session: Session, run: Run, report: Report) -> RunRecord:
-    """Train one run from its first step to its last, or until its loss is no longer finite."""
+def train_run(session: Session, run: Run, keeper: Keeper, clock: Clock) -> RunRecord:
+    """Train one run from where it was left to its last step, or until its loss is not finite."""
     recipe, task = session.recipe, session.task
-    feed = Feed(session, [run.seed], range(session.steps))
     model = session.model(run.seed)
     optimizer = build_optimizer(
         recipe.optimizer.name, recipe.optimizer.args, trained(model), lr=run.learning_rate
     )
     torch.manual_seed(run.seed)  # what is drawn on the way: dropout, noise
-    clock = Clock(session.device)
     curve: list[CurvePoint] = []
-    done = 0
+    losses: list[Tensor] = []  # of the steps since the last evaluation
+    done = step = 0
+    before = keeper.taken_up(session.device)
+    if before is not None:
+        step, done = before["step"], before["done"]
+        model.load_state_dict(before["model"])
+        optimizer.load_state_dict(before["optimizer"])
+        curve, losses = curve_from(before["curve"]), list(before["losses"].unbind())
+    feed = Feed(session, [run.seed], range(step, session.steps))
+
+    def state() -> dict[str, Any]:
+        return {
+            "step": step,
+            "done": done,
+            "model": model.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "curve": curve_state(curve),
+            "losses": torch.stack(losses) if losses else torch.empty(0),
+        }
+
     model.train()
-    for next_evaluation in session.evaluate_at:
-        losses = []
+    for next_evaluation in session.evaluate_at[bisect_right(session.evaluate_at, done) :]:
         clock.start()
-        for step in range(done, next_evaluation):
+        while step < next_evaluation:
             scale_rate(optimizer, run.learning_rate, session.factor(step))
             optimizer.zero_grad()
             inputs, targets = feed.batch(step)
             losses.append(backward(session, model, inputs[0], targets[0]))
             treat_gradients(model, recipe.training)
             optimizer.step()
+            step += 1
+            keeper.after_step(step, state)
         seconds = clock.stop()
         values = [float(v) for v in torch.stack(losses).cpu()]
         finite = next((i for i, v in enumerate(values) if not math.isfinite(v)), len(values))
         if finite < len(values):
             return run_record(session, run, curve, None, done + finite, seconds)
-        done = next_evaluation
+        done, losses = step, []
         model.eval()
         metrics = evaluate(model, session.curve_part, task)
         model.train()
@@ -84,7 +111,7 @@ def train_run(session: Session, run: Run, report: Report) -> RunRecord:
         if point is None:
             return run_record(session, run, curve, None, done, seconds)
         curve.append(point)
-        report(done / session.steps, point.metrics[session.quality[0]])
+        keeper.tell(done, point.metrics[session.quality[0]], state)
     model.eval()
     final = {
         part: {name: float(v) for name, v in evaluate(model, samples, task).items()}

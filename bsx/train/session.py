@@ -164,6 +164,15 @@ class Clock:
         self._total = 0.0
         self._since: float | None = None
 
+    def resume(self, seconds: float) -> None:
+        """Begin with the seconds that were counted before."""
+        self._total = seconds
+
+    @property
+    def running(self) -> bool:
+        """Whether it counts."""
+        return self._since is not None
+
     def start(self) -> None:
         """Go on counting."""
         self._since = time.perf_counter()

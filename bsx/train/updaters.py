@@ -40,6 +40,14 @@ class Updater(Protocol):
         """Return an updater of the shorter ``model``, with the history of the lanes it keeps."""
         ...
 
+    def state(self) -> list[dict[str, Any]]:
+        """Return its history, beside what the model's gradients are."""
+        ...
+
+    def restore(self, state: Sequence[dict[str, Any]]) -> None:
+        """Go on from a history that :meth:`state` returned."""
+        ...
+
 
 def build_updater(
     optimizer: Ingredient, model: Stacked, rates: Sequence[float], *, grid: bool = False
@@ -113,6 +121,13 @@ class DescentUpdater:
         after.scale_rates(self._factor)
         return after
 
+    def state(self) -> list[dict[str, Any]]:
+        """Return nothing: the history is the gradients."""
+        return []
+
+    def restore(self, state: Sequence[dict[str, Any]]) -> None:
+        """Nothing to be done."""
+
 
 class TogetherUpdater:
     """One optimizer over slices of the stacked parameters, for those that work elementwise.
@@ -161,6 +176,14 @@ class TogetherUpdater:
             for number, view in enumerate(views):
                 after._optimizer.state[view] = self._history(number, kept[part])
         return after
+
+    def state(self) -> list[dict[str, Any]]:
+        """Return the optimizer's state."""
+        return [self._optimizer.state_dict()]
+
+    def restore(self, state: Sequence[dict[str, Any]]) -> None:
+        """Give the optimizer its state back."""
+        self._optimizer.load_state_dict(state[0])
 
     def _history(self, number: int, lanes: Sequence[int]) -> dict[str, Any]:
         """The optimizer's state of parameter ``number`` in ``lanes``, which may come from
@@ -237,6 +260,15 @@ class ApartUpdater:
             views.append(new)
         rates = [self._rates[lane] for lane in kept]
         return ApartUpdater(model, [self._optimizers[lane] for lane in kept], views, rates)
+
+    def state(self) -> list[dict[str, Any]]:
+        """Return the state of each optimizer."""
+        return [optimizer.state_dict() for optimizer in self._optimizers]
+
+    def restore(self, state: Sequence[dict[str, Any]]) -> None:
+        """Give each optimizer its state back."""
+        for optimizer, one in zip(self._optimizers, state, strict=True):
+            optimizer.load_state_dict(one)
 
 
 def _exchange(
