@@ -79,6 +79,10 @@ def compare(first: Arm, second: Arm, targets: Sequence[TargetSpec] = ()) -> Comp
             f"{first.label} is judged by {metric.name}, {second.label} by "
             f"{second.facts.metric.name}; they cannot be compared"
         )
+    confirm = max(first.config.confirm, second.config.confirm)
+    first, second = (
+        replace(arm, config=replace(arm.config, confirm=confirm)) for arm in (first, second)
+    )
     target = _target(first, second, targets)
     asked = [target] if target is not None else []
     analyses = [_analysis(arm, asked) for arm in (first, second)]
@@ -176,7 +180,7 @@ def _target(first: Arm, second: Arm, targets: Sequence[TargetSpec]) -> TargetSpe
     # Numbered anew: a target that all reach must be reached by one size in both arms.
     both = [size for arm in (first, second) for size in arm.sizes().values() if size.records]
     sizes = [replace(size, batch_size=number) for number, size in enumerate(both)]
-    found = automatic_target(sizes, first.facts.metric)
+    found = automatic_target(sizes, first.facts.metric, first.config.confirm)
     return TargetSpec(first.facts.metric.name, found.threshold) if found else None
 
 
@@ -191,7 +195,8 @@ def _reach(arm: Arm, target: TargetSpec | None) -> dict[int, _Reach]:
     sizes, growths = arm.sizes(), arm.growths()
     if target is None or metric is None:
         return dict.fromkeys(sizes, _Reach({}, {}, {}))
-    evidence = [target_evidence(runs, metric, target.threshold) for runs in sizes.values()]
+    threshold, confirm = target.threshold, arm.config.confirm
+    evidence = [target_evidence(runs, metric, threshold, confirm) for runs in sizes.values()]
     found = dict(zip(sizes, give_back_optimism(evidence), strict=True))
     return {
         size: _Reach(

@@ -224,16 +224,19 @@ def variations(value: Any, flag: str) -> tuple[tuple[str, tuple[str, ...]], ...]
 
 
 def targets(value: Any, flag: str) -> tuple[TargetSpec, ...]:
-    """Read metric=threshold, one or several."""
+    """Read metric=threshold, one or several; thresholds as :func:`parse_thresholds` reads them."""
     if isinstance(value, Mapping):
-        value = [f"{metric}={threshold}" for metric, threshold in value.items()]
-    found = []
+        value = [
+            f"{metric}={','.join(map(str, of)) if isinstance(of, list) else of}"
+            for metric, of in value.items()
+        ]
+    found: dict[TargetSpec, None] = {}
     for pair in _pairs(value, flag, "metric=value, such as accuracy=0.97"):
-        metric, equals, threshold = pair.partition("=")
-        number = _real(threshold)
-        if not equals or not metric or number is None:
+        metric, equals, thresholds = (part.strip() for part in pair.partition("="))
+        if not equals or not metric or not thresholds:
             raise ConfigError(f"{flag} {pair}: give metric=value, such as accuracy=0.97")
-        found.append(TargetSpec(metric.strip(), number))
+        of_metric = arithmetic.parse_thresholds(thresholds, f"{flag} {metric}=")
+        found |= dict.fromkeys(TargetSpec(metric, threshold) for threshold in of_metric)
     return tuple(found)
 
 

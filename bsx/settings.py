@@ -177,9 +177,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("drop_last", parse.switch, "Drop the last, smaller batch of an epoch.", _SPLIT, False,
             switch=True),
 
-    Setting("target", parse.targets, "Metric to reach on validation, e.g. accuracy=0.97; repeat "
-            "for more.  (default: chosen from the results)", _READING, metavar="METRIC=VALUE",
-            repeatable=True),
+    Setting("target", parse.targets, "Metric to reach on validation, e.g. accuracy=0.97, or a "
+            "ladder accuracy=0.97,0.90..0.96:0.01; repeat for more. The first is the one that is "
+            "recommended by.  (default: chosen from the results)", _READING,
+            metavar="METRIC=VALUE", repeatable=True),
+    Setting("confirm", parse.count, "Count a target as reached where it holds for so many "
+            "evaluations in a row, at the iteration of the first of them.", _READING, 1, "INT"),
     Setting("tolerance", parse.not_negative, "How much worse on validation a batch size may be "
             "and still be recommended; ten times that share of a metric without bounds.",
             _READING, 0.005, "FLOAT"),

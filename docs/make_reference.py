@@ -41,6 +41,7 @@ from bsx.schema import (
     Probe,
     ProbedSize,
     Recommendation,
+    Regimes,
     Speed,
     Sweep,
     TargetSummary,
@@ -115,6 +116,16 @@ KEYS = {
     "targets[].reference_batch_size": "where perfect scaling starts: the smallest size measured, "
         "or that of `--reference-batch-size`",
     "targets[].verdict": "fitted, or the code of the reason why there is no fit",
+    "targets[].fit_p_value": "of the test of lack of fit; null where there is nothing to test with",
+    "targets[].departure": "in which way the iterations leave the curve, where the verdict is "
+        "poor_fit: rises, falls_on, slow_fall, fast_fall, sharp_knee, soft_knee, flat_start, "
+        "steep_start or uneven; else null",
+    "targets[].regimes": "where scaling is perfect and where parallelism is at its most: "
+        "`perfect_scaling_up_to` and `maximal_parallelism_from`, estimates in batch sizes, with "
+        "the tolerance `within`; null without a curve",
+    "targets[].next_run": "what to run to learn more: `larger_up_to`, `smaller_down_to`, "
+        "`sizes_up_to`, `sizes_from` or `look_at` a batch size, `more_sizes`, `min_steps`, "
+        "`seeds`, `easier_target`, `harder_target`; empty where nothing is missing",
     "batch_sizes[].batch_size": "samples in one update; the first one, where the batch grows",
     "batch_sizes[].status": "ok, censored (target not reached), diverged, out_of_memory, failed or "
         "not_run",
@@ -136,6 +147,8 @@ KEYS = {
     "batch_sizes[].to_target[].samples": "samples to the target; an estimate",
     "batch_sizes[].to_target[].seconds": "steps × seconds per step; an estimate",
     "batch_sizes[].to_target[].reached_fraction": "share of the seeds that reached it",
+    "batch_sizes[].to_target[].mean_curve_steps": "updates until the mean of the seeds' curves "
+        "reaches it; an estimate without an interval",
     "batch_sizes[].final.learning_rate": "the rate best on validation at the end",
     "batch_sizes[].final.train": "metric → estimate, on (at most 10,000) training samples",
     "batch_sizes[].final.validation": "metric → estimate, on validation",
@@ -247,7 +260,8 @@ CAUTIONS = {
     "few_seeds": "too few seeds for good intervals",
     "no_critical_batch_size": "the trade-off cannot be fitted, and why",
     "critical_batch_size_beyond": "it lies beyond the largest size: an extrapolation",
-    "poor_fit": "the iterations do not follow the curve well",
+    "critical_batch_size_vague": "its interval is open, or spans more than a factor of ten",
+    "poor_fit": "the iterations do not follow the curve, and in which way",
     "speed_of_other": "of `bsx show --speed`: the probe was of another model, data or optimizer",
     "speed_noisy": "the timings varied much: was the machine busy?",
     "quality_not_settled": "the seeds cannot show which sizes are good enough",
@@ -276,7 +290,7 @@ NOTATION = """\
 | batch sizes | `32`, a list `8,32,128`, `2..1024` (the powers of two), `8..64:8` (the multiples of 8); in TOML also `[8, 32, 128]` |
 | learning rate | `tuned`, one rate `0.1`, or a grid `0.01,0.03,0.1`; in TOML also `[0.01, 0.03, 0.1]` |
 | time | `90s`, `10m`, `1h30m`; a bare number is seconds |
-| target | `accuracy=0.97` or `loss=0.1`; several: repeat the option, or `["accuracy=0.95", "accuracy=0.97"]` in TOML, or separate them by spaces in the environment |
+| target | `accuracy=0.97` or `loss=0.1`; several: `accuracy=0.97,0.95`, a ladder `accuracy=0.90..0.97:0.01` (from, to, how far apart), or repeat the option, or `["accuracy=0.95", "accuracy=0.97"]` in TOML, or separate them by spaces in the environment |
 | arguments | `key=value`: numbers, `true`, `false`, `null`, lists `128,64`, else a text; repeat the option for more; a table in TOML: `model_args = { hidden = [128, 64] }` |
 | names | a name of `bsx list …`, `package.module:attribute`, or `path/to/file.py:attribute` |
 """  # noqa: E501
@@ -513,6 +527,7 @@ def _sample() -> tuple[Sweep, Analysis]:
         Speed("device", one, one, one, 1),
     )  # fmt: skip
     target = TargetSummary("accuracy", 0.9, "auto", one, one, one, one, 2, "fitted")
+    target = dataclasses.replace(target, regimes=Regimes(0.2, (2, 2), one, one))
     analysis = Analysis(
         "accuracy",
         (target,),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bsx import arithmetic
-from bsx.analyze.cautions import Target, baseline_cautions, size_cautions, tradeoff_cautions
+from bsx.analyze.cautions import Target, baseline_cautions, size_cautions
 from bsx.recommend import recommend
 from bsx.schema import (
     Analysis,
@@ -42,6 +42,7 @@ from bsx.stats.summaries import (
     target_evidence,
     tradeoff_of,
 )
+from bsx.stats.target_summary import fit_cautions, summarize_target
 from bsx.stats.targets import automatic_target
 
 
@@ -76,8 +77,8 @@ def analyze(
     rows = sorted(plan_rows, key=lambda recipe: recipe.batch_size)
     by_size = [_runs_of(recipe, facts, runs) for recipe in rows]
     asked = config.targets if targets is None else tuple(targets)
-    chosen, cautions = _targets(asked, facts, by_size)
-    evidence = [_reach(by_size, target) for target in chosen]
+    chosen, cautions = _targets(asked, facts, by_size, config.confirm)
+    evidence = [_reach(by_size, target, config.confirm) for target in chosen]
     sizes = [
         _size(recipe, config, facts, by_size[i], runs, speeds, tuple(e[i] for e in evidence))
         for i, recipe in enumerate(rows)
@@ -89,8 +90,9 @@ def analyze(
     cautions += micro_batch_cautions(facts, rows)
     for size in sizes:
         cautions += size_cautions(size, chosen)
-    for target, tradeoff in zip(chosen, tradeoffs, strict=True):
-        cautions += tradeoff_cautions(target, tradeoff, rows)
+    summaries = _summaries(chosen, tradeoffs, sizes, told)
+    for target, summary in zip(chosen, summaries, strict=True):
+        cautions += fit_cautions(summary, target.values, rows[-1].batch_size)
     seeds = max((len(size.runs.seeds) for size in sizes), default=0)
     if 0 < seeds < LEAVE_OUT_FROM:
         cautions.append(Caution("few_seeds", {"seeds": seeds}))
@@ -99,7 +101,7 @@ def analyze(
         table = [own_program.length_of_curves(row, runs) for row in table]
     found = Analysis(
         facts.metric.name,
-        tuple(_target_summary(t, f) for t, f in zip(chosen, tradeoffs, strict=True)),
+        tuple(summaries),
         tuple(table),
         recommendation,
         tuple(cautions),
@@ -112,9 +114,9 @@ def _runs_of(recipe: Recipe, facts: Facts, runs: Sequence[RunRecord]) -> SizeRun
     return SizeRuns.of(b, (r for r in runs if r.run.recipe.batch_size == b), facts.train_samples)
 
 
-def _reach(sizes: Sequence[SizeRuns], target: Target) -> list[TargetEvidence]:
+def _reach(sizes: Sequence[SizeRuns], target: Target, confirm: int) -> list[TargetEvidence]:
     """Return how every size reaches a target, the optimism of the choices given back."""
-    found = [target_evidence(runs, target.metric, target.threshold) for runs in sizes]
+    found = [target_evidence(runs, target.metric, target.threshold, confirm) for runs in sizes]
     return give_back_optimism(found)
 
 
@@ -137,14 +139,14 @@ def _recommend(
 
 
 def _targets(
-    asked: Sequence[TargetSpec], facts: Facts, sizes: Sequence[SizeRuns]
+    asked: Sequence[TargetSpec], facts: Facts, sizes: Sequence[SizeRuns], confirm: int
 ) -> tuple[list[Target], list[Caution]]:
     """Return the targets, asked for or chosen, and what must be said of a chosen one."""
     if asked:
         found = [(_metric(facts, spec.metric), spec.threshold) for spec in asked]
         return [Target(m, threshold, "user") for m, threshold in found], []
     metric = facts.metric
-    auto = automatic_target([size for size in sizes if size.seeds], metric)
+    auto = automatic_target([size for size in sizes if size.seeds], metric, confirm)
     if auto is None:
         return [], [Caution("no_target", {"metric": metric.name})]
     values = Target(metric, auto.threshold, "auto").values
@@ -194,24 +196,34 @@ def _size(
     )
 
 
+def _tried(sizes: Sequence[SizeEvidence], index: int) -> dict[int, TargetEvidence]:
+    """Return how the sizes that were run reach one target."""
+    return {s.batch_size: s.targets[index] for s in sizes if s.targets[index].crossings}
+
+
 def _tradeoff(sizes: Sequence[SizeEvidence], index: int, reference: int | None = None) -> TradeOff:
     """Fit the trade-off to every seed's steps to one target."""
-    tried = {s.batch_size: s.targets[index] for s in sizes if s.targets[index].crossings}
+    tried = _tried(sizes, index)
     if any(size.growth.grows for size in sizes if size.batch_size in tried):
         return TradeOff(None, None, None, None, None, "growing_batches")  # a run is of many sizes
     return tradeoff_of(tried, reference)
 
 
-def _target_summary(target: Target, tradeoff: TradeOff) -> TargetSummary:
-    return TargetSummary(
-        target.metric.name,
-        target.threshold,
-        target.source,
-        tradeoff.critical_batch_size,
-        tradeoff.critical_batch_size_20,
-        tradeoff.min_steps,
-        tradeoff.min_samples,
-        tradeoff.reference_batch_size,
-        tradeoff.verdict,
-        higher_is_better=target.metric.higher_is_better,
-    )
+def _summaries(
+    targets: Sequence[Target],
+    tradeoffs: Sequence[TradeOff],
+    sizes: Sequence[SizeEvidence],
+    facts: Facts,
+) -> list[TargetSummary]:
+    return [
+        summarize_target(
+            tradeoff,
+            _tried(sizes, index),
+            metric=target.metric.name,
+            threshold=target.threshold,
+            source=target.source,
+            higher_is_better=target.metric.higher_is_better,
+            train_samples=facts.train_samples or None,
+        )
+        for index, (target, tradeoff) in enumerate(zip(targets, tradeoffs, strict=True))
+    ]

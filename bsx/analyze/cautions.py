@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bsx.schema import Caution, Facts, Metric, Recipe, Recommendation, RunStatus
-from bsx.stats.critical_batch import TradeOff
+from bsx.schema import Caution, Facts, Metric, Recommendation, RunStatus
 from bsx.stats.paired import best_of
 from bsx.stats.sizes import SizeEvidence, status_of
 from bsx.stats.summaries import spread
@@ -109,19 +108,3 @@ def _reach_cautions(size: SizeEvidence, targets: Sequence[Target]) -> list[Cauti
 def _edge(batch_size: int, rate: float, side: str, goal: str) -> Caution:
     values = {"learning_rate": rate, "side": side, "goal": goal}
     return Caution("learning_rate_at_edge", values, batch_size)
-
-
-def tradeoff_cautions(target: Target, tradeoff: TradeOff, rows: Sequence[Recipe]) -> list[Caution]:
-    """Say what the fit of one target does not tell, or tells of sizes that were not run."""
-    where = target.values
-    largest = max(recipe.batch_size for recipe in rows)
-    critical = tradeoff.critical_batch_size
-    if critical is None or critical.value is None:
-        return [Caution("no_critical_batch_size", {"reason": tradeoff.verdict, **where})]
-    said: list[Caution] = []
-    if tradeoff.verdict == "poor_fit":
-        said.append(Caution("poor_fit", where))
-    if critical.value > largest:
-        beyond = {"value": critical.value, "largest": largest}
-        said.append(Caution("critical_batch_size_beyond", {**beyond, **where}))
-    return said

@@ -4,6 +4,7 @@ All that ``bsx calc`` answers, in exact integers, and what a schedule makes of r
 with the standard library only. Nothing here prints, and nothing here measures.
 
 - ``numbers``: what a person typed → integers
+- ``ladder``: thresholds of targets, one or a ladder of them
 - ``epochs``: one epoch, walked the way a sampler, a loader and an accumulation loop walk it
 - ``windows``: how many samples a time series gives
 - ``coverage``: the chance that a batch holds every class
@@ -16,6 +17,7 @@ with the standard library only. Nothing here prints, and nothing here measures.
 from __future__ import annotations
 
 from bsx.arithmetic.epochs import Epoch, Layout, last_batch, steps_per_epoch, walk_epoch
+from bsx.arithmetic.ladder import parse_thresholds
 from bsx.arithmetic.numbers import parse_batch_sizes, parse_count, powers_of_two
 from bsx.arithmetic.schedule import (
     EVERY_BATCH,
@@ -35,6 +37,7 @@ __all__ = [
     "last_batch",
     "parse_batch_sizes",
     "parse_count",
+    "parse_thresholds",
     "powers_of_two",
     "schedule_factor",
     "steps_per_epoch",

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from bsx.schema import Analysis, Pairs, Sweep, View
 
 
-@with_settings(("target", "tolerance", "objective", "price_per_hour", "format", "get", "quiet"))
+@with_settings(
+    ("target", "confirm", "tolerance", "objective", "price_per_hour", "format", "get", "quiet")
+)
 def import_(
     file: Annotated[
         Path,
@@ -82,6 +84,7 @@ def import_(
         return
     for flag, value in (
         ("--target", view.targets),
+        ("--confirm", view.confirm),
         ("--objective", view.aim),
         ("--price-per-hour", view.price_per_hour),
     ):

@@ -116,6 +116,7 @@ def print_analysis(
     from bsx.render.markdown import sweep_markdown
     from bsx.render.tables import print_cautions
     from bsx.render.tables import print_sweep as draw_sweep
+    from bsx.render.targets import cautions_in_full
 
     document = documents.document(sweep, analysis)
     print_found(
@@ -129,7 +130,7 @@ def print_analysis(
     if form == Format.TABLE and get is None and not quiet:
         from rich.console import Console
 
-        print_cautions(Console(stderr=True), analysis.cautions, sweep.facts.metric)
+        print_cautions(Console(stderr=True), cautions_in_full(analysis), sweep.facts.metric)
 
 
 def print_found(

@@ -15,7 +15,17 @@ from bsx.errors import ConfigError, DataError
 
 
 @with_settings(
-    ("target", "tolerance", "objective", "price_per_hour", "store", "format", "get", "quiet")
+    (
+        "target",
+        "confirm",
+        "tolerance",
+        "objective",
+        "price_per_hour",
+        "store",
+        "format",
+        "get",
+        "quiet",
+    )
 )
 def show(
     sweep: Annotated[
@@ -41,6 +51,8 @@ def show(
     $ bsx show
 
     $ bsx show --target accuracy=0.95
+
+    $ bsx show --target accuracy=0.97,0.90..0.96:0.01 --confirm 3
 
     $ bsx show --objective cost --price-per-hour 2.50
 

@@ -35,7 +35,7 @@ class Door:
 _NOT_VARIED = frozenset(
     {"vary", "batch_sizes", "target", "tolerance", "store", "fresh", "name", "format", "get"}
     | {"quiet", "dry_run", "executor", "within", "device", "threads", "workers", "seeds"}
-    | {"stream", "engine", "objective", "price_per_hour", "hang_timeout"}
+    | {"stream", "engine", "objective", "price_per_hour", "hang_timeout", "confirm"}
 )
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
 
@@ -129,10 +129,15 @@ def read_view(flags: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Vie
         ConfigError: for the first thing that cannot be meant.
     """
     values, origins = _values(flags, environ, {}, None)
-    asked = values["tolerance"] if origins["tolerance"] != "default" else None
-    targets = tuple(values["target"] or ())
-    aim, price = values["objective"], values["price_per_hour"]
-    return View(targets, asked, aim, price), _door(values)
+    asked = {key: values[key] for key, origin in origins.items() if origin != "default"}
+    view = View(
+        tuple(values["target"] or ()),
+        asked.get("tolerance"),
+        values["objective"],
+        values["price_per_hour"],
+        asked.get("confirm"),
+    )
+    return view, _door(values)
 
 
 def default_store(environ: Mapping[str, str]) -> str:

@@ -82,6 +82,7 @@ def _sweep(values: Mapping[str, Any], origins: Mapping[str, str]) -> SweepConfig
         stream=values["stream"],
         aim=values["objective"] or "time",
         price_per_hour=values["price_per_hour"],
+        confirm=values["confirm"],
         origins=origins,
     )
 

@@ -1,10 +1,10 @@
-"""What a sweep advises, as text: the trade-off, the recommendation, and what other sizes cost."""
+"""What a sweep advises, as text: the recommendation, and what other sizes cost."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bsx.render import numbers, phrases, sentences, wording
+from bsx.render import numbers, phrases, wording
 from bsx.render.grid import Column, Grid, drop
 from bsx.schema import (
     Analysis,
@@ -13,7 +13,6 @@ from bsx.schema import (
     Metric,
     Recommendation,
     Sweep,
-    TargetSummary,
 )
 
 # Reasons after which no other size was compared in cost.
@@ -28,50 +27,6 @@ _AIMS = {
 }
 # What is counted to the target, and the header of its column
 _AIM_HEADERS = {"time": "time", "cost": "cost", "steps": "iterations", "samples": "samples"}
-
-# --- the trade-off ----------------------------------------------------------------------------
-
-
-def trade_off(target: TargetSummary) -> list[tuple[str, str]]:
-    """Return what was fitted to a target as (name with definition, value) pairs, if anything."""
-    pairs = [
-        ("critical batch size, E_min/S_min", _whole(target.critical_batch_size)),
-        (_overhead(target), _whole(target.critical_batch_size_20)),
-        ("fewest iterations, S_min", _whole(target.min_steps)),
-        ("fewest samples, E_min", _whole(target.min_samples)),
-    ]
-    return pairs if any(value != numbers.UNKNOWN for _, value in pairs) else []
-
-
-def _whole(quantity: Estimate | None) -> str:
-    return numbers.estimate(quantity, numbers.whole)
-
-
-def _overhead(target: TargetSummary) -> str:
-    reference = target.reference_batch_size
-    size = "the smallest" if reference is None else numbers.count(reference)
-    return f"critical batch size, 20 % overhead from {size}"
-
-
-def trade_off_sentence(target: TargetSummary) -> str:
-    """Say what the critical batch size means here, or why there is none."""
-    critical = target.critical_batch_size
-    if critical is None or critical.value is None:
-        why = sentences.no_fit(target.verdict, target.threshold)
-        return f"The critical batch size cannot be determined: {why}."
-    size = numbers.whole(critical.value)
-    meaning = (
-        f"At batch size {size} the target costs twice the fewest iterations and twice the fewest "
-        f"samples. Well below {size}, doubling the batch size halves the iterations; well above "
-        "it, doubling saves hardly any."
-    )
-    if target.critical_batch_size_20 is not None and target.reference_batch_size is not None:
-        meaning += (
-            " The 20 % overhead version is the largest size that needs no more than 20 % more "
-            "iterations than perfect scaling from batch size "
-            f"{numbers.count(target.reference_batch_size)} would."
-        )
-    return meaning
 
 
 # --- the recommendation -----------------------------------------------------------------------

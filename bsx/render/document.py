@@ -20,6 +20,7 @@ from bsx.schema import (
     Final,
     Metric,
     Recommendation,
+    Regimes,
     Speed,
     Sweep,
     TargetSummary,
@@ -78,6 +79,20 @@ def target_of(target: TargetSummary) -> dict[str, Any]:
         "min_samples": plain(target.min_samples),
         "reference_batch_size": target.reference_batch_size,
         "verdict": target.verdict,
+        "fit_p_value": target.fit_p_value,
+        "departure": target.departure,
+        "regimes": _regimes(target.regimes),
+        "next_run": plain(target.next_run),
+    }
+
+
+def _regimes(regimes: Regimes | None) -> dict[str, Any] | None:
+    if regimes is None:
+        return None
+    return {
+        "within": regimes.within,
+        "perfect_scaling_up_to": plain(regimes.perfect_up_to),
+        "maximal_parallelism_from": plain(regimes.maximal_from),
     }
 
 
@@ -112,6 +127,7 @@ def to_target_of(entry: ToTarget) -> dict[str, Any]:
         "samples": plain(entry.samples),
         "seconds": plain(entry.seconds),
         "reached_fraction": entry.reached_fraction,
+        "mean_curve_steps": plain(entry.mean_curve_steps),
     }
 
 

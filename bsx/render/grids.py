@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from bsx.render import numbers, phrases, places
+from bsx.render import numbers, phrases, places, targets
 from bsx.render.grid import Column, Grid, drop, shorten
 from bsx.schema import (
     Analysis,
@@ -27,7 +27,9 @@ EDGE = "*"
 def grids(sweep: Sweep, analysis: Analysis) -> list[Grid]:
     """Return every table of a sweep, in the order in which people read them."""
     found = [arithmetic(sweep, analysis)]
-    found += [convergence(analysis, number) for number in range(len(analysis.targets))]
+    shown = targets.in_full(analysis)
+    found += [convergence(analysis, n, sweep.config.confirm) for n in range(shown)]
+    found += targets.side_by_side(analysis)
     if any(summary.final for summary in analysis.batch_sizes):
         found.append(quality(sweep, analysis))
     if any(summary.speed for summary in analysis.batch_sizes):
@@ -83,8 +85,11 @@ def _growth(sizes: Sequence[BatchSizeSummary]) -> tuple[Column, ...]:
 # --- convergence ------------------------------------------------------------------------------
 
 
-def convergence(analysis: Analysis, number: int = 0) -> Grid:
-    """What each batch size needs to reach target ``number``, at the rate fastest to it."""
+def convergence(analysis: Analysis, number: int = 0, confirm: int = 1) -> Grid:
+    """What each batch size needs to reach target ``number``, at the rate fastest to it.
+
+    ``confirm``: for how many evaluations in a row it must hold.
+    """
     target = analysis.targets[number]
     sizes = analysis.batch_sizes
     entries = [s.to_target[number] if number < len(s.to_target) else None for s in sizes]
@@ -104,13 +109,15 @@ def convergence(analysis: Analysis, number: int = 0) -> Grid:
         ),
         _estimates("seconds", f"time, {unit}", _scaled(seconds, 1 / factor)),
         Column("reached", "seeds that\nreached it", reached, "seeds"),
+        *((targets.of_mean_curve(entries),) if confirm > 1 else ()),
     )
+    held = "" if confirm == 1 else f" {confirm} evaluations in a row"
     return Grid(
-        f"Convergence: to validation {phrases.goal(vars(target))}, "
+        f"Convergence: to validation {phrases.goal(vars(target))}{held}, "
         "at the learning rate fastest to it",
         columns,
         shorten("samples", "epochs", "reached")
-        + drop("samples")
+        + drop("samples", "mean")
         + shorten("seconds")
         + drop("epochs", "rate")
         + shorten("steps")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bsx.render import advice, phrases, trained
+from bsx.render import advice, phrases, targets, trained
 from bsx.render.grid import Grid
 from bsx.render.grids import grids
 from bsx.schema import Analysis, Sweep
@@ -21,12 +21,13 @@ def sweep_markdown(sweep: Sweep, analysis: Analysis) -> str:
         "\n".join(f"- {name}: {escaped(text)}" for name, text in trained.described(sweep))
     )
     blocks += [table(grid) for grid in grids(sweep, analysis)]
-    for target in analysis.targets:
+    for target in analysis.targets[: targets.in_full(analysis)]:
         goal = phrases.goal(vars(target))
-        known = [f"- {escaped(n)}: {escaped(v)}" for n, v in advice.trade_off(target)]
+        known = [f"- {escaped(n)}: {escaped(v)}" for n, v in targets.trade_off(target)]
         blocks.append(f"## Trade-off: iterations against samples, to {escaped(goal)}")
         blocks += ["\n".join(known)] if known else []
-        blocks.append(escaped(advice.trade_off_sentence(target)))
+        said = (targets.trade_off_sentence(target), targets.regimes_sentence(target))
+        blocks += [escaped(text) for text in said if text]
     blocks += _recommendation(sweep, analysis)
     return "\n\n".join(blocks) + "\n"
 

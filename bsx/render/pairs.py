@@ -7,8 +7,8 @@ from typing import Any
 
 from rich.console import Console, Group
 
-from bsx.render import advice, numbers, phrases
 from bsx.render import document as documents
+from bsx.render import numbers, phrases, targets
 from bsx.render.grid import Column, Grid, drop, shorten
 from bsx.render.markdown import escaped, table
 from bsx.render.tables import MARGIN, Plain, draw, prose, trade_off
@@ -50,7 +50,7 @@ def _size(size: PairedSize) -> dict[str, Any]:
     entries = []
     for to_target, fitted in zip(size.to_target, size.fitted, strict=True):
         entry = documents.to_target_of(to_target)
-        del entry["seconds"]
+        del entry["seconds"], entry["mean_curve_steps"]
         entry["fitted_steps"] = plain(fitted.steps)
         entry["deviation"] = fitted.deviation
         entry["efficiency"] = fitted.efficiency
@@ -101,9 +101,10 @@ def markdown(found: Pairs) -> str:
     blocks = []
     for number, target in enumerate(found.targets):
         blocks.append(table(_grid(found, number)))
-        known = [f"- {escaped(n)}: {escaped(v)}" for n, v in advice.trade_off(target)]
+        known = [f"- {escaped(n)}: {escaped(v)}" for n, v in targets.trade_off(target)]
         blocks += ["\n".join(known)] if known else []
-        blocks.append(escaped(advice.trade_off_sentence(target)))
+        said = (targets.trade_off_sentence(target), targets.regimes_sentence(target))
+        blocks += [escaped(text) for text in said if text]
         blocks += [escaped(line) for line in [_fit(found, number)] if line]
     return "\n\n".join(blocks) + "\n"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bsx.render import numbers, of_files
+from bsx.render import next_run, numbers, of_files
 from bsx.render.phrases import (
     Values,
     batch_sizes,
@@ -19,6 +19,7 @@ from bsx.render.phrases import (
     spelled,
     tolerance,
 )
+from bsx.schema import Estimate
 
 
 def _remedy(group: Sequence[Values], here: str, elsewhere: str) -> str:
@@ -154,48 +155,20 @@ def _few_seeds(group: Sequence[Values]) -> str:
     return f"{have}; {_remedy(group, more, '5 or more are better')}"
 
 
-_NO_FIT = {
-    "no_plateau": (
-        "iterations still fall in proportion at the largest batch size, so the critical batch "
-        "size lies beyond it; add larger sizes"
-    ),
-    "no_scaling": (
-        "a larger batch size saves hardly any iterations even at the smallest sizes, so the "
-        "critical batch size lies below them; add smaller sizes or set a harder --target"
-    ),
-    "too_few_sizes": "too few batch sizes reached the target; add sizes, or set an easier --target",
-    "too_few_seeds": "too few seeds for an interval; add --seeds",
-    "no_target": "there is no target to reach",
-    "growing_batches": (
-        "a run whose batch grows has no one size; it can where the rate decays instead (--decay "
-        "rate)"
-    ),
-    "poor_fit": "the measured curve does not follow the trade-off's form",
-}
-
-
-# Where steps to a target were told, whose value is not known: it cannot be set anew.
-_NO_FIT_OF_PAIRS = {
-    "no_scaling": (
-        "a larger batch size saves hardly any iterations even at the smallest sizes, so the "
-        "critical batch size lies below them; smaller sizes would tell"
-    ),
-    "too_few_sizes": "a curve needs three batch sizes or more that reach the target",
-}
-
-
-def no_fit(reason: object, threshold: object = 0.0) -> str:
-    """Say why no critical batch size was determined; an unknown reason is spelled out.
-
-    ``threshold`` is that of the target, None where it was not told.
-    """
-    told = _NO_FIT_OF_PAIRS.get(str(reason)) if threshold is None else None
-    return told or _NO_FIT.get(str(reason), spelled(reason))
-
-
 def _no_critical_batch_size(group: Sequence[Values]) -> str:
-    why = no_fit(group[0].get("reason"), group[0].get("threshold", 0.0))
-    return f"the critical batch size{_towards(group)} cannot be determined: {why}"
+    first = group[0]
+    why = next_run.reason(first["reason"], first.get("departure"))
+    said = f"the critical batch size{_towards(group)} cannot be determined: {why}"
+    return _and_next(said, first)
+
+
+def _and_next(said: str, first: Values) -> str:
+    """Add what to run next."""
+    steps = dict(first.get("next_run") or {})
+    if first.get("threshold", 0.0) is None:  # of what was told, no other target can be set
+        steps = {code: value for code, value in steps.items() if not code.endswith("_target")}
+    then = next_run.what_next(steps, elsewhere=bool(first.get("elsewhere")))
+    return f"{said}; {then}" if then else said
 
 
 def _towards(group: Sequence[Values]) -> str:
@@ -206,16 +179,25 @@ def _critical_batch_size_beyond(group: Sequence[Values]) -> str:
     value, largest = float(group[0]["value"]), float(group[0]["largest"])
     return (
         f"the critical batch size{_towards(group)}, about {numbers.whole(value)}, lies beyond the "
-        f"largest size that was run ({numbers.count(largest)}): it is an extrapolation; add larger "
-        "sizes"
+        f"largest size that was run ({numbers.count(largest)}): it is an extrapolation; "
+        f"{_remedy(group, 'add larger sizes', 'larger sizes would tell')}"
+    )
+
+
+def _critical_batch_size_vague(group: Sequence[Values]) -> str:
+    first = group[0]
+    known = Estimate(float(first["value"]), first.get("low"), first.get("high"))
+    size = numbers.estimate(known, numbers.whole)
+    return _and_next(
+        f"the critical batch size{_towards(group)} is known but roughly, {size}", first
     )
 
 
 def _poor_fit(group: Sequence[Values]) -> str:
-    return (
-        "the iterations do not follow the trade-off curve well, so read the critical batch size"
-        f"{_towards(group)} as an order of magnitude"
-    )
+    first = group[0]
+    why = next_run.reason("poor_fit", first.get("departure"))
+    said = f"read the critical batch size{_towards(group)} as an order of magnitude: {why}"
+    return _and_next(said, first)
 
 
 def _speed_noisy(group: Sequence[Values]) -> str:
@@ -311,6 +293,7 @@ WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "few_seeds": _few_seeds,
     "no_critical_batch_size": _no_critical_batch_size,
     "critical_batch_size_beyond": _critical_batch_size_beyond,
+    "critical_batch_size_vague": _critical_batch_size_vague,
     "poor_fit": _poor_fit,
     "speed_noisy": _speed_noisy,
     "speed_of_other": _speed_of_other,

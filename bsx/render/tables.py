@@ -15,7 +15,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from bsx.render import advice, phrases, trained, wording
+from bsx.render import advice, phrases, targets, trained, wording
 from bsx.render.grid import Column, Grid
 from bsx.render.grids import grids
 from bsx.schema import Analysis, Caution, Metric, Sweep, TargetSummary
@@ -82,7 +82,7 @@ def _parts(sweep: Sweep, analysis: Analysis, width: int) -> list[RenderableType]
     parts: list[RenderableType] = [_header(sweep), ""]
     for grid in grids(sweep, analysis):
         parts += [*draw(grid, width), ""]
-    for target in analysis.targets:
+    for target in analysis.targets[: targets.in_full(analysis)]:
         parts += [*trade_off(target, width), ""]
     parts.append(_recommendation(sweep, analysis, width))
     return parts
@@ -177,13 +177,14 @@ def trade_off(target: TargetSummary, width: int) -> list[RenderableType]:
     parts: list[RenderableType] = [
         Text(f"Trade-off: iterations against samples, to {named}", style="bold")
     ]
-    known = advice.trade_off(target)
+    known = targets.trade_off(target)
     if known:
         pairs = Table.grid(padding=(0, 2))
         for name, value in known:
             pairs.add_row(Text(name), _cell(value))
         parts.append(_indented(pairs, margin))
-    parts.append(prose(advice.trade_off_sentence(target), margin, width))
+    said = (targets.trade_off_sentence(target), targets.regimes_sentence(target))
+    parts += [prose(text, margin, width) for text in said if text]
     return parts
 
 

@@ -20,6 +20,7 @@ _TELLING = {
     "failed": ("error",),
     "no_critical_batch_size": ("metric", "threshold"),
     "critical_batch_size_beyond": ("metric", "threshold"),
+    "critical_batch_size_vague": ("metric", "threshold"),
     "poor_fit": ("metric", "threshold"),
 }
 

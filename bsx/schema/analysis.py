@@ -21,6 +21,7 @@ class ToTarget:
     samples: Estimate | None
     seconds: Estimate | None
     reached_fraction: float | None
+    mean_curve_steps: Estimate | None = None  # where the mean of the seeds' curves reaches it
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,28 @@ class BatchSizeSummary:
 
 
 @dataclass(frozen=True)
+class Regimes:
+    """The three regimes of Shallue et al. 2019 on the fitted curve: two boundaries, in batch sizes.
+
+    Up to ``perfect_up_to`` a size takes at most ``within`` more samples than the fewest: scaling is
+    perfect. From ``maximal_from`` on it takes at most ``within`` more steps than the fewest:
+    parallelism is at its maximum. Between them returns diminish. Of a boundary that lies beyond the
+    sizes measured there is no value, only the bound that they allow.
+    """
+
+    within: float
+    measured: tuple[int, int]  # the smallest and largest size
+    perfect_up_to: Estimate | None
+    maximal_from: Estimate | None
+
+
+@dataclass(frozen=True)
 class TargetSummary:
-    """One target, and the trade-off between steps and samples that was fitted to it."""
+    """One target, and the trade-off between steps and samples that was fitted to it.
+
+    ``departure``: in which way the points leave the curve, where the verdict is a poor fit.
+    ``next_run``: what to run to learn more, a code → its value; see :mod:`bsx.stats.next_run`.
+    """
 
     metric: str
     threshold: float | None  # None: steps to it were told, and not at which value it lies
@@ -100,6 +121,10 @@ class TargetSummary:
     verdict: str  # fitted | the code of the reason why there is no fit
     split: str = "validation"
     higher_is_better: bool = True
+    fit_p_value: float | None = None  # of the test of lack of fit; None: nothing to test with
+    departure: str | None = None
+    regimes: Regimes | None = None
+    next_run: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

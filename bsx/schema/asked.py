@@ -232,12 +232,13 @@ class SweepConfig:
     aim: str = "time"  # of AIMS: what is recommended by
     price_per_hour: float | None = None  # of training, in the currency of the user
     hang_seconds: float | None = 1800.0  # after which a silent process is ended
+    confirm: int = 1  # evaluations in a row that must hold a target
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def question(self) -> dict[str, Any]:
         """Return the part that decides which runs the sweep consists of."""
         document: dict[str, Any] = plain(self)
-        of_reading = ("tolerance", "aim", "price_per_hour")
+        of_reading = ("tolerance", "aim", "price_per_hour", "confirm")
         of_running = ("executor", "within_seconds", "name", "stream", "hang_seconds", "origins")
         for key in (*of_reading, *of_running):
             del document[key]
@@ -252,6 +253,7 @@ class View:
     tolerance: float | None = None
     aim: str | None = None
     price_per_hour: float | None = None
+    confirm: int | None = None
 
     def of(self, config: SweepConfig) -> SweepConfig:
         """Return the sweep as it is to be read."""
@@ -260,6 +262,7 @@ class View:
             "tolerance": self.tolerance,
             "aim": self.aim,
             "price_per_hour": self.price_per_hour,
+            "confirm": self.confirm,
         }
         changes: dict[str, Any] = {key: v for key, v in given.items() if v is not None}
         return replace(config, **changes)

@@ -23,12 +23,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from bsx.schema import Estimate
+from bsx.stats.departure import MEANINGLESS
 from bsx.stats.hyperbola import Array, interval, profile, shape
 from bsx.stats.intervals import LEVEL, percentile_interval, t_quantile
-from bsx.stats.layout import FIT_ALPHA, Fit, StepsTable, fit_cells
+from bsx.stats.layout import Fit, StepsTable, fit_cells
 
 OVERHEAD = 0.2  # of Zhang et al.: 20 % more steps than perfect scaling from the reference size
-_MIN_SIZES = 3
+MIN_SIZES = 3
 _DRAWS = 4000
 
 
@@ -36,10 +37,12 @@ _DRAWS = 4000
 class TradeOff:
     """A fitted trade-off; every headline as an Estimate, None where it cannot be had.
 
-    ``verdict`` is ``fitted``, ``poor_fit`` (a value, but the points lie on no hyperbola),
-    ``no_plateau`` (B_crit lies beyond the largest size; ``low`` is still known), ``no_scaling``
-    (all sizes in the plateau; ``high`` is still known) or ``too_few_sizes``.
-    ``fit_p_value`` is that of the lack-of-fit test, None where there is nothing to test with.
+    ``verdict`` is ``fitted``, ``poor_fit`` (the points lie on no hyperbola; there are values
+    where the way in which they depart from it leaves them a meaning), ``no_plateau`` (B_crit lies
+    beyond the largest size; ``low`` is still known), ``no_scaling`` (all sizes in the plateau;
+    ``high`` is still known) or ``too_few_sizes``.
+    ``fit_p_value`` is that of the lack-of-fit test, None where there is nothing to test with, and
+    ``departure`` is what it finds, of a poor fit; see :mod:`bsx.stats.departure`.
     ``draws`` are joint draws of (log a, log c), compatible with the intervals: (draws, 2).
     """
 
@@ -50,8 +53,10 @@ class TradeOff:
     reference_batch_size: int | None
     verdict: str
     fit_p_value: float | None = None
+    departure: str | None = None
     parameters: tuple[float, float] | None = None  # log a, log c
     draws: Array | None = None
+    seeds: int = 0
 
     @property
     def usable(self) -> bool:
@@ -60,13 +65,13 @@ class TradeOff:
 
     def predict(self, batch_size: float) -> Estimate | None:
         """Estimate the steps-to-target at ``batch_size`` from the curve; None without a fit."""
-        if self.parameters is None or self.min_samples is None or self.draws is None:
+        if self.parameters is None or self.draws is None:
             return None
         log_a, log_c = self.parameters
         center = math.exp(log_a + float(np.logaddexp(0.0, log_c - math.log(batch_size))))
         low, high = percentile_interval(self.log_steps(np.array([float(batch_size)]))[:, 0])
-        n = self.min_samples.n
-        return Estimate(center, math.exp(low), math.exp(high), LEVEL, n, "fitted trade-off")
+        ends = math.exp(low), math.exp(high)
+        return Estimate(center, *ends, LEVEL, self.seeds, "fitted trade-off")
 
     def log_steps(self, batch_sizes: Array) -> Array:
         """Return joint draws of log S at ``batch_sizes``: (draws, sizes).
@@ -90,7 +95,7 @@ def fit_tradeoff(
     """
     reached = table.reached
     present = (reached > 0) | (~np.isnan(table.beyond)).any(axis=0)
-    if int((reached > 0).sum()) < _MIN_SIZES:
+    if int((reached > 0).sum()) < MIN_SIZES:
         return TradeOff(None, None, None, None, None, "too_few_sizes")
     sizes = np.asarray(table.batch_sizes, dtype=float)
     reference = reference_batch_size or int(sizes[reached > 0].min())
@@ -105,12 +110,16 @@ def _headlines(fit: Fit, reference: int, level: float) -> TradeOff:
     low, high = interval(fit.cells, fit.log_c, fit.deviance, excess)
     smallest, largest = float(fit.cells.sizes.min()), float(fit.cells.sizes.max())
     center = math.exp(fit.log_c)
-    verdict = "fitted" if fit.p_value is None or fit.p_value >= FIT_ALPHA else "poor_fit"
+    verdict = "poor_fit" if fit.lack.poor else "fitted"
     if high is None and center > largest:
         verdict = "no_plateau"
     elif low is None and center < smallest:
         verdict = "no_scaling"
     draws = _draw(fit)
+    departure = fit.lack.departure if verdict == "poor_fit" else None
+    told, curve = (fit.lack.p_value, departure), ((fit.log_a, fit.log_c), draws, fit.seeds)
+    if departure in MEANINGLESS:
+        return TradeOff(None, None, None, None, reference, verdict, *told, *curve)
 
     def estimate(value: float, lower: float | None, upper: float | None, known: bool) -> Estimate:
         return Estimate(
@@ -150,9 +159,8 @@ def _headlines(fit: Fit, reference: int, level: float) -> TradeOff:
         ),
         reference,
         verdict,
-        fit.p_value,
-        (fit.log_a, fit.log_c),
-        draws,
+        *told,
+        *curve,
     )
 
 

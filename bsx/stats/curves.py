@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from bsx.schema import Curve, Metric, RunRecord, RunStatus
-from bsx.stats.steps_to_target import Crossing, first_crossing
+from bsx.stats.steps_to_target import Crossing, first_crossing, mean_crossing
 
 EVIDENCE = frozenset({RunStatus.COMPLETED, RunStatus.DIVERGED})
 LOSS = "loss"
@@ -112,6 +112,17 @@ class SizeRuns:
             rate: {seed: crossing(row[seed], *series[rate][seed]) for seed in row}
             for rate, row in self.records.items()
         }
+
+    def mean_crossing(
+        self, metric: Metric, threshold: float, rate: float, k: int = 1
+    ) -> Crossing | None:
+        """Return where the seeds' mean curve at ``rate`` reached the target.
+
+        None where a seed diverged: then there is no mean.
+        """
+        if any(record.status is RunStatus.DIVERGED for record in self.records[rate].values()):
+            return None
+        return mean_crossing(list(self.series(metric)[rate].values()), metric, threshold, k)
 
     def final(self, split: str, name: str) -> dict[float, dict[int, float | None]]:
         """Return rate → seed → a metric at the end; None where the run diverged."""

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
+from bsx.stats.departure import LackOfFit, lack_of_fit
 from bsx.stats.hyperbola import Array, Cells, best, hazard, shape
 
-FIT_ALPHA = 0.02  # how rarely a true hyperbola is called a poor fit
 _FLOOR = 1e-12  # variance of logs, where everything agrees to the last step
 _START = 0.04  # variance to begin with: a spread of 0.2 in log steps
 
@@ -89,8 +88,12 @@ class Fit:
     seeds: int
     level_error: float  # standard error of the level at a known shape
     level_dof: float
-    p_value: float | None
-    inflation: float  # of the variance, where the points scatter more than their seeds do
+    lack: LackOfFit
+
+    @property
+    def inflation(self) -> float:
+        """By what the variance is multiplied where the points scatter more than their seeds do."""
+        return max(1.0, self.lack.ratio) if self.lack.poor else 1.0
 
 
 def fit_cells(logs: Array, beyond: Array, resolution: Array, sizes: Array) -> Fit:
@@ -128,8 +131,7 @@ def fit_cells(logs: Array, beyond: Array, resolution: Array, sizes: Array) -> Fi
         resolution = np.zeros(k)  # it is part of that scatter
     cells = _cells(logs, beyond, effect, variance, resolution, counts, sizes)
     log_a, log_c, deviance = best(cells)
-    p_value, ratio = _lack_of_fit(cells, log_a, log_c, dof) if seeds > 1 else (None, 1.0)
-    poor = p_value is not None and p_value < FIT_ALPHA
+    lack = lack_of_fit(cells, log_a, log_c, dof) if seeds > 1 else LackOfFit()
     return Fit(
         cells,
         log_a,
@@ -139,8 +141,7 @@ def fit_cells(logs: Array, beyond: Array, resolution: Array, sizes: Array) -> Fi
         seeds,
         math.hypot(_level_error(effect, variance, k), float(resolution.mean()) / math.sqrt(12)),
         float(seeds - 1 if seeds > 1 else dof),
-        p_value,
-        max(1.0, ratio) if poor else 1.0,
+        lack,
     )
 
 
@@ -182,24 +183,6 @@ def _scatter(logs: Array, beyond: Array, sizes: Array, dof: float) -> float:
             break
         variance = new
     return new
-
-
-def _lack_of_fit(
-    cells: Cells, log_a: float, log_c: float, dof: float
-) -> tuple[float | None, float]:
-    """Return the p value and the ratio of the F test: scatter of means against that of seeds.
-
-    Sizes with a censored seed are left out: the mean of those that reached it lies too low.
-    """
-    whole = ~np.isnan(cells.seen).all(axis=0) & np.isnan(cells.beyond).all(axis=0)
-    extra = int(whole.sum()) - 2
-    if extra < 1:
-        return None, 1.0
-    seen = cells.seen[:, whole]
-    counts = (~np.isnan(seen)).sum(axis=0)
-    off = np.nanmean(seen, axis=0) - log_a - shape(np.array(log_c), cells.sizes[whole])
-    ratio = float((counts * off**2 / cells.variance[whole]).sum()) / extra
-    return float(stats.f.sf(ratio, extra, dof)), ratio
 
 
 def _level_error(effect: Array, variance: float, columns: int) -> float:

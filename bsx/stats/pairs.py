@@ -28,6 +28,7 @@ from bsx.stats.summaries import (
     to_target,
     tradeoff_of,
 )
+from bsx.stats.target_summary import fit_cautions, summarize_target
 
 THE_TARGET = "the target"
 _NO_RATE = 1.0  # stands for the rate where none was told
@@ -60,11 +61,14 @@ def analyze_pairs(
         )
         for size in sizes
     )
-    targets = tuple(_summary(name, t) for name, t in zip(names, tradeoffs, strict=True))
+    targets = tuple(
+        _summary(name, tradeoff, found, train_samples)
+        for name, tradeoff, found in zip(names, tradeoffs, evidence, strict=True)
+    )
     cautions = [
         caution
-        for target, tradeoff, found in zip(targets, tradeoffs, evidence, strict=True)
-        for caution in _cautions(target, tradeoff, found)
+        for target, found in zip(targets, evidence, strict=True)
+        for caution in _cautions(target, found)
     ]
     scatter = tuple(_scatter(f, t) for f, t in zip(evidence, tradeoffs, strict=True))
     return Pairs(file, train_samples, targets, scatter, rows, tuple(cautions))
@@ -124,34 +128,25 @@ def _scatter(evidence: Evidence, tradeoff: TradeOff) -> float | None:
     return math.expm1(math.sqrt(sum(x * x for x in off) / (len(off) - 2)))
 
 
-def _summary(name: str | None, tradeoff: TradeOff) -> TargetSummary:
-    return TargetSummary(
-        THE_TARGET if name is None else name,
-        None,
-        "file",
-        tradeoff.critical_batch_size,
-        tradeoff.critical_batch_size_20,
-        tradeoff.min_steps,
-        tradeoff.min_samples,
-        tradeoff.reference_batch_size,
-        tradeoff.verdict,
+def _summary(
+    name: str | None, tradeoff: TradeOff, evidence: Evidence, train_samples: int | None
+) -> TargetSummary:
+    metric = THE_TARGET if name is None else name
+    return summarize_target(
+        tradeoff,
+        evidence,
+        metric=metric,
+        threshold=None,
+        source="file",
+        train_samples=train_samples,
     )
 
 
-def _cautions(target: TargetSummary, tradeoff: TradeOff, evidence: Evidence) -> list[Caution]:
+def _cautions(target: TargetSummary, evidence: Evidence) -> list[Caution]:
     where = {"metric": target.metric, "threshold": None}
     said: list[Caution] = []
     for size, found in evidence.items():
         share = found.reached_fraction
         if share is not None and share < 1:
             said.append(Caution("censored", {"reached_fraction": share, **where}, size))
-    critical = tradeoff.critical_batch_size
-    if critical is None or critical.value is None:
-        return [*said, Caution("no_critical_batch_size", {"reason": tradeoff.verdict, **where})]
-    if tradeoff.verdict == "poor_fit":
-        said.append(Caution("poor_fit", where))
-    largest = max(evidence)
-    if critical.value > largest:
-        beyond = {"value": critical.value, "largest": largest, **where}
-        said.append(Caution("critical_batch_size_beyond", beyond))
-    return said
+    return [*said, *fit_cautions(target, where, max(evidence))]

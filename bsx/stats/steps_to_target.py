@@ -27,7 +27,7 @@ class Crossing:
 
     ``step`` is the first evaluated step at which it held (None: never); ``previous`` the evaluated
     step before it, so that the true crossing lies in (previous, step]; ``last`` the last step that
-    was looked at.
+    the crossing is known not to lie at or before, where it was not reached.
     """
 
     step: float | None  # whole, unless it is a mean that was published
@@ -45,8 +45,9 @@ def first_crossing(
 ) -> Crossing:
     """Find the first evaluated step at which ``threshold`` holds for ``k`` evaluations in a row.
 
-    The step given is the first of the k: confirmation does not make a curve look slower. NaN
-    never reaches.
+    The step given is the first of the k: confirmation does not make a curve look slower. A curve
+    that ends before the k are full did not get there: it is censored, and at the evaluation before
+    that row, because the next ones might have made it a crossing. NaN never reaches.
 
     Raises:
         ValueError: for k < 1 or sequences of different length.
@@ -57,13 +58,38 @@ def first_crossing(
         raise ValueError(f"{len(steps)} steps but {len(values)} values")
     found = np.asarray(values, dtype=float)
     holds = found >= threshold if metric.higher_is_better else found <= threshold
+    confirmed = holds
     if k > 1:
         in_a_row = sliding_window_view(holds, k) if len(holds) >= k else holds[:0, None]
-        holds = np.all(in_a_row, axis=1)
-    if not holds.any():
-        return Crossing(None, 0, steps[-1] if len(steps) else 0)
-    first = int(holds.argmax())
+        confirmed = np.all(in_a_row, axis=1)
+    if not confirmed.any():
+        missed = np.flatnonzero(~holds)  # what comes after may be the beginning of a crossing
+        return Crossing(None, 0, steps[int(missed[-1])] if len(missed) else 0)
+    first = int(confirmed.argmax())
     return Crossing(steps[first], steps[first - 1] if first else 0, steps[-1])
+
+
+def mean_crossing(
+    curves: Sequence[tuple[Sequence[int], Sequence[float]]],
+    metric: Metric,
+    threshold: float,
+    k: int = 1,
+) -> Crossing | None:
+    """Find where the mean of the seeds' curves reaches ``threshold``; see :func:`first_crossing`.
+
+    The first crossing of a noisy curve comes early, that of a mean hardly so. Only steps at which
+    every seed was evaluated count; None without any.
+    """
+    if not curves:
+        return None
+    at = list(curves[0][0])
+    rows = [np.asarray(values, dtype=float) for _, values in curves]
+    if any(list(steps) != at for steps, _ in curves):
+        at = sorted(set.intersection(*(set(steps) for steps, _ in curves)))
+        rows = [
+            row[np.searchsorted(steps, at)] for row, (steps, _) in zip(rows, curves, strict=True)
+        ]
+    return first_crossing(at, np.mean(rows, axis=0), metric, threshold, k) if at else None
 
 
 def summarize(crossings: Sequence[Crossing], *, level: float = LEVEL) -> Estimate | None:

@@ -38,6 +38,7 @@ from bsx.stats.steps_to_target import Crossing, summarize
 SPLITS = ("train", "validation", "test")
 _NEVER_NEGATIVE = frozenset({"loss", "mse", "mae", "perplexity", "bits-per-character"})
 _GIVEN_BACK = ", optimism of the choice given back"
+_MEAN_CURVE = "crossing of the seeds' mean curve"
 _CHOSEN_BY = "t interval, the rate was chosen by it"
 
 
@@ -48,12 +49,14 @@ class TargetEvidence:
     ``crossings`` are those at the chosen rate, ``left_out`` each seed's at the rate that the other
     seeds would have chosen. Where no run reached the target there is no choice, and they hold how
     far each seed was looked at. ``optimism`` is how much too few log steps the choice makes of it.
+    ``of_mean`` is where the mean of the seeds' curves crosses.
     """
 
     choice: Choice | None
     crossings: Mapping[int, Crossing]
     left_out: Mapping[int, Crossing]
     optimism: float = 0.0
+    of_mean: Crossing | None = None
 
     @property
     def steps(self) -> Estimate | None:
@@ -71,6 +74,15 @@ class TargetEvidence:
             for seed, c in self.crossings.items()
             if c.step is not None
         }
+
+    @property
+    def mean_curve_steps(self) -> Estimate | None:
+        """Where the seeds' mean curve reaches the target: one curve, and so without an interval."""
+        found = self.of_mean
+        if found is None:
+            return None
+        step, last = found.step, None if found.step is not None else found.last
+        return Estimate(step, n=len(self.crossings), method=_MEAN_CURVE, censored_at=last)
 
     @property
     def resolution(self) -> float:
@@ -93,9 +105,17 @@ class FinalEvidence:
     quality: Mapping[int, float]
 
 
-def target_evidence(runs: SizeRuns, metric: Metric, threshold: float) -> TargetEvidence:
-    """Choose the rate fastest to a target, on all seeds and on all but each."""
-    return evidence_of(runs.crossings(metric, threshold))
+def target_evidence(
+    runs: SizeRuns, metric: Metric, threshold: float, confirm: int = 1
+) -> TargetEvidence:
+    """Choose the rate fastest to a target, on all seeds and on all but each.
+
+    ``confirm``: for how many evaluations in a row the target must hold.
+    """
+    found = evidence_of(runs.crossings(metric, threshold, confirm))
+    if found.choice is None:
+        return found
+    return replace(found, of_mean=runs.mean_crossing(metric, threshold, found.choice.rate, confirm))
 
 
 def evidence_of(crossings: Mapping[float, Mapping[int, Crossing]]) -> TargetEvidence:
@@ -164,7 +184,7 @@ def to_target(
     ``growth`` says what the batches counted in the evidence are in steps and in time.
     ``last_batch`` is that of an epoch, where it is not as large as the others.
     """
-    batches, choice = evidence.steps, evidence.choice
+    batches, choice, mean = evidence.steps, evidence.choice, evidence.mean_curve_steps
     steps = mapped(batches, growth.iterations) if growth else batches
     duration = mapped(batches, growth.duration) if growth else batches
     return ToTarget(
@@ -178,6 +198,7 @@ def to_target(
         if duration and speed
         else None,
         reached_fraction=evidence.reached_fraction,
+        mean_curve_steps=mapped(mean, growth.iterations) if growth else mean,
     )
 
 

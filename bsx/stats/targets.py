@@ -31,15 +31,21 @@ class AutoTarget:
     beyond: tuple[int, ...]
 
 
-def automatic_target(sizes: Sequence[SizeRuns], metric: Metric) -> AutoTarget | None:
+def automatic_target(
+    sizes: Sequence[SizeRuns], metric: Metric, confirm: int = 1
+) -> AutoTarget | None:
     """Choose the strictest round threshold that every size reaches.
 
-    Reaching means: at some rate, at least 90 % of the seeds, within 80 % of the budget. Where no
-    such threshold is stricter than the first steps show, as few sizes as possible are given up,
-    and fewer than half of them. None if that does not help either.
+    Reaching means: at some rate, at least 90 % of the seeds, within 80 % of the budget, for
+    ``confirm`` evaluations in a row. Where no such threshold is stricter than the first steps
+    show, as few sizes as possible are given up, and fewer than half of them. None if that does not
+    help either.
     """
-    late = {s.batch_size: _limit(_bests(s, metric, SHARE_OF_BUDGET, None), metric) for s in sizes}
-    early = [_limit(_bests(s, metric, None, TRIVIAL_STEPS), metric) for s in sizes]
+    late = {
+        s.batch_size: _limit(_bests(s, metric, SHARE_OF_BUDGET, None, confirm), metric)
+        for s in sizes
+    }
+    early = [_limit(_bests(s, metric, None, TRIVIAL_STEPS, confirm), metric) for s in sizes]
     known = [(size, limit) for size, limit in late.items() if limit is not None]
     if not known:
         return None
@@ -100,9 +106,12 @@ def _limit(bests: Bests, metric: Metric) -> float | None:
 
 
 def _bests(
-    runs: SizeRuns, metric: Metric, share: float | None, steps: int | None
+    runs: SizeRuns, metric: Metric, share: float | None, steps: int | None, confirm: int
 ) -> dict[float, dict[int, float | None]]:
-    """Return the best value of each run within a share of its budget, or within some steps."""
+    """Return the best value of each run within a share of its budget, or within some steps.
+
+    It must hold for ``confirm`` evaluations in a row, of which the first lies within.
+    """
     pick = max if metric.higher_is_better else min
     table: dict[float, dict[int, float | None]] = {}
     for rate, row in runs.series(metric).items():
@@ -110,7 +119,20 @@ def _bests(
         for seed, (at, values) in row.items():
             record = runs.records[rate][seed]
             last = share * record.run.recipe.steps if share is not None else float(steps or 0)
-            seen = [v for v in values[: bisect_right(at, last)] if v == v]
+            held = _held(values, metric, confirm)
+            seen = [v for v in held[: bisect_right(at, last)] if v == v]
             alive = record.status is not RunStatus.DIVERGED
             table[rate][seed] = pick(seen) if seen and alive else None
     return table
+
+
+def _held(values: Sequence[float], metric: Metric, confirm: int) -> Sequence[float]:
+    """Return the strictest threshold that holds for so many values from each on; NaN holds none.
+
+    There are as many as have so many values from themselves on.
+    """
+    if confirm == 1:
+        return values
+    worst = min if metric.higher_is_better else max
+    rows = (values[start : start + confirm] for start in range(len(values) - confirm + 1))
+    return [math.nan if any(v != v for v in row) else worst(row) for row in rows]

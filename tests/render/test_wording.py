@@ -29,6 +29,8 @@ VALUES: dict[str, dict[str, object]] = {
     "few_seeds": {"seeds": 2},
     "no_critical_batch_size": {"reason": "no_plateau", "metric": "accuracy", "threshold": 0.97},
     "critical_batch_size_beyond": {"value": 2000.0, "largest": 1024},
+    "critical_batch_size_vague": {"value": 90.0, "low": 8.0, "high": None,
+                                  "next_run": {"larger_up_to": 4096}},
     "poor_fit": {"metric": "accuracy", "threshold": 0.97},
     "speed_noisy": {"spread": 0.13},
     "speed_of_other": {"differs": ("model", "micro_batch_size")},

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bsx.schema import Metric
-from bsx.stats.steps_to_target import Crossing, first_crossing, summarize
+from bsx.stats.steps_to_target import Crossing, first_crossing, mean_crossing, summarize
 from tests.stats.oracles import slow_first_crossing
 
 UP = Metric("accuracy", higher_is_better=True, bounded=True)
@@ -98,3 +98,53 @@ def test_censored_seeds_do_not_bias_the_mean() -> None:
 def test_equal_steps_beside_a_censored_seed_are_no_breakdown() -> None:
     estimate = summarize([*reached(100, 100, 100), Crossing(None, 0, 100)])
     assert estimate is not None and estimate.value is not None and estimate.value < 120
+
+
+def test_a_run_that_ends_before_it_is_confirmed_is_censored_where_the_row_begins() -> None:
+    steps = [1, 2, 4, 8, 16]
+    values = [0.1, 0.9, 0.5, 0.9, 0.9]
+    assert first_crossing(steps, values, UP, 0.8, k=3) == Crossing(None, 0, 4)
+    assert first_crossing(steps, [0.9] * 5, UP, 0.8, k=6) == Crossing(None, 0, 0)
+    assert first_crossing(steps, [0.1] * 5, UP, 0.8, k=3) == Crossing(None, 0, 16)
+
+
+@given(st.lists(st.floats(0, 1), max_size=30), st.floats(0, 1), st.integers(1, 4))
+def test_what_a_longer_run_would_show_lies_beyond_what_is_called_censored(
+    values: list[float], threshold: float, k: int
+) -> None:
+    steps = [2 * i + 1 for i in range(len(values) + k)]
+    short = first_crossing(steps[: len(values)], values, UP, threshold, k)
+    longer = first_crossing(steps, [*values, *[1.0] * k], UP, threshold, k)
+    assert longer.step is not None
+    if short.step is None:
+        assert longer.step > short.last
+    else:
+        assert longer == Crossing(short.step, short.previous, longer.last)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.floats(0, 1))
+def test_to_ask_for_more_in_a_row_makes_no_crossing_earlier(
+    values: list[float], threshold: float
+) -> None:
+    steps = list(range(1, len(values) + 1))
+    found = [first_crossing(steps, values, UP, threshold, k).step for k in (1, 2, 3)]
+    reached_at = [math.inf if step is None else step for step in found]
+    assert reached_at == sorted(reached_at)
+
+
+def test_the_mean_curve_crosses_later_than_noisy_curves_do() -> None:
+    rng = np.random.default_rng(0)
+    steps = list(range(1, 200))
+    rise = np.linspace(0, 1, len(steps))
+    curves = [(steps, (rise + rng.normal(0, 0.1, len(steps))).tolist()) for _ in range(10)]
+    first = [first_crossing(at, values, UP, 0.8).step or 0 for at, values in curves]
+    mean = mean_crossing(curves, UP, 0.8)
+    assert mean is not None and mean.step is not None
+    assert np.mean(first) < mean.step < 0.8 * 200
+
+
+def test_a_mean_is_taken_where_every_seed_was_looked_at() -> None:
+    curves = [([1, 2, 4], [0.0, 0.6, 1.0]), ([1, 4, 8], [0.0, 1.0, 1.0])]
+    assert mean_crossing(curves, UP, 0.5) == Crossing(4, 1, 4)
+    assert mean_crossing([([1], [1.0]), ([2], [1.0])], UP, 0.5) is None
+    assert mean_crossing([], UP, 0.5) is None

@@ -1,0 +1,176 @@
+"""What is said of targets: the trade-off of each, its regimes, and several targets side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bsx.render import next_run, numbers, phrases
+from bsx.render.grid import Column, Grid, drop, shorten
+from bsx.schema import Analysis, Caution, Estimate, Regimes, TargetSummary, ToTarget
+
+MOST_IN_FULL = 3  # targets with tables of their own; of a ladder only the first has them
+FIRST = "→"
+
+
+def in_full(analysis: Analysis) -> int:
+    """Return how many targets, from the first on, are shown with all that is known of them."""
+    count = len(analysis.targets)
+    return count if count <= MOST_IN_FULL else 1
+
+
+# --- several targets --------------------------------------------------------------------------
+
+
+def side_by_side(analysis: Analysis) -> tuple[Grid, ...]:
+    """Set the critical batch size against the target, if there are several."""
+    found = analysis.targets
+    if len(found) < 2:
+        return ()
+    goals = [phrases.goal(vars(target)) for target in found]
+    columns = (
+        Column("target", "target", (f"{FIRST} {goals[0]}", *goals[1:])),
+        _whole("critical", "critical\nbatch size", [t.critical_batch_size for t in found]),
+        _whole("twenty", "20 %\noverhead", [t.critical_batch_size_20 for t in found]),
+        _whole("steps", "fewest\niterations", [t.min_steps for t in found]),
+        _whole("samples", "fewest\nsamples", [t.min_samples for t in found]),
+        Column(
+            "verdict",
+            "trade-off",
+            tuple(next_run.short(t.verdict, t.departure) for t in found),
+            right=False,
+        ),
+    )
+    notes = [f"{FIRST} the target that is recommended by, the first one asked for"]
+    if in_full(analysis) < len(found):
+        notes.append("the tables of another: bsx show --target with that one alone")
+    return (
+        Grid(
+            "Targets: the critical batch size against how far training goes",
+            columns,
+            shorten("samples", "twenty") + drop("twenty") + shorten("steps") + drop("samples"),
+            notes=tuple(notes),
+            marked=0,
+        ),
+    )
+
+
+def cautions_in_full(analysis: Analysis) -> tuple[Caution, ...]:
+    """Return the cautions, less those of targets that have no tables: a ladder has many."""
+    shown = [(t.metric, t.threshold) for t in analysis.targets[: in_full(analysis)]]
+    return tuple(
+        caution
+        for caution in analysis.cautions
+        if "threshold" not in caution.values
+        or (caution.values.get("metric"), caution.values["threshold"]) in shown
+    )
+
+
+def _whole(key: str, header: str, quantities: Sequence[Estimate | None]) -> Column:
+    full = numbers.aligned(quantities, numbers.whole)
+    brief = numbers.aligned(quantities, numbers.whole, intervals=False)
+    return Column(key, header, full, None, brief)
+
+
+def of_mean_curve(entries: Sequence[ToTarget | None]) -> Column:
+    """Where the seeds' mean curve crosses, for those who do not trust first crossings."""
+    found = [entry.mean_curve_steps if entry else None for entry in entries]
+    return Column("mean", "iterations,\nmean curve", numbers.aligned(found, numbers.count))
+
+
+# --- the trade-off of one ---------------------------------------------------------------------
+
+
+def trade_off(target: TargetSummary) -> list[tuple[str, str]]:
+    """Return what was fitted to a target as (name with definition, value) pairs, if anything."""
+    pairs = [
+        ("critical batch size, E_min/S_min", _value(target.critical_batch_size)),
+        (_overhead(target), _value(target.critical_batch_size_20)),
+        ("fewest iterations, S_min", _value(target.min_steps)),
+        ("fewest samples, E_min", _value(target.min_samples)),
+    ]
+    if all(value == numbers.UNKNOWN for _, value in pairs):
+        return []
+    regimes = target.regimes
+    if regimes is not None:
+        within = numbers.percent(regimes.within, 0)
+        pairs += [
+            (f"perfect scaling within {within}, up to", _value(regimes.perfect_up_to)),
+            (f"iterations within {within} of the fewest, from", _value(regimes.maximal_from)),
+        ]
+    return pairs
+
+
+def trade_off_sentence(target: TargetSummary) -> str:
+    """Say what the critical batch size means here, or why there is none."""
+    critical = target.critical_batch_size
+    if critical is None or critical.value is None:
+        why = next_run.reason(target.verdict, target.departure)
+        return f"The critical batch size cannot be determined: {why}."
+    size = numbers.whole(critical.value)
+    meaning = (
+        f"At batch size {size} the target costs twice the fewest iterations and twice the fewest "
+        f"samples. Well below {size}, doubling the batch size halves the iterations; well above "
+        "it, doubling saves hardly any."
+    )
+    if target.critical_batch_size_20 is not None and target.reference_batch_size is not None:
+        meaning += (
+            " The 20 % overhead version is the largest size that needs no more than 20 % more "
+            "iterations than perfect scaling from batch size "
+            f"{numbers.count(target.reference_batch_size)} would."
+        )
+    return meaning
+
+
+def regimes_sentence(target: TargetSummary) -> str | None:
+    """Say where scaling is perfect, where returns diminish, and where parallelism is at its most.
+
+    None where that is not known.
+    """
+    regimes = target.regimes
+    if regimes is None:
+        return None
+    within = numbers.percent(regimes.within, 0)
+    parts = [
+        f"scaling is perfect within {within} {_until(regimes)}",
+        f"iterations are within {within} of the fewest {_since(regimes)}",
+    ]
+    between = "; in between returns diminish"
+    return f"{parts[0][:1].upper()}{parts[0][1:]}, {parts[1]}{between}."
+
+
+def _until(regimes: Regimes) -> str:
+    smallest, largest = map(numbers.count, regimes.measured)
+    boundary = regimes.perfect_up_to
+    if boundary is None:
+        return "up to a size that is not known"
+    if boundary.value is not None:
+        return f"up to batch size {numbers.whole(boundary.value)}"
+    if boundary.low is None:
+        return f"below the smallest size measured, {smallest}, at most"
+    if boundary.low >= regimes.measured[1]:
+        return f"up to the largest size measured, {largest}, and beyond"
+    return f"up to batch size {numbers.whole(boundary.low)} at least"
+
+
+def _since(regimes: Regimes) -> str:
+    smallest, largest = map(numbers.count, regimes.measured)
+    boundary = regimes.maximal_from
+    if boundary is None:
+        return "from a size on that is not known"
+    if boundary.value is not None:
+        return f"from batch size {numbers.whole(boundary.value)} on"
+    if boundary.high is None:
+        return f"only beyond the sizes measured, which end at {largest}"
+    if boundary.high <= regimes.measured[0]:
+        return f"from the smallest size measured, {smallest}, on"
+    return f"from batch size {numbers.whole(boundary.high)} on at the latest"
+
+
+def _value(quantity: Estimate | None) -> str:
+    return numbers.estimate(quantity, numbers.whole)
+
+
+def _overhead(target: TargetSummary) -> str:
+    reference = target.reference_batch_size
+    size = "the smallest" if reference is None else numbers.count(reference)
+    return f"critical batch size, 20 % overhead from {size}"
