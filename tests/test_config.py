@@ -130,6 +130,7 @@ GIVEN: dict[str, tuple[Any, str, Any]] = {
         '["accuracy=0.9", "loss=0.3"]',
         lambda c, d: c.targets == (TargetSpec("accuracy", 0.9), TargetSpec("loss", 0.3)),
     ),
+    "confirm": ("3", "3", lambda c, d: c.confirm == 3),
     "tolerance": ("0", "0", lambda c, d: c.tolerance == 0),
     "objective": ("samples", '"samples"', lambda c, d: c.aim == "samples"),
     "hang_timeout": ("90s", '"90s"', lambda c, d: c.hang_seconds == 90),
@@ -278,17 +279,17 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 def test_a_view_leaves_what_is_not_given_as_it_was_asked_for() -> None:
     assert read_view({}, {})[0] == View()
     given = {"target": ("loss=0.2",), "tolerance": "0.01", "price_per_hour": "2.5"}
-    view, _ = read_view({**given, "objective": "cost"}, {})
-    assert view == View((TargetSpec("loss", 0.2),), 0.01, "cost", 2.5)
+    view, _ = read_view({**given, "objective": "cost", "confirm": "3"}, {})
+    assert view == View((TargetSpec("loss", 0.2),), 0.01, "cost", 2.5, 3)
     seen = view.of(asked()[0])
-    assert (seen.targets, seen.tolerance) == (view.targets, 0.01)
+    assert (seen.targets, seen.tolerance, seen.confirm) == (view.targets, 0.01, 3)
     assert (seen.aim, seen.price_per_hour) == ("cost", 2.5)
     assert View().of(seen) == seen
 
 
 def test_the_identity_of_a_sweep_is_what_is_trained_not_how_it_is_read() -> None:
     same = {"name": "x", "tolerance": "0.1", "within": "5m", "executor": "inline"}
-    same |= {"objective": "cost", "price_per_hour": "2.5"}
+    same |= {"objective": "cost", "price_per_hour": "2.5", "confirm": "3"}
     assert asked(same)[0].question() == asked()[0].question()
     for other in ({"seeds": "3"}, {"epochs": "3"}, {"dataset": "wine"}, {"drop_last": True}):
         assert asked(other)[0].question() != asked()[0].question()

@@ -57,22 +57,34 @@ _REASONS = {
 }
 # code → what to do, with bsx's own options, and where the runs are another program's
 _STEPS: Mapping[str, tuple[str, str]] = {
-    "larger_up_to": ("add larger sizes, up to {} (--batch-sizes)", "larger sizes, up to {}"),
-    "smaller_down_to": ("add smaller sizes, down to {} (--batch-sizes)", "smaller sizes, down to "
-                        "{}"),
-    "sizes_up_to": ("leave out the sizes above {} (--batch-sizes; nothing is trained again), or "
-                    "give their learning rates and warm-up a wider search",
-                    "only the sizes up to {}"),
-    "sizes_from": ("leave out the sizes below {} (--batch-sizes; nothing is trained again)",
-                   "only the sizes from {} on"),
+    "larger_up_to": (
+        "add larger sizes, up to {} (--batch-sizes)",
+        "larger sizes, up to {}",
+    ),
+    "smaller_down_to": (
+        "add smaller sizes, down to {} (--batch-sizes)",
+        "smaller sizes, down to {}",
+    ),
+    "sizes_up_to": (
+        "leave out the sizes above {} (--batch-sizes; nothing is trained again), or search their "
+        "learning rates further",
+        "only the sizes up to {}",
+    ),
+    "sizes_from": (
+        "leave out the sizes below {} (--batch-sizes; nothing is trained again)",
+        "only the sizes from {} on",
+    ),
     "more_sizes": ("add {} more (--batch-sizes)", "{} more sizes"),
     "min_steps": ("train longer (--min-steps {})", "runs of {} iterations"),
     "seeds": ("take about {} seeds (--seeds)", "about {} seeds"),
-    "look_at": ("look at batch size {}, which is furthest off: was its learning rate tried finely "
-                "enough?", "another look at batch size {}, which is furthest off"),
+    "look_at": (
+        "try learning rates that lie closer together (--learning-rate), first of all at batch size "
+        "{}, which is furthest off",
+        "another look at batch size {}, which is furthest off",
+    ),
     "easier_target": ("set an easier --target", "an easier target"),
     "harder_target": ("set a harder --target", "a harder target"),
-}  # fmt: skip
+}
 _TYPED = frozenset({"min_steps"})  # stands behind its flag, where digits are not set off
 
 

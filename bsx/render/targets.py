@@ -28,7 +28,7 @@ def side_by_side(analysis: Analysis) -> tuple[Grid, ...]:
         return ()
     goals = [phrases.goal(vars(target)) for target in found]
     columns = (
-        Column("target", "target", (f"{FIRST} {goals[0]}", *goals[1:])),
+        Column("target", "target", tuple(_marked(goals)), right=False),
         _whole("critical", "critical\nbatch size", [t.critical_batch_size for t in found]),
         _whole("twenty", "20 %\noverhead", [t.critical_batch_size_20 for t in found]),
         _whole("steps", "fewest\niterations", [t.min_steps for t in found]),
@@ -47,7 +47,12 @@ def side_by_side(analysis: Analysis) -> tuple[Grid, ...]:
         Grid(
             "Targets: the critical batch size against how far training goes",
             columns,
-            shorten("samples", "twenty") + drop("twenty") + shorten("steps") + drop("samples"),
+            shorten("samples", "twenty")
+            + drop("twenty")
+            + shorten("steps")
+            + drop("samples", "steps")
+            + shorten("critical")
+            + drop("verdict"),
             notes=tuple(notes),
             marked=0,
         ),
@@ -63,6 +68,11 @@ def cautions_in_full(analysis: Analysis) -> tuple[Caution, ...]:
         if "threshold" not in caution.values
         or (caution.values.get("metric"), caution.values["threshold"]) in shown
     )
+
+
+def _marked(goals: Sequence[str]) -> list[str]:
+    blank = " " * len(FIRST)
+    return [f"{blank if number else FIRST} {goal}" for number, goal in enumerate(goals)]
 
 
 def _whole(key: str, header: str, quantities: Sequence[Estimate | None]) -> Column:
@@ -95,7 +105,7 @@ def trade_off(target: TargetSummary) -> list[tuple[str, str]]:
         within = numbers.percent(regimes.within, 0)
         pairs += [
             (f"perfect scaling within {within}, up to", _value(regimes.perfect_up_to)),
-            (f"iterations within {within} of the fewest, from", _value(regimes.maximal_from)),
+            (f"maximal parallelism within {within}, from", _value(regimes.maximal_from)),
         ]
     return pairs
 

@@ -18,7 +18,7 @@ References:
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -117,9 +117,21 @@ def _headlines(fit: Fit, reference: int, level: float) -> TradeOff:
         verdict = "no_scaling"
     draws = _draw(fit)
     departure = fit.lack.departure if verdict == "poor_fit" else None
-    told, curve = (fit.lack.p_value, departure), ((fit.log_a, fit.log_c), draws, fit.seeds)
+    bare = TradeOff(
+        None,
+        None,
+        None,
+        None,
+        reference,
+        verdict,
+        fit.lack.p_value,
+        departure,
+        (fit.log_a, fit.log_c),
+        draws,
+        fit.seeds,
+    )
     if departure in MEANINGLESS:
-        return TradeOff(None, None, None, None, reference, verdict, *told, *curve)
+        return bare
 
     def estimate(value: float, lower: float | None, upper: float | None, known: bool) -> Estimate:
         return Estimate(
@@ -131,36 +143,27 @@ def _headlines(fit: Fit, reference: int, level: float) -> TradeOff:
         None if high is None else math.exp(high),
     )
     located = verdict in ("fitted", "poor_fit")
-    critical = estimate(center, *bounds, located)
     lift = (1 + OVERHEAD) * reference
-    twenty = estimate(
-        OVERHEAD * center + lift,
-        None if bounds[0] is None else OVERHEAD * bounds[0] + lift,
-        None if bounds[1] is None else OVERHEAD * bounds[1] + lift,
-        located,
-    )
+    lifted = [None if bound is None else OVERHEAD * bound + lift for bound in bounds]
     a_low, a_high = np.exp(percentile_interval(draws[:, 0], level))
     b_low, b_high = np.exp(percentile_interval(draws.sum(axis=1), level))
-    return TradeOff(
-        critical,
-        twenty,
+    return replace(
+        bare,
+        critical_batch_size=estimate(center, *bounds, located),
+        critical_batch_size_20=estimate(OVERHEAD * center + lift, lifted[0], lifted[1], located),
         # Where no plateau is excluded the least steps may be as few as one likes, and so on.
-        estimate(
+        min_steps=estimate(
             math.exp(fit.log_a),
             None if high is None else float(a_low),
             float(a_high),
             verdict != "no_plateau",
         ),
-        estimate(
+        min_samples=estimate(
             math.exp(fit.log_a + fit.log_c),
             None if low is None else float(b_low),
             float(b_high),
             verdict != "no_scaling",
         ),
-        reference,
-        verdict,
-        *told,
-        *curve,
     )
 
 

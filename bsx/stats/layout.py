@@ -80,6 +80,8 @@ class StepsTable:
 
 @dataclass(frozen=True)
 class Fit:
+    """The curve through a table, with all that its intervals and its verdict are made of."""
+
     cells: Cells
     log_a: float
     log_c: float

@@ -57,6 +57,7 @@ TO_TARGET = _object(
     samples=KNOWN_OR_NULL,
     seconds=KNOWN_OR_NULL,
     reached_fraction=NUMBER,
+    mean_curve_steps=KNOWN_OR_NULL,
 )
 FINAL = _object(
     learning_rate={"type": "number"},
@@ -119,6 +120,16 @@ CONTRACT = _object(
             min_samples=KNOWN_OR_NULL,
             reference_batch_size={"type": ["integer", "null"]},
             verdict=TEXT,
+            fit_p_value=NUMBER,
+            departure={"type": ["string", "null"]},
+            regimes=_maybe(
+                _object(
+                    within={"type": "number"},
+                    perfect_scaling_up_to=KNOWN_OR_NULL,
+                    maximal_parallelism_from=KNOWN_OR_NULL,
+                )
+            ),
+            next_run={"type": "object"},
         )
     ),
     batch_sizes=_list(BATCH_SIZE),

@@ -76,7 +76,7 @@ def test_regimes_stand_in_the_trade_off_with_their_intervals() -> None:
     found = with_regimes(Estimate(19.2, 12.2, 29.6, n=5), Estimate(480.0, 305.0, 740.0, n=5))
     values = dict(targets.trade_off(found))
     assert values["perfect scaling within 20 %, up to"] == "19 (12–30)"
-    assert values["iterations within 20 % of the fewest, from"] == "480 (305–740)"
+    assert values["maximal parallelism within 20 %, from"] == "480 (305–740)"
     assert targets.regimes_sentence(found) == (
         "Scaling is perfect within 20 % up to batch size 19, iterations are within 20 % of the "
         "fewest from batch size 480 on; in between returns diminish."

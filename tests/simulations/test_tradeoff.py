@@ -1,4 +1,4 @@
-"""A small part of the simulations of ``tradeoff.py``, so that what docs/statistics.md says holds."""
+"""A small part of the simulations of ``tradeoff.py``: what docs/statistics.md says still holds."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Do the intervals, the verdict and the advice keep their promise? 200 synthetic sweeps a line.
 
-Run it with ``python -m tests.simulations.tradeoff``; ``--repeats 50`` for a quick look.
+Run it with ``python -m tests.simulations.tradeoff``; ``--repeats 20`` for a quick look. It prints
+the table of docs/statistics.md.
 """
 
 from __future__ import annotations
@@ -8,100 +9,101 @@ from __future__ import annotations
 import argparse
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tests.simulations.sweeps import SHAPES, World, covers, hyperbola, regret, swept, width
 
 SEEDS = (3, 5, 10)
-LINE = "{:<44} {:>5} {:>9} {:>9} {:>9} {:>8} {:>14} {:>14}"
+SMALL_REGRET = 0.05
+_FORM = "| {:<28} | {:>6} | {:>5} | {:>7} | {:>5} | {:>8} | {:<17} | {:>4} | {:>6} | {:>9} |"
+HEAD = ("truth", "spread", "seeds", "covered", "width", "poor fit", "called", "told", "regret",
+        "with rate")  # fmt: skip
 
 
-def line(
-    name: str,
-    seeds: int,
-    repeats: int,
-    world_of: Callable[[np.random.Generator], tuple[World, float | None]],
-) -> str:
+@dataclass(frozen=True)
+class Case:
+    """A line of the table; without a curve hyperbolas are drawn, of B_crit from 16 to 256."""
+
+    name: str
+    world: World
+    is_hyperbola: bool = True
+
+    def drawn(self, rng: np.random.Generator) -> tuple[World, float | None]:
+        """Return a world, and its critical batch size where it has one."""
+        if not self.is_hyperbola:
+            return self.world, None
+        b_crit = math.exp(rng.uniform(math.log(16), math.log(256)))
+        return replace(self.world, curve=hyperbola(b_crit)), b_crit
+
+
+def cases(seeds: int) -> Iterator[Case]:
+    """Yield what is simulated with so many seeds."""
+    plain = World(hyperbola(), seeds)
+    for spread in (0.1, 0.2):
+        world = replace(plain, spread=spread)
+        yield Case("hyperbola", world)
+        yield Case("hyperbola, seeds unpaired", replace(world, shared=0.0))
+        yield Case("hyperbola, 1500 steps at most", replace(world, budget=1500))
+        yield Case("hyperbola, 700 steps at most", replace(world, budget=700))
+        for name, curve in SHAPES.items():
+            yield Case(name, replace(world, curve=curve), is_hyperbola=False)
+
+
+def line(case: Case, repeats: int) -> str:
     """Run the sweeps of one line and write it."""
-    rng = np.random.default_rng([seeds, repeats, len(name)])
-    covered, poor, told, widths = 0, 0, 0, []
-    kinds: Counter[str] = Counter()
-    small: list[tuple[float, float]] = []
+    rng = np.random.default_rng([*case.name.encode(), case.world.seeds, repeats])
+    covered = told = small = small_in_all = 0
+    widths: list[float] = []
+    called: Counter[str] = Counter()
     for _ in range(repeats):
-        world, truth = world_of(rng)
+        world, truth = case.drawn(rng)
         sweep = swept(world, rng)
         critical = sweep.tradeoff.critical_batch_size
         told += critical is not None and critical.value is not None
         if sweep.tradeoff.verdict == "poor_fit":
-            poor += 1
-            kinds[str(sweep.tradeoff.departure)] += 1
+            called[str(sweep.tradeoff.departure)] += 1
         if truth is not None:
             covered += covers(sweep.tradeoff, truth)
             widths.append(width(sweep.tradeoff))
-        ratio = math.exp(rng.uniform(math.log(20), math.log(1000)))  # alpha/beta
-        small.append(regret(world, sweep, ratio, 1.0, rng))
-    by_size = sum(r < 0.05 for r, _ in small) / repeats
-    in_all = sum(r < 0.05 for _, r in small) / repeats
-    print(name, seeds, dict(kinds)) if kinds else None
-    return LINE.format(
-        name,
-        seeds,
-        f"{covered / repeats:.1%}" if widths else "",
-        f"{np.median(widths):.2f}" if widths else "",
-        f"{poor / repeats:.1%}",
-        f"{told / repeats:.0%}",
-        f"{by_size:.1%}",
-        f"{in_all:.1%}",
+        alpha = math.exp(rng.uniform(math.log(20), math.log(1000)))  # in samples' time
+        of_size, in_all = regret(world, sweep, alpha, 1.0, rng)
+        small += of_size < SMALL_REGRET
+        small_in_all += in_all < SMALL_REGRET
+    share = _share_of(repeats)
+    most = called.most_common(1)
+    return _FORM.format(
+        case.name,
+        case.world.spread,
+        case.world.seeds,
+        share(covered) if widths else "",
+        f"× {np.median(widths):.2f}" if widths else "",
+        share(called.total()),
+        f"{most[0][0]} {share(most[0][1])}" if most and not widths else "",
+        share(told),
+        share(small),
+        share(small_in_all),
     )
 
 
-def _hyperbolas(
-    seeds: int, **changes: float
-) -> Callable[[np.random.Generator], tuple[World, float | None]]:
-    def draw(rng: np.random.Generator) -> tuple[World, float | None]:
-        b_crit = math.exp(rng.uniform(math.log(16), math.log(256)))
-        return World(hyperbola(b_crit), seeds, **changes), b_crit  # type: ignore[arg-type]
-
-    return draw
+def _share_of(repeats: int) -> Callable[[int], str]:
+    return lambda count: f"{100 * count / repeats:.0f} %"
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--repeats", type=int, default=200)
-    parser.add_argument("--only", default="")
+    parser.add_argument("--only", default="", help="lines whose name holds this")
     asked = parser.parse_args()
-    print(
-        LINE.format(
-            "truth",
-            "seeds",
-            "covered",
-            "width",
-            "poor fit",
-            "told",
-            "regret < 5 %",
-            "with its rate",
-        )
-    )
+    print(_FORM.format(*HEAD))
+    print(_FORM.format(*("---" for _ in HEAD)))
     for seeds in SEEDS:
-        cases = {
-            "hyperbola, spread 0.1": _hyperbolas(seeds),
-            "hyperbola, spread 0.2": _hyperbolas(seeds, spread=0.2, shared=0.2),
-            "hyperbola, spread 0.1, seeds unpaired": _hyperbolas(seeds, shared=0.0),
-            "hyperbola, spread 0.1, budget 1500 steps": _hyperbolas(seeds, budget=1500),
-            "hyperbola, spread 0.2, budget 700 steps": _hyperbolas(seeds, spread=0.2, budget=700),
-        }
-        for spread in (0.1, 0.2):
-            for name, curve in SHAPES.items():
-                cases[f"{name}, spread {spread}"] = lambda _, c=curve, s=spread: (
-                    World(c, seeds, spread=s),
-                    None,
-                )
-        for name, case in cases.items():
-            if asked.only in name:
-                print(line(name, seeds, asked.repeats, case), flush=True)
+        for case in cases(seeds):
+            if asked.only in case.name:
+                print(line(case, asked.repeats), flush=True)
 
 
 if __name__ == "__main__":

@@ -118,7 +118,23 @@ def test_points_on_no_hyperbola_are_called_so() -> None:
     logs = log_steps(SIZES, 5, rng, spread=0.1, curve=lambda b: 50 * (1 + 64 / b) * (1 + b / 256))
     fit = fit_tradeoff(StepsTable.of_logs(SIZES, logs.tolist()))
     assert fit.verdict == "poor_fit" and not fit.usable
-    assert fit.critical_batch_size and fit.critical_batch_size.value is not None
+    assert fit.departure == "rises" and fit.fit_p_value is not None and fit.fit_p_value < 0.01
+    assert fit.critical_batch_size is None and fit.min_steps is None  # there is no such thing
+    assert fit.predict(64)  # the curve that was tried
+
+
+def test_a_sharper_knee_keeps_its_critical_batch_size_in_a_wider_interval() -> None:
+    rng = np.random.default_rng(0)
+    corner = log_steps(SIZES, 5, rng, spread=0.1, curve=lambda b: np.maximum(50.0, 3200 / b))
+    sharp = fit_tradeoff(StepsTable.of_logs(SIZES, corner.tolist()))
+    fit = fit_tradeoff(StepsTable.of_logs(SIZES, log_steps(SIZES, 5, rng, spread=0.1).tolist()))
+    assert sharp.verdict == "poor_fit" and sharp.departure == "sharp_knee"
+    ends = [(f.critical_batch_size.low, f.critical_batch_size.high)
+            for f in (sharp, fit) if f.critical_batch_size]  # fmt: skip
+    assert len(ends) == 2
+    (low, high), (narrow_low, narrow_high) = ends
+    assert low and high and narrow_low and narrow_high
+    assert low < 64 < high and high / low > 1.3 * narrow_high / narrow_low
 
 
 def test_censored_seeds_pull_the_curve_up() -> None:

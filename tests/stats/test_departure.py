@@ -22,7 +22,7 @@ def cells_of(logs: Array, variance: float) -> Cells:
     return Cells(logs, np.full(logs.shape, np.nan), spread, SIZES[: logs.shape[1]])
 
 
-def tested(logs: Array, variance: float, dof: float = 36.0) -> LackOfFit:
+def looked_at(logs: Array, variance: float, dof: float = 36.0) -> LackOfFit:
     cells = cells_of(logs, variance)
     log_a, log_c, _ = best(cells)
     return lack_of_fit(cells, log_a, log_c, dof)
@@ -55,24 +55,25 @@ def test_p_values_of_a_true_hyperbola_are_spread_evenly() -> None:
         off = rng.normal(0, FORM, len(SIZES))  # as far as is let pass
         logs = np.log(50 * (1 + 64 / SIZES)) + off + rng.normal(0, spread, (seeds, len(SIZES)))
         square = spread**2 * rng.chisquare(36) / 36
-        found.append(tested(logs, square).p_value)
+        found.append(looked_at(logs, square).p_value)
     assert stats.kstest(np.array(found, dtype=float), "uniform").pvalue > 0.01
 
 
-KNEES = {
+SHAPES = {
     "rises": lambda b: 50 * (1 + 64 / b) * (1 + b / 512),
     "slow_fall": lambda b: 50 * (1 + (64 / b) ** 0.7),
-    "fast_fall": lambda b: 50 * (1 + (64 / b) ** 1.3),
-    "flat_start": lambda b: 50 * (1 + 64 / (b + 3)),
+    "flat_start": lambda b: 50 * (1 + 64 / np.maximum(b, 8)),
+    "soft_knee": lambda b: 50 * (1 + (64 / b) ** 0.6) ** (1 / 0.6),
+    "sharp_knee": lambda b: 50 * (1 + (64 / b) ** 3) ** (1 / 3),
     "uneven": lambda b: 50 * (1 + 64 / b) * np.where(np.arange(len(b)) % 2, 1.3, 1 / 1.3),
 }
 
 
-@pytest.mark.parametrize("name", KNEES)
+@pytest.mark.parametrize("name", SHAPES)
 def test_a_departure_that_stands_out_is_named(name: str) -> None:
     rng = np.random.default_rng(0)
-    logs = np.log(KNEES[name](SIZES)) + rng.normal(0, 0.02, (5, len(SIZES)))
-    found = tested(logs, 0.02**2)
+    logs = np.log(SHAPES[name](SIZES)) + rng.normal(0, 0.02, (5, len(SIZES)))
+    found = looked_at(logs, 0.02**2)
     assert found.poor and found.departure == name
     assert found.ratio > 2
 
@@ -81,7 +82,7 @@ def test_a_departure_within_the_allowance_is_let_pass_however_many_seeds_there_a
     rng = np.random.default_rng(0)
     wiggle = 1 + 0.02 * np.where(np.arange(len(SIZES)) % 2, 1, -1)
     logs = np.log(50 * (1 + 64 / SIZES) * wiggle) + rng.normal(0, 0.02, (100, len(SIZES)))
-    assert not tested(logs, 0.02**2, 900.0).poor
+    assert not looked_at(logs, 0.02**2, 900.0).poor
 
 
 def test_two_points_and_a_single_seed_give_nothing_to_test_with() -> None:
@@ -95,10 +96,10 @@ def test_where_every_size_scales_perfectly_the_test_still_stands() -> None:
     """There the shape is at its limit, and its slope the same as that of the level."""
     rng = np.random.default_rng(0)
     logs = np.log(1e4 / SIZES) + rng.normal(0, 0.1, (5, len(SIZES)))
-    found = tested(logs, 0.01)
+    found = looked_at(logs, 0.01)
     assert found.p_value is not None and 0 < found.p_value <= 1
 
 
 def test_equal_tables_give_equal_p_values() -> None:
     logs = log_steps(SIZES.astype(int).tolist(), 5, np.random.default_rng(1))
-    assert tested(logs, 0.04) == tested(logs, 0.04)
+    assert looked_at(logs, 0.04) == looked_at(logs, 0.04)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from bsx.schema import Estimate
+from bsx.stats.critical_batch import TradeOff
 from bsx.stats.hyperbola import Array
 from bsx.stats.next_run import next_run
 from bsx.stats.selection import Choice
@@ -72,8 +74,9 @@ def test_too_few_sizes_ask_for_more() -> None:
 
 
 def test_a_vague_interval_asks_for_seeds() -> None:
-    found = advised(curve=lambda b: 50 * (1 + 64 / b), seeds=3, spread=0.9)
-    assert set(found) <= {"seeds", "larger_up_to", "smaller_down_to", "harder_target"} and found
+    tradeoff = TradeOff(Estimate(60.0, 15.0, 240.0, n=3), None, None, None, 2, "fitted")
+    evidence = evidence_of(lambda b: 50 * (1 + 64 / b))
+    assert next_run(tradeoff, evidence) == {"seeds": 12}  # a factor of 16 becomes one of 4
 
 
 @pytest.mark.parametrize(
