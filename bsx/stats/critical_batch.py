@@ -106,7 +106,7 @@ def fit_tradeoff(
 
 
 def _headlines(fit: Fit, reference: int, level: float) -> TradeOff:
-    excess = t_quantile(fit.dof, level) ** 2 * fit.inflation
+    excess = t_quantile(fit.freedom, level) ** 2 * fit.inflation
     low, high = interval(fit.cells, fit.log_c, fit.deviance, excess)
     smallest, largest = float(fit.cells.sizes.min()), float(fit.cells.sizes.max())
     center = math.exp(fit.log_c)
@@ -180,7 +180,7 @@ def _draw(fit: Fit) -> Array:
     root = np.append(root, 0.0)
     where = np.append(line.log_c, fit.log_c)
     order = np.lexsort((root, where))
-    log_c = np.interp(rng.standard_t(fit.dof, _DRAWS), root[order], where[order])
+    log_c = np.interp(rng.standard_t(fit.freedom, _DRAWS), root[order], where[order])
     log_a = np.interp(log_c, line.log_c, line.log_a)
     log_a = log_a + fit.level_error * rng.standard_t(fit.level_dof, _DRAWS)
     return np.column_stack([log_a, log_c])

@@ -19,7 +19,7 @@ from scipy import stats
 from bsx.stats.hyperbola import Array, Cells, shape
 
 FIT_ALPHA = 0.05  # how rarely a true hyperbola is called a poor fit
-FORM = 0.05  # departure in log steps that is let pass: a standard deviation, of each size
+FORM = 0.03  # departure in log steps that is let pass: a standard deviation, of each size
 # Departures under which E_min/S_min means nothing: there is no floor, or no perfect scaling
 MEANINGLESS = frozenset({"rises", "slow_fall", "flat_start"})
 _NAMED_FROM = 0.5  # share of the departure that lies along one of those known, to be called by it
@@ -36,7 +36,7 @@ class LackOfFit:
     """What the test says.
 
     ``p_value`` is None where there is nothing to test with. ``ratio`` is the scatter of the means
-    about the curve against what their errors explain (variances; 1 where nothing is told).
+    about the curve, a variance of ``extra`` degrees of freedom, against what the seeds explain.
     ``departure`` is the way in which the points leave the curve, whether that is shown or not:
     ``rises``, ``slow_fall``, ``fast_fall``, ``sharp_knee``, ``soft_knee``, ``flat_start``,
     ``steep_start``, ``falls_on`` or ``uneven``.
@@ -44,6 +44,7 @@ class LackOfFit:
 
     p_value: float | None = None
     ratio: float = 1.0
+    extra: int = 0
     departure: str | None = None
 
     @property
@@ -105,7 +106,8 @@ def lack_of_fit(cells: Cells, log_a: float, log_c: float, dof: float) -> LackOfF
     name = _name(found, square, extra, list(named))
     if name in _GENTLE:
         name = _gentle(np.nanmean(seen, axis=0), curve, sizes)
-    return LackOfFit(p_value, square / extra, name)
+    ratio = float((off**2 * error**2 / of_means).sum()) / extra
+    return LackOfFit(p_value, ratio, extra, name)
 
 
 def _name(found: Array, square: float, extra: int, names: list[tuple[str, str]]) -> str:

@@ -94,8 +94,20 @@ class Fit:
 
     @property
     def inflation(self) -> float:
-        """By what the variance is multiplied where the points scatter more than their seeds do."""
-        return max(1.0, self.lack.ratio) if self.lack.poor else 1.0
+        """By what the variance is multiplied, as the points scatter about the curve.
+
+        Where they lie on it, their scatter is one more estimate of the seeds' variance, and the two
+        are pooled: a rate that was chosen at each size makes means scatter less than seeds do. Of a
+        poor fit it is that scatter itself.
+        """
+        if self.lack.poor:
+            return max(1.0, self.lack.ratio)
+        return (self.dof + self.lack.extra * self.lack.ratio) / self.freedom
+
+    @property
+    def freedom(self) -> float:
+        """The degrees of freedom of the variance so multiplied."""
+        return self.dof if self.lack.poor else self.dof + self.lack.extra
 
 
 def fit_cells(logs: Array, beyond: Array, resolution: Array, sizes: Array) -> Fit:

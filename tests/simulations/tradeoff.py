@@ -18,7 +18,7 @@ from tests.simulations.sweeps import SHAPES, World, covers, hyperbola, regret, s
 
 SEEDS = (3, 5, 10)
 SMALL_REGRET = 0.05
-_FORM = "| {:<28} | {:>6} | {:>5} | {:>7} | {:>5} | {:>8} | {:<17} | {:>4} | {:>6} | {:>9} |"
+_FORM = "| {:<31} | {:>6} | {:>5} | {:>7} | {:>6} | {:>8} | {:<17} | {:>5} | {:>6} | {:>9} |"
 HEAD = ("truth", "spread", "seeds", "covered", "width", "poor fit", "called", "told", "regret",
         "with rate")  # fmt: skip
 
@@ -42,12 +42,11 @@ class Case:
 def cases(seeds: int) -> Iterator[Case]:
     """Yield what is simulated with so many seeds."""
     plain = World(hyperbola(), seeds)
-    for spread in (0.1, 0.2):
+    yield Case("hyperbola, seeds unpaired", replace(plain, shared=0.0))
+    for spread, budget in ((0.1, 1500), (0.2, 700)):
         world = replace(plain, spread=spread)
         yield Case("hyperbola", world)
-        yield Case("hyperbola, seeds unpaired", replace(world, shared=0.0))
-        yield Case("hyperbola, 1500 steps at most", replace(world, budget=1500))
-        yield Case("hyperbola, 700 steps at most", replace(world, budget=700))
+        yield Case(f"hyperbola, {budget:,} steps at most", replace(world, budget=budget))
         for name, curve in SHAPES.items():
             yield Case(name, replace(world, curve=curve), is_hyperbola=False)
 

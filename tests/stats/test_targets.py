@@ -114,3 +114,20 @@ def test_other_metrics_are_rounded_to_two_digits(value: float, expected: float) 
 def test_the_value_itself_reaches_its_rounded_threshold(value: float, up: bool) -> None:
     metric = Metric("score", higher_is_better=up)
     assert metric.reaches(value, round_threshold(value, metric))
+
+
+def test_a_target_that_must_be_confirmed_is_one_that_holds() -> None:
+    """One lucky evaluation sets a target that nothing else reaches."""
+    curve = {1: 0.1, 10: 0.5, 20: 0.97, 30: 0.7, 40: 0.8, 50: 0.9, 60: 0.91, 70: 0.92}
+    found = [automatic_target(sizes(*[run(8, s, curve) for s in range(5)]), ACCURACY, k)
+             for k in (1, 2, 3, 4)]  # fmt: skip
+    assert [f.threshold for f in found if f] == [0.97, 0.91, 0.9, 0.8]
+    falling = {step: 1 - value for step, value in curve.items()}
+    runs = [run(8, s, falling, metric=LOSS) for s in range(5)]
+    lower = [automatic_target(sizes(*runs), LOSS, k) for k in (1, 2)]
+    assert [f.threshold for f in lower if f] == [0.031, 0.09]  # 1 - 0.97 is a little above 0.03
+
+
+def test_more_evaluations_in_a_row_than_there_are_confirm_nothing() -> None:
+    runs = [run(8, s, {1: 0.1, 80: 0.9}) for s in range(5)]
+    assert automatic_target(sizes(*runs), ACCURACY, 3) is None
