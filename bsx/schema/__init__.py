@@ -17,6 +17,7 @@ from bsx.schema.analysis import (
 from bsx.schema.asked import (
     AIMS,
     BatchSizes,
+    Branching,
     Budget,
     Command,
     Ingredient,
@@ -31,6 +32,13 @@ from bsx.schema.asked import (
     TargetSpec,
     Training,
     View,
+)
+from bsx.schema.branched import (
+    Branch,
+    Branched,
+    BranchPoint,
+    Warmup,
+    WarmupStage,
 )
 from bsx.schema.canonical import (
     SCHEMA_VERSION,
@@ -80,6 +88,7 @@ from bsx.schema.records import (
 )
 from bsx.schema.watching import Watcher
 from bsx.schema.work import (
+    BranchUnit,
     CalibrationUnit,
     Group,
     MemoryUnit,
@@ -87,6 +96,7 @@ from bsx.schema.work import (
     Report,
     Run,
     SpeedUnit,
+    Trunk,
     Unit,
     side_by_side,
 )
@@ -99,6 +109,11 @@ __all__ = [
     "Baseline",
     "BatchSizeSummary",
     "BatchSizes",
+    "Branch",
+    "BranchPoint",
+    "BranchUnit",
+    "Branched",
+    "Branching",
     "Budget",
     "CalibrationUnit",
     "Caution",
@@ -148,8 +163,11 @@ __all__ = [
     "TargetSummary",
     "ToTarget",
     "Training",
+    "Trunk",
     "Unit",
     "View",
+    "Warmup",
+    "WarmupStage",
     "Watcher",
     "canonical_json",
     "digest",
