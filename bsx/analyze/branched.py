@@ -14,22 +14,23 @@ from bsx.schema import (
     BranchPoint,
     Caution,
     Facts,
+    Metric,
     Recipe,
     RunRecord,
     RunStatus,
     SweepConfig,
 )
 from bsx.stats.branches import (
-    FLAT,
     OVERHEAD,
     PointBranches,
     branch_of,
     critical_batch_size,
     judged,
     losses_at_point,
+    margin_of,
     rises,
 )
-from bsx.stats.curves import SizeRuns
+from bsx.stats.curves import LOSS, SizeRuns
 from bsx.stats.intervals import mean_estimate
 from bsx.stats.selection import LEAVE_OUT_FROM, edges
 from bsx.stats.warmup import warmup
@@ -58,7 +59,7 @@ def analyze_branched(
     rate = _rate(runs)
     sorted_runs = [_of_point(layout, step, rate, runs) for step in layout.points]
     points = tuple(
-        _point(layout, step, facts, found)
+        _point(layout, step, config, facts, found)
         for step, found in zip(layout.points, sorted_runs, strict=True)
     )
     rates = {
@@ -105,8 +106,11 @@ def _of_point(
     return PointBranches(layout.samples, found)
 
 
-def _point(layout: BranchLayout, step: int, facts: Facts, found: PointBranches) -> BranchPoint:
-    branches = [branch_of(found, size, layout.base) for size in layout.sizes]
+def _point(
+    layout: BranchLayout, step: int, config: SweepConfig, facts: Facts, found: PointBranches
+) -> BranchPoint:
+    margin = margin_of(found, layout.base, Metric(LOSS, False), config.tolerance)
+    branches = [branch_of(found, size, layout.base, margin) for size in layout.sizes]
     verdicts = judged(branches)
     branches = [replace(b, verdict=v) for b, v in zip(branches, verdicts, strict=True)]
     samples = step * layout.base
@@ -115,6 +119,8 @@ def _point(layout: BranchLayout, step: int, facts: Facts, found: PointBranches) 
         samples,
         samples / facts.train_samples,
         mean_estimate(losses_at_point(found, layout.base)),
+        None if margin is None else margin.value,
+        "samples" if margin is None else margin.source,
         critical_batch_size(branches, len(found.losses(layout.base))),
         tuple(branches),
     )
@@ -154,21 +160,20 @@ def _point_cautions(
 ) -> list[Caution]:
     """Say at which points the critical batch size cannot be told, or lies beyond the sizes."""
     rising = [p for p, runs in zip(points, found, strict=True) if rises(runs, layout.base)]
-    flat, beyond = [], []
-    for point in points:
-        critical = point.critical_batch_size
-        if critical is None or point in rising:
-            continue
-        if critical.censored_at is not None:
-            beyond.append(point)
-        elif critical.method == FLAT:
-            flat.append(point)
+    settled = [p for p in points if p.critical_batch_size and p not in rising]
+    unsettled = [p for p in settled if _undecided(p) > 1]
+    beyond = [p for p in settled if p.branches[-1].verdict == "as_good"]
     said = []
-    for code, there in (("rising", rising), ("flat", flat), ("beyond", beyond)):
+    for code, there in (("rising", rising), ("unsettled", unsettled), ("beyond", beyond)):
         if there:
             values = {"epochs": tuple(p.epoch for p in there), "of": len(points)}
             said.append(Caution(f"branch_{code}", {**values, "largest": layout.sizes[-1]}))
     return said
+
+
+def _undecided(point: BranchPoint) -> int:
+    """How many sizes are neither shown to be as good nor to be worse."""
+    return sum(branch.verdict == "undecided" for branch in point.branches)
 
 
 def _run_cautions(

@@ -43,9 +43,9 @@ def _critical(found: Branched) -> Grid:
         columns,
         shorten("loss") + drop("loss", "samples", "step"),
         notes=(
-            "critical: it needs "
-            f"{numbers.percent(found.overhead, 0)} more samples to the same loss than batch size "
-            f"{numbers.count(found.base_batch_size)}",
+            f"critical: it needs {numbers.percent(found.overhead, 0)} more samples to the same "
+            f"loss than batch size {numbers.count(found.base_batch_size)}, or ends above it by "
+            "--tolerance, whichever is more",
         ),
     )
 

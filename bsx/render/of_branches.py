@@ -41,11 +41,10 @@ def _branch_rising(group: Sequence[Values]) -> str:
     )
 
 
-def _branch_flat(group: Sequence[Values]) -> str:
+def _branch_unsettled(group: Sequence[Values]) -> str:
     return (
-        f"{_where(group[0])} no size can be shown to be as good: what the base size gains by 20 % "
-        "more samples is not shown to be above 0; longer branches (--branch-samples) or more "
-        "--seeds may"
+        f"{_where(group[0])} several sizes are neither shown to be as good nor to be worse; more "
+        "--seeds would tell, and train only the new ones"
     )
 
 
@@ -80,7 +79,7 @@ WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "branch_batchnorm": _branch_batchnorm,
     "branch_momentum": _branch_momentum,
     "branch_rising": _branch_rising,
-    "branch_flat": _branch_flat,
+    "branch_unsettled": _branch_unsettled,
     "branch_beyond": _branch_beyond,
     "branch_diverged": _branch_diverged,
     "branches_missing": _branches_missing,

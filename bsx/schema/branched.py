@@ -12,9 +12,8 @@ class Branch:
     """One batch size at one point, all seeds together.
 
     ``loss`` is that of validation, averaged over the end of the branch. ``difference`` is how much
-    it lies above that of the base batch size, which saw the same samples; ``excess`` how much above
-    that of the base batch size when it had seen fewer by the overhead: below 0, the size needs no
-    more samples than that. Both are paired over seeds.
+    it lies above that of the base batch size, which saw the same samples, and ``excess`` how much
+    more than the point's margin: below 0 the size is as good. Both are paired over seeds.
     """
 
     batch_size: int
@@ -33,12 +32,17 @@ class BranchPoint:
     """One point of the trunk, and the critical batch size there.
 
     ``samples`` are those the trunk had seen, and ``loss`` is its validation loss at the point.
+    ``margin`` is how much higher the loss of a size may be that counts as as good: what the base
+    size gains by further samples, as many as the overhead (``margin_from``: samples), or where that
+    is less, the tolerance of the sweep (tolerance).
     """
 
     step: int
     samples: int
     epoch: float
     loss: Estimate | None
+    margin: float | None
+    margin_from: str  # samples | tolerance
     critical_batch_size: Estimate | None
     branches: tuple[Branch, ...]
 

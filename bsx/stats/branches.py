@@ -1,11 +1,12 @@
 """Branches of one point: which batch sizes are as good as the base size there, by a test.
 
-A size is *as good* where it needs no more than 20 % more samples to the same loss. That is asked
-without a fit and without a tolerance on the loss: its loss at the end of the branch is compared
-with that of the base size when it had seen 1/1.2 of the samples. The difference, ``excess``, is
-paired over seeds; where its interval lies below 0 the size is shown to be as good, above 0 to be
-worse. It is the local form of the critical batch size with 20 % overhead (Zhang et al. 2024): what
-the base size would gain by further samples stands in place of the ε of Merrill et al. 2025.
+A size is *as good* where it needs no more than 20 % more samples to the same loss. That takes no
+fit: its loss at the end of the branch is compared with that of the base size when it had seen
+1/1.2 of the samples. It is the local form of the critical batch size with 20 % overhead (Zhang et
+al. 2024); what the base size gains by further samples stands in place of the ε of Merrill et al.
+2025. Where the loss hardly falls any more, that gain is lost in the noise, and as good is what ends
+within the tolerance by which all quality is judged. Either way the *excess* over that margin is
+paired over seeds: with its interval below 0 a size is shown to be as good, above 0 to be worse.
 
 Sizes are tested in order, from small to large until one is not shown to be as good, and from large
 to small until one is not shown to be worse. A size that is wrongly called must be the first wrong
@@ -26,7 +27,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from bsx.schema import Branch, Estimate, RunRecord, RunStatus
+from bsx.schema import Branch, Estimate, Metric, RunRecord, RunStatus
 from bsx.stats.curves import LOSS, validation
 from bsx.stats.intervals import LEVEL, mean_estimate
 from bsx.stats.paired import paired_difference
@@ -34,8 +35,7 @@ from bsx.stats.paired import paired_difference
 OVERHEAD = 0.2  # as in the critical batch size with 20 % overhead
 TAIL = 0.75  # from this part of the branch on, its loss is averaged
 
-METHOD = "paired t tests in order of size, 20 % more samples"
-FLAT = "not resolved: what 20 % more samples bring at the base size is not shown to be above 0"
+METHOD = "paired t tests in order of size"
 
 _Loss = tuple[Sequence[float], Sequence[float]]  # samples in the branch, and the loss there
 
@@ -61,39 +61,59 @@ class PointBranches:
         }
 
 
-def branch_of(point: PointBranches, size: int, base: int) -> Branch:
+@dataclass(frozen=True)
+class Margin:
+    """How much higher a loss may be: ``value``, from samples or from the tolerance."""
+
+    value: float
+    source: str
+
+
+def margin_of(point: PointBranches, base: int, metric: Metric, tolerance: float) -> Margin | None:
+    """Return the margin at a point, of which the base size decides; None where that has no loss."""
+    losses = point.losses(base).values()
+    if not losses:
+        return None
+    ends = [_at(loss, loss, point.samples, 1.0) for loss in losses]
+    before = [_at(loss, loss, point.samples, 1 + OVERHEAD) for loss in losses]
+    gain = float(np.mean(before) - np.mean(ends))
+    allowed = metric.margin(tolerance, float(np.mean(ends)))
+    return Margin(gain, "samples") if gain > allowed else Margin(allowed, "tolerance")
+
+
+def branch_of(point: PointBranches, size: int, base: int, margin: Margin | None) -> Branch:
     """Return what one size shows at a point; its verdict is given where all sizes are known."""
     records = list(point.records.get(size, {}).values())
     ends, starts = point.losses(size), point.losses(base)
     shared = sorted(ends.keys() & starts.keys())
     own = {seed: _tail(ends[seed], point.samples) for seed in ends}
     same = {seed: _at(starts[seed], ends[seed], point.samples, 1.0) for seed in shared}
-    fewer = {seed: _at(starts[seed], ends[seed], point.samples, 1 + OVERHEAD) for seed in shared}
-    diverged = sum(record.status is RunStatus.DIVERGED for record in records)
+    limit = {}
+    if margin is not None and margin.source == "samples":
+        fewer = 1 + OVERHEAD
+        limit = {seed: _at(starts[seed], ends[seed], point.samples, fewer) for seed in shared}
+    elif margin is not None:
+        limit = {seed: same[seed] + margin.value for seed in shared}
     return Branch(
         batch_size=size,
         learning_rate=records[0].run.learning_rate if records else None,
         steps=point.samples // size,
         seeds=len(records),
-        diverged=diverged,
+        diverged=sum(record.status is RunStatus.DIVERGED for record in records),
         loss=mean_estimate(list(own.values())),
         difference=None if size == base else paired_difference(own, same),
-        excess=paired_difference(own, fewer),
+        excess=paired_difference(own, limit),
         verdict=_status(records, size == base),
     )
 
 
 def judged(branches: Sequence[Branch]) -> tuple[str, ...]:
-    """Return the verdict of each size of a point, from small to large; see the module.
-
-    The base size itself must be shown to gain by 20 % more samples, or nothing is as good as it.
-    """
+    """Return the verdict of each size of a point, from small to large; see the module."""
     verdicts = [b.verdict for b in branches]
-    chain = True
-    for place, branch in enumerate(branches):
-        chain = chain and branch.verdict in ("base", "undecided") and _below(branch.excess)
-        if chain and branch.verdict == "undecided":
-            verdicts[place] = "as_good"
+    for place, branch in enumerate(branches[1:], start=1):
+        if branch.verdict != "undecided" or not _below(branch.excess):
+            break
+        verdicts[place] = "as_good"
     for place in range(len(branches) - 1, 0, -1):
         branch = branches[place]
         if branch.verdict == "undecided" and _above(branch.excess):
@@ -104,12 +124,12 @@ def judged(branches: Sequence[Branch]) -> tuple[str, ...]:
 
 
 def critical_batch_size(branches: Sequence[Branch], seeds: int) -> Estimate | None:
-    """Estimate the size that needs 20 % more samples than the base size, from judged branches.
+    """Estimate the size whose excess over the margin is 0, from judged branches.
 
     ``low`` is the largest size shown to be as good, with all below it; ``high`` the smallest shown
     to be worse, with all above it. Between the sizes where the mean excess goes from below 0 to
-    above, the value is read on the line over log B. It is censored where the largest size is shown
-    to be as good. None without evidence.
+    above, the value is read on the line over log B; there is none where the means do not tell. It
+    is censored where the largest size is shown to be as good. None without evidence.
     """
     if not branches or branches[0].excess is None:
         return None
@@ -121,8 +141,6 @@ def critical_batch_size(branches: Sequence[Branch], seeds: int) -> Estimate | No
     high = None if alone or not bad else float(min(bad))
     if good and good[-1] == sizes[-1]:
         return Estimate(None, low, None, LEVEL, seeds, METHOD, float(sizes[-1]))
-    if not alone and not _below(branches[0].excess):
-        return Estimate(None, low, high, LEVEL, seeds, FLAT)
     value = _crossing(branches)
     if value is not None:
         value = max(value, low or value)
@@ -132,8 +150,6 @@ def critical_batch_size(branches: Sequence[Branch], seeds: int) -> Estimate | No
 
 def _crossing(branches: Sequence[Branch]) -> float | None:
     """Return where the mean excess first comes above 0; None where it does not."""
-    if _mean(branches[0]) >= 0:
-        return None
     for one, other in pairwise(branches):
         if other.verdict in ("out_of_memory", "failed", "not_run"):
             return None
