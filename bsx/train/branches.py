@@ -126,6 +126,12 @@ class _Course:
         for old, new in zip(trained(self.model), trained(branch.model), strict=True):
             if old in self.optimizer.state:
                 branch.optimizer.state[new] = copy.deepcopy(self.optimizer.state[old])
+        told = {"params", "lr", *run.recipe.optimizer.args}  # all else it keeps of its own
+        for was, group in zip(
+            self.optimizer.param_groups, branch.optimizer.param_groups, strict=True
+        ):
+            kept = {key: value for key, value in was.items() if key not in told}
+            group.update(copy.deepcopy(kept))
         return branch
 
     def advance(self, steps: int) -> bool:
