@@ -14,6 +14,7 @@ from bsx.errors import Stopped
 from bsx.execute.base import Executor, UnitError
 from bsx.schema import (
     SETTLED,
+    BranchUnit,
     CostModel,
     Facts,
     Group,
@@ -72,12 +73,12 @@ class Conductor:
         self._pace = 1.0  # measured over predicted seconds, of the units so far
         self._checkpoints = self.store.folder / "checkpoints" / self.sweep_id
 
-    def prepare(self) -> tuple[tuple[Group, ...], float]:
+    def prepare(self) -> tuple[tuple[Group | BranchUnit, ...], float]:
         """Take up what is stored, and foretell the rest.
 
         Returns:
-            the groups of the coming round with their predicted times, and the predicted seconds of
-            the speed measurements.
+            the units of the coming round with their predicted times, and the predicted seconds of
+            the speed measurements and the branches that are known to follow.
 
         Raises:
             Stopped: see :meth:`run`.
@@ -89,7 +90,7 @@ class Conductor:
             self.store.end_sweep(self.sweep_id, "stopped")
             raise
 
-    def _prepared(self) -> tuple[tuple[Group, ...], float]:
+    def _prepared(self) -> tuple[tuple[Group | BranchUnit, ...], float]:
         self._take_up()
         if self._coming() is not None:
             self._cost = engines.measured(
@@ -97,7 +98,9 @@ class Conductor:
             )
         coming = self._coming()
         speeds = sum(unit.predicted_seconds for unit in self._missing_speeds())
-        return (coming.groups if coming else ()), speeds
+        if coming is None:
+            return (), speeds
+        return coming.groups, speeds + side_by_side(coming.later, self.facts.workers)
 
     def run(self) -> str:
         """Run what is missing of the sweep, after :meth:`prepare`.
@@ -167,7 +170,9 @@ class Conductor:
             return not running
         return len(running) < self.facts.workers
 
-    def _ordered(self, groups: Sequence[Group], speeds: Sequence[SpeedUnit]) -> list[Unit]:
+    def _ordered(
+        self, groups: Sequence[Group | BranchUnit], speeds: Sequence[SpeedUnit]
+    ) -> list[Unit]:
         """Say which unit comes when.
 
         With the time limited, the cheapest sizes come first, each whole. Otherwise speeds are
@@ -225,10 +230,12 @@ class Conductor:
         if told is None:
             self.store.end_attempt(attempt.stored, "done")
         elif self._failed(attempt, told):
+            if isinstance(unit, BranchUnit):  # what it told of is stored
+                unit = unit.without(self._settled)
             self._start(unit, running, attempt.number + 1)
             return
         self.watcher.unit_done(unit.unit_id, seconds)
-        if isinstance(unit, Group) and unit.predicted_seconds > 0:
+        if isinstance(unit, Group | BranchUnit) and unit.predicted_seconds > 0:
             self._pace += 0.3 * (seconds / unit.predicted_seconds - self._pace)
 
     def _failed(self, attempt: _Attempt, error: UnitError) -> bool:
@@ -267,7 +274,7 @@ class Conductor:
                 unit.unit_id, unit.recipe.batch_size, unit.loop, status, error=error.reason
             )
             self.store.append_speed(self.sweep_id, failed, anew=True)
-        if not isinstance(unit, Group):
+        if not isinstance(unit, Group | BranchUnit):
             return
         records = [
             RunRecord(run=run, status=status, error=error.reason)
@@ -299,7 +306,7 @@ class Conductor:
         return float("inf") if within is None else within - (time.monotonic() - self._began)
 
 
-def _interleaved(groups: Sequence[Group], speeds: Sequence[SpeedUnit]) -> list[Unit]:
+def _interleaved(groups: Sequence[Group | BranchUnit], speeds: Sequence[SpeedUnit]) -> list[Unit]:
     """Put each size's speed right behind its group: a size is of use when both are known."""
     waiting = {unit.recipe.batch_size: unit for unit in speeds}
     units: list[Unit] = []
@@ -331,6 +338,8 @@ def stored_runs(
 def _description(unit: Unit) -> str:
     if isinstance(unit, Group):
         return f"batch size {unit.recipe.batch_size}"
+    if isinstance(unit, BranchUnit):
+        return f"branches of seed {unit.seed}"
     if isinstance(unit, SpeedUnit):
         return f"speed at batch size {unit.recipe.batch_size}"
     return "calibration"

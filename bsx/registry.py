@@ -46,6 +46,7 @@ INTERNAL: dict[str, dict[str, str]] = {
         "regression": "bsx.tasks.regression:Regression",
     },
     "trainer": {
+        "branches": "bsx.train.branches:train",
         "channels-last": "bsx.train.loop:train_channels_last",
         "command": "bsx.command.trainer:train",
         "lanes": "bsx.train.lanes:train",

@@ -43,6 +43,7 @@ class Setting:
 _INGREDIENTS = "What is trained"
 _TRAINING = "How it is trained"
 _SIZES = "Batch sizes, learning rates, seeds"
+_BRANCHES = "Branched critical batch size"
 _BUDGET = "How long"
 _SPLIT = "Data split"
 _READING = "How results are read"
@@ -149,6 +150,15 @@ SETTINGS: tuple[Setting, ...] = (
             "them, e.g. model.norm=none,batch or optimizer=sgd,adam; repeat for every "
             "combination.", _SIZES, metavar="KEY=A,B", repeatable=True),
     Setting("seeds", parse.count, "Seeds, the same at every batch size.", _SIZES, 5, "INT"),
+
+    Setting("method", parse.one_of("from-start", "branched"), "from-start trains every batch size "
+            "from the first iteration on; branched trains at --base-batch-size alone, lets larger "
+            "ones go on from several points of that run, and says how large a batch may be there.",
+            _BRANCHES, "from-start", "NAME"),
+    Setting("branch_points", parse.count, "With --method branched: from how many points of the run "
+            "branches go on, each half as far as the next.", _BRANCHES, 5, "INT"),
+    Setting("branch_samples", parse.count, "With --method branched: about how many samples a "
+            "branch sees.  (default: as many as the training set has)", _BRANCHES, metavar="INT"),
 
     Setting("epochs", parse.positive, "Train for this many epochs.  (default: "
             f"{DEFAULT_EPOCHS:g}, with --min-steps {DEFAULT_MIN_STEPS})", _BUDGET, metavar="FLOAT"),

@@ -116,6 +116,14 @@ def scaled(rate: float, rule: LearningRates, batch_size: int) -> float:
     return rate * (ratio if rule.rule == "linear" else math.sqrt(ratio))
 
 
+def chosen_rate(
+    config: SweepConfig, facts: Facts, batch_size: int, records: Sequence[RunRecord]
+) -> float | None:
+    """Return the rate that tuning chose at one batch size; None where every run diverged."""
+    runs = SizeRuns.of(batch_size, records, facts.train_samples)
+    return _winner(runs, _goals(config, facts, [runs]), facts)
+
+
 def _default_grid(config: SweepConfig) -> tuple[float, ...]:
     low = _LOW_EXPONENT.get(config.optimizer.name, _LOW_EXPONENT_UNKNOWN)
     momentum = config.optimizer.args.get("momentum", 0.0)

@@ -32,6 +32,9 @@ from bsx.schema import (
     Analysis,
     Baseline,
     BatchSizeSummary,
+    Branch,
+    Branched,
+    BranchPoint,
     Caution,
     Estimate,
     Facts,
@@ -46,6 +49,8 @@ from bsx.schema import (
     Sweep,
     TargetSummary,
     ToTarget,
+    Warmup,
+    WarmupStage,
 )
 from bsx.settings import SETTINGS
 from bsx.stats.pairs import analyze_pairs
@@ -176,6 +181,40 @@ KEYS = {
     "cautions[].code": "see below",
     "cautions[].message": "what to know, as a sentence",
     "cautions[].batch_size": "the batch size concerned, or null",
+    "branched.base_batch_size": "with `--method branched` that of the run; else `branched` is null",
+    "branched.learning_rate": "the run's, given or tuned; null where every rate diverged",
+    "branched.learning_rate_rule": "how the rate of a branch follows its size",
+    "branched.overhead": "the share of further samples that a size may need and still be as good",
+    "branched.samples": "that each branch sees",
+    "branched.points[].step": "of the run, after which branches go on",
+    "branched.points[].samples": "that the run had seen by then",
+    "branched.points[].epoch": "the same in epochs",
+    "branched.points[].loss": "validation loss of the run at the point; an estimate",
+    "branched.points[].margin": "how much higher the loss of a size may be that is as good",
+    "branched.points[].margin_from": "samples: what the base size gains by `overhead` more "
+        "samples; or `--tolerance`, where that is more",
+    "branched.points[].critical_batch_size": "whose loss lies above the base size's by the margin; "
+        "an estimate between the largest size shown to be as good and the smallest shown to be "
+        "worse",
+    "branched.points[].branches[].batch_size": "of the branch; `--get` addresses by it",
+    "branched.points[].branches[].learning_rate": "of the branch",
+    "branched.points[].branches[].steps": "updates in the branch",
+    "branched.points[].branches[].seeds": "branches stored",
+    "branched.points[].branches[].diverged": "of them",
+    "branched.points[].branches[].loss": "validation loss, averaged over the last quarter of the "
+        "branch; an estimate",
+    "branched.points[].branches[].difference": "how much it lies above the base size's, paired; an "
+        "estimate, null for the base size",
+    "branched.points[].branches[].excess": "how much of that is above the margin; an estimate, "
+        "below 0 where the size is as good",
+    "branched.points[].branches[].verdict": "base, as_good, worse, undecided, diverged, "
+        "out_of_memory, failed or not_run",
+    "branched.warmup.stages[].samples": "from so many samples on",
+    "branched.warmup.stages[].epoch": "the same in epochs",
+    "branched.warmup.stages[].batch_size": "take this batch size",
+    "branched.warmup.stages[].learning_rate": "and this rate",
+    "branched.warmup.steps": "updates for as many samples as the run's",
+    "branched.warmup.base_steps": "updates of the run",
     "speed_from": "with `bsx show --speed` where the probe ran (`device`, `threads`, "
     "`environment`), the sizes that were `interpolated`, and what `differs`; else null",
 }  # fmt: skip
@@ -258,6 +297,14 @@ CAUTIONS = {
     "target_not_common": "no target is reached reliably by every size",
     "no_target": "no target could be chosen",
     "few_seeds": "too few seeds for good intervals",
+    "branch_batchnorm": "of branches: BatchNorm takes its statistics over the batch",
+    "branch_momentum": "of branches: momentum reaches back further than a branch is long",
+    "branch_rising": "of branches: the base size overfits at these points",
+    "branch_unsettled": "of branches: at these points sizes are neither shown to be as good nor "
+    "to be worse",
+    "branch_beyond": "of branches: at these points even the largest size is as good",
+    "branch_diverged": "of branches: some diverged, which counts as worse",
+    "branches_missing": "of branches: some were not run",
     "no_critical_batch_size": "the trade-off cannot be fitted, and why",
     "critical_batch_size_beyond": "it lies beyond the largest size: an extrapolation",
     "critical_batch_size_vague": "its interval is open, or spans more than a factor of ten",
@@ -430,6 +477,8 @@ def _documents() -> Iterator[str]:
         "target's columns begin with `to_target_2_`. With one target the columns are:"
     )
     yield ", ".join(f"`{name}`" for name in row_columns())
+    yield "Of a branched sweep (`--method branched`) a row is a point and batch size:"
+    yield ", ".join(f"`{name}`" for name in branch_columns())
     yield "## The document of `bsx import`"
     yield (
         "Of curves it is that of a sweep; what follows from the size of the training set is null "
@@ -468,6 +517,12 @@ def document_keys() -> list[str]:
 
 def row_columns() -> list[str]:
     """Return the columns of a sweep's rows."""
+    sweep, analysis = _sample()
+    return list(rows(document(sweep, dataclasses.replace(analysis, branched=None)))[0])
+
+
+def branch_columns() -> list[str]:
+    """Return the columns of a branched sweep's rows."""
     return list(rows(document(*_sample()))[0])
 
 
@@ -534,8 +589,17 @@ def _sample() -> tuple[Sweep, Analysis]:
         (summary,),
         Recommendation(2, 0.1, "time", (), Caution("only_best_admitted")),
         (Caution("no_target"),),
+        branched=_sample_branches(one),
     )
     return Sweep("0", config, facts, {}, "complete", ""), analysis
+
+
+def _sample_branches(one: Estimate) -> Branched:
+    """Make branches of which everything is known."""
+    branch = Branch(4, 0.1, 8, 1, 0, one, one, one, "as_good")
+    point = BranchPoint(1, 2, 0.1, one, 0.1, "samples", one, (branch,))
+    warmup = Warmup((WarmupStage(0, 0.0, 2, 0.1),), 1, 1)
+    return Branched(2, 0.1, "linear", 0.2, 32, (point,), warmup)
 
 
 # --- codes ------------------------------------------------------------------------------------

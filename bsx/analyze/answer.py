@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bsx import arithmetic
+from bsx.analyze.branched import analyze_branched
 from bsx.analyze.cautions import Target, baseline_cautions, size_cautions
 from bsx.recommend import recommend
 from bsx.schema import (
@@ -70,6 +71,8 @@ def analyze(
     Raises:
         ValueError: for a target whose metric the task does not have.
     """
+    if config.branching is not None:
+        return analyze_branched(config, config.branching, facts, plan_rows[0], runs)
     if config.command is not None:
         speeds = own_program.speeds_of_curves(runs)
     told = facts

@@ -12,10 +12,17 @@ with the standard library only. Nothing here prints, and nothing here measures.
 - ``solve``: the quantity that was left out
 - ``document``: the answer by the names of the JSON contract
 - ``schedule``: the rate along a run, and batches that grow where it would decay
+- ``branching``: branches off a run, at other batch sizes
 """
 
 from __future__ import annotations
 
+from bsx.arithmetic.branching import (
+    DEFAULT_BASE,
+    BranchLayout,
+    branch_evaluations,
+    lay_out_branches,
+)
 from bsx.arithmetic.epochs import Epoch, Layout, last_batch, steps_per_epoch, walk_epoch
 from bsx.arithmetic.ladder import parse_thresholds
 from bsx.arithmetic.numbers import parse_batch_sizes, parse_count, powers_of_two
@@ -28,13 +35,17 @@ from bsx.arithmetic.schedule import (
 )
 
 __all__ = [
+    "DEFAULT_BASE",
     "EVERY_BATCH",
     "LARGEST_SHARE",
+    "BranchLayout",
     "Epoch",
     "Layout",
+    "branch_evaluations",
     "check_growing",
     "growing_batches",
     "last_batch",
+    "lay_out_branches",
     "parse_batch_sizes",
     "parse_count",
     "parse_thresholds",

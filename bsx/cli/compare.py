@@ -42,10 +42,20 @@ def compare(
 
 
 def arm_of(store: Store, sweep: Sweep, label: str) -> Arm:
-    """Return a stored sweep as an arm of a comparison."""
+    """Return a stored sweep as an arm of a comparison.
+
+    Raises:
+        ConfigError: for a branched sweep.
+    """
     from bsx import plan
     from bsx.compare import Arm
+    from bsx.errors import ConfigError
 
+    if sweep.config.branching is not None:
+        raise ConfigError(
+            f"{label} is a branched sweep, and those are not compared; set `bsx show {label}` "
+            "beside that of the other"
+        )
     return Arm(
         label,
         sweep.config,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -87,6 +88,7 @@ def probe(
     from bsx.config import read_arms
 
     arms, door = read_arms(flags, os.environ, file)
+    arms = [(label, replace(config, branching=None)) for label, config in arms]
     if not door.quiet:
         warn_of_variables(os.environ)
     _check_arms([config for _, config in arms], save)

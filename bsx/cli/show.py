@@ -6,12 +6,15 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bsx.cli.options import warn_of_variables, with_settings
 from bsx.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from bsx.schema import View
 
 
 @with_settings(
@@ -76,6 +79,8 @@ def show(
         config = stored.config
         if probed is not None and config.command is not None:
             raise ConfigError(f"--speed {speed}: how fast a program of yours is, it alone reports")
+        if config.branching is not None:
+            _check_branched(view, speed)
         config = view.of(config)
         parse.check_price(config.aim, config.price_per_hour)
         recipes = plan.recipes(config, stored.facts)
@@ -88,6 +93,22 @@ def show(
             quiet=door.quiet,
             probed=probed,
         )
+
+
+def _check_branched(view: View, speed: Path | None) -> None:
+    """Refuse what means nothing to branches; of a tolerance they are judged by it."""
+    given = {
+        "--target": view.targets,
+        "--objective": view.aim,
+        "--price-per-hour": view.price_per_hour,
+        "--speed": speed,
+    }
+    for flag, value in given.items():
+        if value:
+            raise ConfigError(
+                f"{flag} has no meaning for this sweep: its branches (--method branched) reach no "
+                "target and are not timed; --tolerance has"
+            )
 
 
 def _read_probe(file: Path) -> Mapping[str, Any]:

@@ -153,7 +153,7 @@ def _conduct(asked: _Asked, door: Door, store: Store, executor: Executor, progre
         fresh=door.fresh,
     )
     groups, speed_seconds = conductor.prepare()
-    runs = sum(len(group.members) for group in groups)
+    runs = sum(len(group.runs) for group in groups)
     seconds = forecast.expected_seconds(asked.sweep, groups, speed_seconds)
     for line in forecast.lines(asked.sweep, runs, seconds):
         progress.announce(line)
@@ -174,7 +174,7 @@ def _print_plan(asked: _Asked, door: Door, executor: Executor) -> None:
     )
     stored = {} if door.fresh else _settled(asked, door.store)
     coming = plan.next_round(asked.config, asked.facts, asked.recipes, stored, cost)
-    groups = coming.groups if coming else ()
+    groups = (*coming.groups, *coming.later) if coming else ()
     speeds = plan.speed_units(asked.config, asked.facts, asked.recipes, asked.machine, cost)
     speed_seconds = sum(unit.predicted_seconds for unit in speeds) if groups else 0.0
     seconds = forecast.expected_seconds(asked.sweep, groups, speed_seconds)

@@ -35,7 +35,7 @@ class Door:
 _NOT_VARIED = frozenset(
     {"vary", "batch_sizes", "target", "tolerance", "store", "fresh", "name", "format", "get"}
     | {"quiet", "dry_run", "executor", "within", "device", "threads", "workers", "seeds"}
-    | {"stream", "engine", "objective", "price_per_hour", "hang_timeout", "confirm"}
+    | {"stream", "engine", "objective", "price_per_hour", "hang_timeout", "confirm", "method"}
 )
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
 

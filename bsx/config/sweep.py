@@ -9,6 +9,7 @@ from typing import Any
 from bsx import parse, registry
 from bsx.arithmetic import check_growing
 from bsx.command.ask import own_program
+from bsx.config.branched import branched
 from bsx.errors import ConfigError
 from bsx.schema import (
     BatchSizes,
@@ -47,6 +48,7 @@ def sweep_asked(values: Mapping[str, Any], origins: Mapping[str, str]) -> SweepC
 
 def _sweep(values: Mapping[str, Any], origins: Mapping[str, str]) -> SweepConfig:
     parse.check_price(values["objective"], values["price_per_hour"])
+    branching, values = branched(values, origins)
     split = Split(values["validation_fraction"], values["test_fraction"], values["split_seed"])
     if split.validation + split.test >= 1:
         raise ConfigError(
@@ -83,6 +85,7 @@ def _sweep(values: Mapping[str, Any], origins: Mapping[str, str]) -> SweepConfig
         aim=values["objective"] or "time",
         price_per_hour=values["price_per_hour"],
         confirm=values["confirm"],
+        branching=branching,
         origins=origins,
     )
 

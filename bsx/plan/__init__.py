@@ -1,14 +1,9 @@
 """What is to be trained, and in which rounds."""
 
+from bsx.plan.method import members, next_round, recipes, speed_units
 from bsx.plan.probing import doubling, memory_unit, next_size, probe_range, probe_recipe
-from bsx.plan.recipes import batch_sizes, recipes
-from bsx.plan.rounds import (
-    Round,
-    calibration,
-    members,
-    next_round,
-    speed_units,
-)
+from bsx.plan.recipes import batch_sizes
+from bsx.plan.rounds import Round, calibration
 
 __all__ = [
     "Round",

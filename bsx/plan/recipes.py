@@ -70,7 +70,7 @@ def _recipe(config: SweepConfig, facts: Facts, batch_size: int) -> Recipe:
         fingerprint=facts.fingerprint,
         split=config.split,
         model=config.model,
-        optimizer=_optimizer(config, batch_size),
+        optimizer=optimizer_at(config, batch_size),
         task=facts.task,
         batch_size=batch_size,
         steps=_steps(config, facts, batch_size, tail),
@@ -92,7 +92,7 @@ def staying(recipe: Recipe, batch_size: int) -> Recipe:
     return replace(recipe, batch_size=batch_size, training=training)
 
 
-def _optimizer(config: SweepConfig, batch_size: int) -> Ingredient:
+def optimizer_at(config: SweepConfig, batch_size: int) -> Ingredient:
     """The optimizer with its numbers as they are at this batch size."""
     scaling = config.scaling
     if scaling.base_batch_size is None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from bsx.plan.recipes import staying
 from bsx.schema import (
+    BranchUnit,
     CalibrationUnit,
     CostModel,
     Facts,
@@ -33,10 +34,11 @@ _CALIBRATION_SIZE = 256  # large against the smallest size, and quickly run
 
 @dataclass(frozen=True)
 class Round:
-    """The groups of one round, and how many rounds came before it."""
+    """The units of one round, how many rounds came before it, and what it is foretold to entail."""
 
     number: int
-    groups: tuple[Group, ...]
+    groups: tuple[Group | BranchUnit, ...]
+    later: tuple[BranchUnit, ...] = ()
 
 
 def next_round(
@@ -108,7 +110,7 @@ def calibration(
     config: SweepConfig, facts: Facts, of: Sequence[Recipe], trainer: str
 ) -> CalibrationUnit:
     """Return the unit that times ``trainer`` on a small and a large group of this sweep."""
-    sizes = sorted(recipe.batch_size for recipe in of)
+    sizes = sorted({*(recipe.batch_size for recipe in of), *(config.batch_sizes.sizes or ())})
     large = max([size for size in sizes if size <= _CALIBRATION_SIZE] or sizes[:1])
     small = min(sizes[0], large)
     grid = next(iter(sorted(first_rates(config, sizes).values(), key=len, reverse=True)))

@@ -50,6 +50,7 @@ def document(sweep: Sweep, analysis: Analysis) -> dict[str, Any]:
         "recommendation": _recommendation(analysis.recommendation, metric),
         "cautions": [caution_of(caution, metric) for caution in analysis.cautions],
         "speed_from": plain(analysis.speed_from),
+        "branched": plain(analysis.branched),
     }
 
 
@@ -195,14 +196,40 @@ def rows(document: Mapping[str, Any]) -> list[dict[str, Any]]:
 
     An estimate ``x`` gives ``x``, ``x_low``, ``x_high`` and, where it counts towards a target,
     ``x_censored_at``. What belongs to the second target and those after it carries its number:
-    ``to_target_2_steps``.
+    ``to_target_2_steps``. Of a branched sweep a row is a point and batch size.
     """
+    if document["branched"] is not None:
+        return _branch_rows(document)
     sizes = document["batch_sizes"]
     metrics = _metric_names(sizes)
     recommended = (document["recommendation"] or {}).get("batch_size")
     return [
         _row(size, document["targets"], metrics, size["batch_size"] == recommended)
         for size in sizes
+    ]
+
+
+def _branch_rows(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a row a point and batch size, of a branched sweep."""
+    found = document["branched"]
+    return [
+        {
+            "step": point["step"],
+            "samples": point["samples"],
+            "epoch": point["epoch"],
+            **estimate_cells("critical_batch_size", point["critical_batch_size"], censored=True),
+            "batch_size": branch["batch_size"],
+            "learning_rate": branch["learning_rate"],
+            "branch_steps": branch["steps"],
+            "seeds": branch["seeds"],
+            "diverged": branch["diverged"],
+            **estimate_cells("loss", branch["loss"]),
+            **estimate_cells("difference", branch["difference"]),
+            **estimate_cells("excess", branch["excess"]),
+            "verdict": branch["verdict"],
+        }
+        for point in found["points"]
+        for branch in point["branches"]
     ]
 
 

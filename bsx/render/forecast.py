@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bsx.arithmetic import steps_per_epoch
-from bsx.render import numbers
-from bsx.schema import Group, Program, Recipe, Sweep, side_by_side
+from bsx.render import branched, numbers
+from bsx.schema import BranchUnit, Group, Program, Recipe, Sweep, side_by_side
 
 LONG_SECONDS = 1800.0  # from here on the options that make it shorter are named
 _WIDER_ROUNDS = 1.2  # the first round is foreseen; wider grids after it add about a fifth
@@ -19,10 +19,14 @@ _SHORTER = (
 )
 
 
-def expected_seconds(sweep: Sweep, groups: Sequence[Group], speed_seconds: float) -> float:
+def expected_seconds(
+    sweep: Sweep, groups: Sequence[Group | BranchUnit], speed_seconds: float
+) -> float:
     """Return about how long a sweep will take that begins with ``groups``."""
     config = sweep.config
     first = side_by_side(groups, sweep.facts.workers)
+    if any(isinstance(unit, BranchUnit) for unit in groups):
+        return first
     others = (config.seeds - 1) * _NEAR_THE_BEST if config.learning_rates.scout else 0.0
     return first * (_WIDER_ROUNDS + others) + speed_seconds
 
@@ -36,7 +40,8 @@ def lines(sweep: Sweep, runs: int, seconds: float) -> list[str]:
     within = sweep.config.within_seconds
     about = numbers.duration(round_duration(seconds))
     scouts = " to begin with" if sweep.config.learning_rates.scout else ""
-    first = f"{numbers.count(runs)} runs to train{scouts}, about {about} on {place(sweep)}."
+    runs_of = "runs to train" if sweep.config.branching is None else "runs and branches to train"
+    first = f"{numbers.count(runs)} {runs_of}{scouts}, about {about} on {place(sweep)}."
     if within is not None and seconds > within:
         return [
             first + f" With --within {numbers.duration(within)} the most valuable ones come first."
@@ -73,29 +78,31 @@ def round_duration(seconds: float) -> float:
     return max(step, round(seconds / step) * step)
 
 
-def plan_document(sweep: Sweep, groups: Sequence[Group], seconds: float) -> dict[str, Any]:
+def plan_document(
+    sweep: Sweep, groups: Sequence[Group | BranchUnit], seconds: float
+) -> dict[str, Any]:
     """Return what ``--dry-run`` prints for machines."""
     rows: dict[int, dict[str, Any]] = {}
-    for group in groups:
-        recipe = group.recipe
+    foretold = [(unit, part) for unit in groups for part in branched.foretold(unit)]
+    for unit, (recipe, runs, predicted) in foretold:
         row = rows.setdefault(
             recipe.batch_size,
             {
                 "batch_size": recipe.batch_size,
                 "steps": recipe.length(sweep.facts.train_samples),
                 "epochs": recipe.steps / _steps_per_epoch(sweep, recipe),
-                "trainer": group.trainer,
+                "trainer": unit.worker,
                 "runs": 0,
                 "seconds": 0.0 if sweep.config.command is None else None,  # None: unknown
             },
         )
-        row["runs"] += len(group.members)
+        row["runs"] += runs
         if sweep.config.command is None:
-            row["seconds"] = round(row["seconds"] + group.predicted_seconds, 3)
+            row["seconds"] = round(row["seconds"] + predicted, 3)
     return {
         "sweep_id": sweep.sweep_id,
         "trainer": sweep.facts.trainer,
-        "runs": sum(len(group.members) for group in groups),
+        "runs": sum(len(group.runs) for group in groups),
         "seconds": round(seconds, 1) if sweep.config.command is None else None,
         "batch_sizes": [rows[size] for size in sorted(rows)],
     }

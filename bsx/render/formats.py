@@ -13,7 +13,7 @@ from typing import Any
 
 from bsx.errors import ConfigError, NothingFound
 
-ROWS = "batch_sizes"  # the list whose items are addressed by their batch size
+ROWS = ("batch_sizes", "branches")  # lists whose items are addressed by their batch size
 
 # The step is called an iteration where people read; which of the two they mean must be said.
 SYNONYMS = {"iterations_per_epoch": "steps_per_epoch", "total_iterations": "total_steps"}
@@ -103,7 +103,7 @@ def lookup(document: Any, path: str) -> Any:
             f"--get {path}: iterations of what? say iterations-per-epoch or total-iterations"
         )
     rows = isinstance(document, list)
-    if rows and parts[0] == ROWS:
+    if rows and parts[0] in ROWS:
         parts = parts[1:]
     value = _descend(document, parts, path, rows)
     if value is None or (isinstance(value, list) and not any(v is not None for v in value)):
@@ -115,7 +115,7 @@ def _descend(value: Any, parts: Sequence[str], path: str, rows: bool = False) ->
     for depth, part in enumerate(parts):
         if isinstance(value, Mapping):
             name = _key(value, part, path)
-            value, rows = value[name], name == ROWS
+            value, rows = value[name], name in ROWS
         elif isinstance(value, list | tuple) and not part.isdecimal() and rows:
             return [_descend(row, parts[depth:], path) for row in value]
         elif isinstance(value, list | tuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bsx.render import advice, phrases, targets, trained
+from bsx.render import advice, branched, phrases, targets, trained
 from bsx.render.grid import Grid
 from bsx.render.grids import grids
 from bsx.schema import Analysis, Sweep
@@ -17,10 +17,12 @@ def sweep_markdown(sweep: Sweep, analysis: Analysis) -> str:
     """Write everything that a sweep says, cautions excepted, ending with a newline."""
     named = sweep.config.name
     blocks = [f"# {escaped(f'Sweep {named}' if named else trained.title(sweep))}"]
-    blocks.append(
-        "\n".join(f"- {name}: {escaped(text)}" for name, text in trained.described(sweep))
-    )
+    described = trained.described(sweep, analysis.branched)
+    blocks.append("\n".join(f"- {name}: {escaped(text)}" for name, text in described))
     blocks += [table(grid) for grid in grids(sweep, analysis)]
+    if analysis.branched is not None:
+        blocks.append(escaped(branched.warmup_sentence(analysis.branched)))
+        return "\n\n".join(blocks) + "\n"
     for target in analysis.targets[: targets.in_full(analysis)]:
         goal = phrases.goal(vars(target))
         known = [f"- {escaped(n)}: {escaped(v)}" for n, v in targets.trade_off(target)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bsx.render import next_run, numbers, of_files
+from bsx.render import next_run, numbers, of_branches, of_files
 from bsx.render.phrases import (
     Values,
     batch_sizes,
@@ -302,5 +302,6 @@ WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "no_recommendation": _no_recommendation,
     "different_data": _different_data,
     "different_tasks": _different_tasks,
+    **of_branches.WORDS,
     **of_files.WORDS,
 }

@@ -15,7 +15,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from bsx.render import advice, phrases, targets, trained, wording
+from bsx.render import advice, branched, phrases, targets, trained, wording
 from bsx.render.grid import Column, Grid
 from bsx.render.grids import grids
 from bsx.schema import Analysis, Caution, Metric, Sweep, TargetSummary
@@ -23,7 +23,7 @@ from bsx.schema import Analysis, Caution, Metric, Sweep, TargetSummary
 MARGIN = 2
 MAX_PROSE = 96  # longer lines are hard to read
 _ASCII = str.maketrans({"–": "-", "−": "-", "→": ">", "×": "x", "±": "~", "µ": "u", "≥": ">",
-                        "≤": "<", "…": ".", "═": "="})  # fmt: skip
+                        "≤": "<", "…": ".", "═": "=", "✓": "=", "✗": "x"})  # fmt: skip
 
 
 class Plain:
@@ -79,23 +79,26 @@ def print_cautions(
 
 
 def _parts(sweep: Sweep, analysis: Analysis, width: int) -> list[RenderableType]:
-    parts: list[RenderableType] = [_header(sweep), ""]
+    parts: list[RenderableType] = [_header(sweep, analysis), ""]
     for grid in grids(sweep, analysis):
         parts += [*draw(grid, width), ""]
+    if analysis.branched is not None:
+        margin = MARGIN if width >= 60 else 0
+        return [*parts, prose(branched.warmup_sentence(analysis.branched), margin, width)]
     for target in analysis.targets[: targets.in_full(analysis)]:
         parts += [*trade_off(target, width), ""]
     parts.append(_recommendation(sweep, analysis, width))
     return parts
 
 
-def _header(sweep: Sweep) -> RenderableType:
+def _header(sweep: Sweep, analysis: Analysis) -> RenderableType:
     title = trained.title(sweep)
     if sweep.config.name:
         title += f", {phrases.clean(sweep.config.name)}"
     lines = Table.grid(padding=(0, 2))
     lines.add_column(no_wrap=True, style="dim")
     lines.add_column()
-    for name, text in trained.described(sweep):
+    for name, text in trained.described(sweep, analysis.branched):
         lines.add_row(Text(" " * MARGIN + name), Text(text))
     return Group(Text(title, style="bold"), lines)
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 
-from bsx.render import numbers, phrases
-from bsx.schema import Program, Sweep
+from bsx.render import branched, numbers, phrases
+from bsx.schema import Branched, Program, Sweep
 
 
-def described(sweep: Sweep) -> list[tuple[str, str]]:
-    """Say what was trained, on what, and for how long, as (name, text) pairs."""
+def described(sweep: Sweep, found: Branched | None = None) -> list[tuple[str, str]]:
+    """Say what was trained, on what, and for how long, as (name, text) pairs.
+
+    ``found``: what a branched sweep came to.
+    """
     config, facts = sweep.config, sweep.facts
     if config.command is not None and config.command.program.elsewhere:
         return _trained_elsewhere(sweep)
@@ -22,6 +25,12 @@ def described(sweep: Sweep) -> list[tuple[str, str]]:
         ("seeds", _seeds(config.seeds)),
         ("budget", _budget(sweep)),
     ]
+    if found is not None:
+        lines[2:4] = [
+            ("optimizer", _ingredient(config.optimizer)),
+            *branched.described(sweep, found),
+            ("seeds", str(config.seeds)),
+        ]
     if sweep.status != "complete":
         lines.append(("status", phrases.sweep_status(sweep.status)))
     return lines

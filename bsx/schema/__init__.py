@@ -18,6 +18,7 @@ from bsx.schema.analysis import (
 from bsx.schema.asked import (
     AIMS,
     BatchSizes,
+    Branching,
     Budget,
     Command,
     Ingredient,
@@ -32,6 +33,13 @@ from bsx.schema.asked import (
     TargetSpec,
     Training,
     View,
+)
+from bsx.schema.branched import (
+    Branch,
+    Branched,
+    BranchPoint,
+    Warmup,
+    WarmupStage,
 )
 from bsx.schema.canonical import (
     SCHEMA_VERSION,
@@ -82,6 +90,7 @@ from bsx.schema.records import (
 )
 from bsx.schema.watching import Watcher
 from bsx.schema.work import (
+    BranchUnit,
     CalibrationUnit,
     Group,
     MemoryUnit,
@@ -89,6 +98,7 @@ from bsx.schema.work import (
     Report,
     Run,
     SpeedUnit,
+    Trunk,
     Unit,
     side_by_side,
 )
@@ -101,6 +111,11 @@ __all__ = [
     "Baseline",
     "BatchSizeSummary",
     "BatchSizes",
+    "Branch",
+    "BranchPoint",
+    "BranchUnit",
+    "Branched",
+    "Branching",
     "Budget",
     "CalibrationUnit",
     "Caution",
@@ -152,8 +167,11 @@ __all__ = [
     "TargetSummary",
     "ToTarget",
     "Training",
+    "Trunk",
     "Unit",
     "View",
+    "Warmup",
+    "WarmupStage",
     "Watcher",
     "canonical_json",
     "digest",

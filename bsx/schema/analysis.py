@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bsx.schema.branched import Branched
 from bsx.schema.quantity import Caution, Estimate
 
 
@@ -156,3 +157,4 @@ class Analysis:
     recommendation: Recommendation | None
     cautions: tuple[Caution, ...]
     speed_from: SpeedOrigin | None = None  # None: measured by the sweep
+    branched: Branched | None = None

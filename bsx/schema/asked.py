@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bsx.schema.canonical import plain
+from bsx.schema.canonical import LATER, plain
 from bsx.schema.known import Metric
 
 # What the recommended size takes least of, or is best in
@@ -147,6 +147,22 @@ class Budget:
 
 
 @dataclass(frozen=True)
+class Branching:
+    """Runs at one batch size, from several points of which other sizes go on as branches.
+
+    ``rule`` says how the rate of a branch follows its size from ``base_batch_size`` on: none,
+    linear, sqrt or saturating (at the batch size ``saturation``). ``points``: how many, each half
+    as far as the next. ``samples``: the length of a branch; None: that of the training set.
+    """
+
+    base_batch_size: int
+    rule: str
+    saturation: float | None = None
+    points: int = 5
+    samples: int | None = None
+
+
+@dataclass(frozen=True)
 class TargetSpec:
     """A target the user named, e.g. ``accuracy=0.97``; which way is better is the task's to say."""
 
@@ -233,6 +249,7 @@ class SweepConfig:
     price_per_hour: float | None = None  # of training, in the currency of the user
     hang_seconds: float | None = 1800.0  # after which a silent process is ended
     confirm: int = 1  # evaluations in a row that must hold a target
+    branching: Branching | None = field(default=None, metadata=LATER)  # None: all from the start
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def question(self) -> dict[str, Any]:

@@ -12,6 +12,11 @@ from typing import Any
 SCHEMA_VERSION = 1
 
 
+# Marks a field that came later: it is left out while it has its default, so that what was stored
+# before there was such a field keeps its identity.
+LATER: Mapping[str, bool] = {"bsx.later": True}
+
+
 def canonical_json(value: Any) -> str:
     """Write ``value`` as the one JSON text that equal values share.
 
@@ -26,7 +31,11 @@ def canonical_json(value: Any) -> str:
 def plain(value: Any) -> Any:
     """Turn dataclasses, mappings, sequences and enums into what ``json`` writes."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {
+            f.name: plain(getattr(value, f.name))
+            for f in dataclasses.fields(value)
+            if not ("bsx.later" in f.metadata and getattr(value, f.name) == f.default)
+        }
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):

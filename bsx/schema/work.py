@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from itertools import pairwise
 
@@ -18,8 +18,25 @@ from bsx.schema.asked import (
     Split,
     Training,
 )
-from bsx.schema.canonical import SCHEMA_VERSION, canonical_json, digest, digest_of, plain
+from bsx.schema.canonical import (
+    LATER,
+    SCHEMA_VERSION,
+    canonical_json,
+    digest,
+    digest_of,
+    plain,
+)
 from bsx.schema.known import Metric
+
+
+@dataclass(frozen=True)
+class Trunk:
+    """The run that a branch goes on from, after ``steps``; all else is as in the branch."""
+
+    optimizer: Ingredient
+    batch_size: int
+    steps: int
+    learning_rate: float
 
 
 @dataclass(frozen=True)
@@ -27,7 +44,8 @@ class Recipe:
     """Everything about a training run but its learning rate and its seed.
 
     ``steps`` is its length in batches of ``batch_size``: where batches grow, a run takes several of
-    them in one step, and fewer steps (:meth:`length`).
+    them in one step, and fewer steps (:meth:`length`). A branch goes on from its ``trunk``: its
+    steps are those after that, and its batches are cut from one stream of epochs, without tails.
     """
 
     dataset: Ingredient
@@ -46,6 +64,7 @@ class Recipe:
     training: Training = Training()
     precision: str = "float32"  # of weights and data; autocast is the training's
     program: Program | None = None
+    trunk: Trunk | None = field(default=None, metadata=LATER)
 
     @cached_property
     def canonical(self) -> str:
@@ -146,6 +165,65 @@ class Group:
 
 
 @dataclass(frozen=True)
+class BranchUnit:
+    """The branches off one trunk that are to be trained, and the trunk as far as they need it.
+
+    ``runs`` are of one seed and one trunk, in the order of their points and batch sizes.
+    """
+
+    runs: tuple[Run, ...]
+    device: str
+    threads: int
+    predicted_seconds: float = field(default=0.0, compare=False)
+    streamed: bool = False  # whether the inputs are fetched as they are needed
+    worker: str = "branches"
+
+    @property
+    def kind(self) -> str:
+        """The registry's kind of worker that takes this unit."""
+        return "trainer"
+
+    @property
+    def seed(self) -> int:
+        """The seed of the trunk and of all its branches."""
+        return self.runs[0].seed
+
+    @property
+    def trunk(self) -> Trunk:
+        """The trunk up to the last branch."""
+        trunk = self.runs[-1].recipe.trunk
+        assert trunk is not None
+        return trunk
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe of the trunk, up to the last branch."""
+        trunk = self.trunk
+        return replace(
+            self.runs[-1].recipe,
+            optimizer=trunk.optimizer,
+            batch_size=trunk.batch_size,
+            steps=trunk.steps,
+            trunk=None,
+        )
+
+    @property
+    def whole(self) -> Run:
+        """The trunk as a run, up to the last branch."""
+        return Run(self.recipe, self.trunk.learning_rate, self.seed)
+
+    @cached_property
+    def unit_id(self) -> str:
+        """The unit's identity: the trunk, however many of its branches are missing."""
+        start = replace(self.recipe, steps=0)
+        return digest([start, self.trunk.learning_rate, self.seed, self.device, self.threads])
+
+    def without(self, run_ids: Collection[str]) -> BranchUnit:
+        """Return what is left of the unit without these runs, of which it has others, too."""
+        return replace(self, runs=tuple(run for run in self.runs if run.run_id not in run_ids))
+
+
+@dataclass(frozen=True)
 class SpeedUnit:
     """One batch size timed alone: one model, nothing else running."""
 
@@ -227,11 +305,11 @@ class MemoryUnit(_Measured):
     predicted_seconds: float = 1.0
 
 
-Unit = Group | SpeedUnit | CalibrationUnit | MemoryUnit
+Unit = Group | BranchUnit | SpeedUnit | CalibrationUnit | MemoryUnit
 
 
-def side_by_side(groups: Sequence[Group], workers: int) -> float:
-    """Return about how many seconds groups take, of which so many run at once."""
+def side_by_side(groups: Sequence[Group | BranchUnit], workers: int) -> float:
+    """Return about how many seconds units take, of which so many run at once."""
     seconds = [group.predicted_seconds for group in groups]
     return max(sum(seconds) / workers, max(seconds, default=0.0))
 

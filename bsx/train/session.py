@@ -18,6 +18,7 @@ from bsx.arithmetic import schedule_factor
 from bsx.data import Part, Samples, Stream, open_dataset
 from bsx.models import build_model
 from bsx.schema import (
+    BranchUnit,
     CurvePoint,
     Group,
     MemoryUnit,
@@ -45,7 +46,7 @@ class Session:
 
     def __init__(
         self,
-        unit: Group | SpeedUnit | MemoryUnit,
+        unit: Group | BranchUnit | SpeedUnit | MemoryUnit,
         *,
         channels_last: bool = False,
     ) -> None:
@@ -110,11 +111,13 @@ class Session:
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return model
 
-    def order(self, seeds: Sequence[int], tail: str | None = None) -> SampleOrder:
+    def order(
+        self, seeds: Sequence[int], tail: str | None = None, batch_size: int | None = None
+    ) -> SampleOrder:
         """Return which samples make up each batch of the runs of ``seeds``."""
         return SampleOrder(
             len(self.train),
-            self.recipe.batch_size,
+            batch_size or self.recipe.batch_size,
             tail or self.recipe.tail,
             seeds,
             self.device if isinstance(self.train, Samples) else "cpu",
@@ -194,7 +197,7 @@ def synchronize(device: torch.device) -> None:
         torch.mps.synchronize()
 
 
-def environment(unit: Group | SpeedUnit | MemoryUnit) -> dict[str, object]:
+def environment(unit: Group | BranchUnit | SpeedUnit | MemoryUnit) -> dict[str, object]:
     """Say on what a unit runs: versions, device, threads."""
     return {
         "bsx": __version__,

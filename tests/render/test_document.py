@@ -135,6 +135,7 @@ CONTRACT = _object(
     batch_sizes=_list(BATCH_SIZE),
     baseline=_maybe(_object(name=TEXT, validation=SCORES, test=SCORES)),
     speed_from=_maybe({"type": "object"}),
+    branched=_maybe({"type": "object"}),
     recommendation=_maybe(
         _object(
             batch_size=COUNT,
