@@ -74,7 +74,7 @@ def analyze(
     told = facts
     facts = own_program.with_samples(told)
     rows = sorted(plan_rows, key=lambda recipe: recipe.batch_size)
-    by_size = [_runs_of(recipe, facts, runs) for recipe in rows]
+    by_size = [_runs_of(recipe, config, facts, runs) for recipe in rows]
     asked = config.targets if targets is None else tuple(targets)
     chosen, cautions = _targets(asked, facts, by_size)
     evidence = [_reach(by_size, target) for target in chosen]
@@ -107,9 +107,12 @@ def analyze(
     return own_program.without_unknowns(found, config, told)
 
 
-def _runs_of(recipe: Recipe, facts: Facts, runs: Sequence[RunRecord]) -> SizeRuns:
+def _runs_of(
+    recipe: Recipe, config: SweepConfig, facts: Facts, runs: Sequence[RunRecord]
+) -> SizeRuns:
     b = recipe.batch_size
-    return SizeRuns.of(b, (r for r in runs if r.run.recipe.batch_size == b), facts.train_samples)
+    of_size = (r for r in runs if r.run.recipe.batch_size == b)
+    return SizeRuns.of(b, of_size, facts.train_samples, config.search)
 
 
 def _reach(sizes: Sequence[SizeRuns], target: Target) -> list[TargetEvidence]:

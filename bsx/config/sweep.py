@@ -9,6 +9,7 @@ from typing import Any
 from bsx import parse, registry
 from bsx.arithmetic import check_growing
 from bsx.command.ask import own_program
+from bsx.config.search import with_search
 from bsx.errors import ConfigError
 from bsx.schema import (
     BatchSizes,
@@ -42,7 +43,8 @@ _AUGMENTATIONS = ("flip", "crop", "noise")
 
 def sweep_asked(values: Mapping[str, Any], origins: Mapping[str, str]) -> SweepConfig:
     """Return the sweep that the settings mean, of bsx's own training or of the user's program."""
-    return own_program(_sweep(values, origins), values, origins, _IDLE_WITH_COMMAND)
+    config = own_program(_sweep(values, origins), values, origins, _IDLE_WITH_COMMAND)
+    return with_search(config, values, origins)
 
 
 def _sweep(values: Mapping[str, Any], origins: Mapping[str, str]) -> SweepConfig:

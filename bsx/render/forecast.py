@@ -23,7 +23,9 @@ def expected_seconds(sweep: Sweep, groups: Sequence[Group], speed_seconds: float
     """Return about how long a sweep will take that begins with ``groups``."""
     config = sweep.config
     first = side_by_side(groups, sweep.facts.workers)
-    others = (config.seeds - 1) * _NEAR_THE_BEST if config.learning_rates.scout else 0.0
+    search = config.search
+    share = _NEAR_THE_BEST if search is None else min(1.0, 2 * search.finalists / search.trials)
+    others = (config.seeds - 1) * share if config.learning_rates.scout else 0.0
     return first * (_WIDER_ROUNDS + others) + speed_seconds
 
 

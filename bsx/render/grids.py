@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from bsx.render import numbers, phrases, places
+from bsx.render import numbers, phrases, places, searched
 from bsx.render.grid import Column, Grid, drop, shorten
 from bsx.schema import (
     Analysis,
@@ -28,6 +28,8 @@ def grids(sweep: Sweep, analysis: Analysis) -> list[Grid]:
     """Return every table of a sweep, in the order in which people read them."""
     found = [arithmetic(sweep, analysis)]
     found += [convergence(analysis, number) for number in range(len(analysis.targets))]
+    if sweep.config.search is not None:
+        found.append(searched.trials(sweep.config.search, analysis))
     if any(summary.final for summary in analysis.batch_sizes):
         found.append(quality(sweep, analysis))
     if any(summary.speed for summary in analysis.batch_sizes):
@@ -106,8 +108,8 @@ def convergence(analysis: Analysis, number: int = 0) -> Grid:
         Column("reached", "seeds that\nreached it", reached, "seeds"),
     )
     return Grid(
-        f"Convergence: to validation {phrases.goal(vars(target))}, "
-        "at the learning rate fastest to it",
+        f"Convergence: to validation {phrases.goal(vars(target))}, at the "
+        f"{'trial' if any(s.trials for s in sizes) else 'learning rate'} fastest to it",
         columns,
         shorten("samples", "epochs", "reached")
         + drop("samples")
@@ -169,8 +171,8 @@ def quality(sweep: Sweep, analysis: Analysis) -> Grid:
     )
     unit = ", %" if metric.bounded else ""
     return Grid(
-        f"Quality: {phrases.clean(metric.name)}{unit}, "
-        "at the end of the run with the learning rate best there",
+        f"Quality: {phrases.clean(metric.name)}{unit}, at the end of the run with the "
+        f"{'trial' if any(s.trials for s in sizes) else 'learning rate'} best there",
         columns,
         shorten("best", "diverged", "gap", "train")
         + drop("diverged", "best", "rate", "train")

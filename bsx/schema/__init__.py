@@ -78,6 +78,18 @@ from bsx.schema.records import (
     SpeedRecord,
     Sweep,
 )
+from bsx.schema.search import (
+    EFFECTIVE_RATE,
+    LEARNING_RATE,
+    MOMENTUM,
+    WEIGHT_DECAY,
+    Axis,
+    Point,
+    Search,
+    Trial,
+    rate_of,
+    tuned_of,
+)
 from bsx.schema.watching import Watcher
 from bsx.schema.work import (
     CalibrationUnit,
@@ -88,14 +100,21 @@ from bsx.schema.work import (
     Run,
     SpeedUnit,
     Unit,
+    point_of,
+    recipe_at,
     side_by_side,
 )
 
 __all__ = [
     "AIMS",
+    "EFFECTIVE_RATE",
+    "LEARNING_RATE",
+    "MOMENTUM",
     "SCHEMA_VERSION",
     "SETTLED",
+    "WEIGHT_DECAY",
     "Analysis",
+    "Axis",
     "Baseline",
     "BatchSizeSummary",
     "BatchSizes",
@@ -124,6 +143,7 @@ __all__ = [
     "Pair",
     "PairedSize",
     "Pairs",
+    "Point",
     "Probe",
     "ProbeComparison",
     "ProbedSize",
@@ -137,6 +157,7 @@ __all__ = [
     "RunStatus",
     "Sampling",
     "Scaling",
+    "Search",
     "Speed",
     "SpeedOrigin",
     "SpeedRecord",
@@ -148,6 +169,7 @@ __all__ = [
     "TargetSummary",
     "ToTarget",
     "Training",
+    "Trial",
     "Unit",
     "View",
     "Watcher",
@@ -155,5 +177,9 @@ __all__ = [
     "digest",
     "digest_of",
     "plain",
+    "point_of",
+    "rate_of",
+    "recipe_at",
     "side_by_side",
+    "tuned_of",
 ]

@@ -21,6 +21,7 @@ class ToTarget:
     samples: Estimate | None
     seconds: Estimate | None
     reached_fraction: float | None
+    tuned: Mapping[str, float] = field(default_factory=dict)  # beside the rate, by name
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Final:
     test: Mapping[str, Estimate]
     generalization_gap: Estimate | None
     best_epoch: Estimate | None
+    tuned: Mapping[str, float] = field(default_factory=dict)  # beside the rate, by name
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ class BatchSizeSummary:
     noise_scale: Estimate | None = None
     sharpness: Estimate | None = None
     grows_to: int | None = None
+    trials: int | None = None  # how many were tried, where more than the rate was tuned
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,7 @@ class Recommendation:
     relative_cost: Mapping[int, Estimate] = field(default_factory=dict)
     price_per_hour: float | None = None
     cost: Estimate | None = None
+    tuned: Mapping[str, float] = field(default_factory=dict)  # beside the rate, by name
 
 
 @dataclass(frozen=True)

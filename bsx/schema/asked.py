@@ -8,6 +8,7 @@ from typing import Any
 
 from bsx.schema.canonical import plain
 from bsx.schema.known import Metric
+from bsx.schema.search import Search
 
 # What the recommended size takes least of, or is best in
 AIMS = ("time", "steps", "samples", "quality", "memory", "cost")
@@ -231,6 +232,7 @@ class SweepConfig:
     workers: int | None = None  # None: one a thread of the CPU
     aim: str = "time"  # of AIMS: what is recommended by
     price_per_hour: float | None = None  # of training, in the currency of the user
+    search: Search | None = None  # of more than the learning rate; None: that alone
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def question(self) -> dict[str, Any]:
@@ -239,6 +241,8 @@ class SweepConfig:
         of_reading = ("tolerance", "aim", "price_per_hour")
         for key in (*of_reading, "executor", "within_seconds", "name", "stream", "origins"):
             del document[key]
+        if self.search is None:  # as it was before there was any
+            del document["search"]
         return document
 
 

@@ -15,10 +15,13 @@ from bsx.schema import (
     Estimate,
     Final,
     Metric,
+    Point,
     RunStatus,
     Speed,
     SpeedRecord,
     ToTarget,
+    rate_of,
+    tuned_of,
 )
 from bsx.stats.critical_batch import TradeOff, fit_tradeoff
 from bsx.stats.curves import LOSS, SizeRuns, steps_table
@@ -98,7 +101,7 @@ def target_evidence(runs: SizeRuns, metric: Metric, threshold: float) -> TargetE
     return evidence_of(runs.crossings(metric, threshold))
 
 
-def evidence_of(crossings: Mapping[float, Mapping[int, Crossing]]) -> TargetEvidence:
+def evidence_of(crossings: Mapping[Point, Mapping[int, Crossing]]) -> TargetEvidence:
     """Choose the fastest rate of a table rate → seed → crossing, on all seeds and all but each."""
     table = steps_table(crossings)
     choice = fastest(table)
@@ -168,7 +171,7 @@ def to_target(
     steps = mapped(batches, growth.iterations) if growth else batches
     duration = mapped(batches, growth.duration) if growth else batches
     return ToTarget(
-        learning_rate=choice.rate if choice else None,
+        learning_rate=rate_of(choice.rate) if choice else None,
         learning_rate_at_edge=choice.edge is not None if choice else None,
         learning_rate_basin=choice.basin if choice else None,
         steps=steps,
@@ -178,6 +181,7 @@ def to_target(
         if duration and speed
         else None,
         reached_fraction=evidence.reached_fraction,
+        tuned=tuned_of(choice.rate) if choice else {},
     )
 
 
@@ -224,12 +228,13 @@ def final_evidence(
             if estimate is not None:
                 tables[split][name] = estimate
     summary = Final(
-        choice.rate,
+        rate_of(choice.rate),
         tables["train"],
         tables["validation"],
         tables["test"],
         generalization_gap(scores["train"][metric.name], scores["test"][metric.name], metric),
         mean_estimate(runs.best_epochs(choice.rate, metric), bounds=(0.0, None)),
+        tuned_of(choice.rate),
     )
     return FinalEvidence(choice, summary, scores["validation"][metric.name])
 

@@ -46,9 +46,8 @@ def train_run(session: Session, run: Run, report: Report) -> RunRecord:
     recipe, task = session.recipe, session.task
     feed = Feed(session, [run.seed], range(session.steps))
     model = session.model(run.seed)
-    optimizer = build_optimizer(
-        recipe.optimizer.name, recipe.optimizer.args, trained(model), lr=run.learning_rate
-    )
+    asked = run.recipe.optimizer  # of which a run may have numbers of its own
+    optimizer = build_optimizer(asked.name, asked.args, trained(model), lr=run.learning_rate)
     torch.manual_seed(run.seed)  # what is drawn on the way: dropout, noise
     clock = Clock(session.device)
     curve: list[CurvePoint] = []
