@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bsx.arithmetic import steps_per_epoch
-from bsx.render import numbers
+from bsx.render import numbers, searched
 from bsx.schema import Group, Program, Recipe, Sweep, side_by_side
 
 LONG_SECONDS = 1800.0  # from here on the options that make it shorter are named
@@ -39,6 +39,8 @@ def lines(sweep: Sweep, runs: int, seconds: float) -> list[str]:
     about = numbers.duration(round_duration(seconds))
     scouts = " to begin with" if sweep.config.learning_rates.scout else ""
     first = f"{numbers.count(runs)} runs to train{scouts}, about {about} on {place(sweep)}."
+    if sweep.config.search is not None:
+        first += f" Trials: {searched.described(sweep.config.search)}."
     if within is not None and seconds > within:
         return [
             first + f" With --within {numbers.duration(within)} the most valuable ones come first."

@@ -46,7 +46,7 @@ def trials(search: Search, analysis: Analysis) -> Grid:
     columns += _chosen(search, finals, "final", "best at end:\n")
     columns.append(Column("trials", "trials\ntried", tuple(numbers.count(s.trials) for s in sizes)))
     return Grid(
-        "Trials: those fastest to the first target, and those best on validation at the end",
+        "Trials: fastest to the first target, and best on validation at the end",
         tuple(columns),
         drop("trials"),
     )
@@ -66,7 +66,8 @@ def _chosen(
 
 
 def _aligned(values: Sequence[float | None]) -> tuple[str, ...]:
-    return numbers.aligned_at_point([numbers.learning_rate(value, 4) for value in values])
+    """Write values in full, so that they can be typed: trials have few digits."""
+    return numbers.aligned_at_point([numbers.learning_rate(value, 6) for value in values])
 
 
 def tuned_at_edge(group: Sequence[Mapping[str, object]]) -> str:

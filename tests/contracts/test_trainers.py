@@ -192,13 +192,16 @@ TUNED = {
 }
 
 
+BY_VMAP = Ingredient("tests.user_code:Branching", {"width": 4})
+
+
 @pytest.mark.parametrize("optimizer", TUNED)
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", [*MODELS, "by vmap"])
 def test_lanes_with_momenta_and_decays_of_their_own_agree_with_the_loop(
     model: str, optimizer: str
 ) -> None:
     of = recipe(
-        model=MODELS[model],
+        model=MODELS.get(model, BY_VMAP),
         optimizer=OPTIMIZERS[optimizer],
         batch_size=20,
         steps=100,
