@@ -53,6 +53,7 @@ class Arm:
                 recipe.batch_size,
                 [run for run in self.runs if run.run.recipe.batch_size == recipe.batch_size],
                 self.facts.train_samples,
+                self.config.search,
             )
             for recipe in self.recipes
         }

@@ -18,7 +18,7 @@ from bsx.arithmetic import powers_of_two
 from bsx.data import Splits, check_augmentation, check_order, open_dataset
 from bsx.errors import BsxError, ConfigError
 from bsx.models import build_model, can_stack, can_vectorize, ghost_size, has_batchnorm
-from bsx.optim import check_optimizer
+from bsx.optim import check_optimizer, check_tuned
 from bsx.schema import Facts, Metric, SweepConfig
 from bsx.tasks import Task, build_task, score_baseline
 
@@ -54,7 +54,7 @@ def look(config: SweepConfig) -> Facts:
         kind=splits.kind,
     )
     free = [p.detach() for p in model.parameters() if p.requires_grad]
-    check_optimizer(config.optimizer.name, config.optimizer.args, free)
+    _check_optimizer(config, free)
     task = build_task(splits.task, config.objective, splits.output_size)
     threads = config.threads or available_threads()
     floats = _try_forward(model, splits, task, config.model.name)
@@ -89,6 +89,14 @@ def look(config: SweepConfig) -> Facts:
         target_scale=tuple(dict.fromkeys(splits.target_scale)),
         ghost_size=ghost_size(model),
     )
+
+
+def _check_optimizer(config: SweepConfig, params: list[Tensor]) -> None:
+    name, args = config.optimizer.name, config.optimizer.args
+    if config.search is not None:
+        check_tuned(name, [axis.name for axis in config.search.beside])
+        args = {**args, **{axis.name: axis.at(0.5) for axis in config.search.beside}}
+    check_optimizer(name, args, params)
 
 
 def _trainers(config: SweepConfig, model: nn.Module, sample: Tensor) -> list[str]:

@@ -190,6 +190,21 @@ def learning_rate(value: Any, flag: str) -> tuple[float, ...]:
     return tuple(sorted(set(good)))
 
 
+def ranges(value: Any, flag: str) -> dict[str, tuple[float, float]]:
+    """Read name=low..high, one or several, after commas too; a TOML table has such texts."""
+    if isinstance(value, Mapping):
+        value = [f"{name}={given}" for name, given in value.items()]
+    found = {}
+    for part in texts(value, flag):
+        name, _, given = part.partition("=")
+        numbers = [_real(number) for number in given.split("..")]
+        low, high = numbers if len(numbers) == 2 else (None, None)
+        if low is None or high is None or low >= high:
+            raise ConfigError(f"{flag} {part}: give name=low..high, such as learning-rate=0.001..1")
+        found[name.replace("-", "_")] = (low, high)
+    return found
+
+
 def arguments(value: Any, flag: str) -> dict[str, Any]:
     """Read key=value pairs, or a TOML table; values become numbers, booleans or lists."""
     if isinstance(value, Mapping):

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from bsx.schema import AIMS, Caution, Estimate, Metric, Recommendation
+from bsx.schema import AIMS, Caution, Estimate, Metric, Recommendation, rate_of, tuned_of
 from bsx.stats.candidates import Candidate
 from bsx.stats.costs import Ranked, rank
 from bsx.stats.critical_batch import TradeOff
@@ -117,13 +117,14 @@ class _Case:
         code = "only_size" if len(self.candidates) == 1 else code
         return Recommendation(
             chosen.batch_size,
-            rate,
+            None if rate is None else rate_of(rate),
             self.objective,
             tuple(sorted(set(indifferent) - {chosen.batch_size})),
             Caution(code, {**self.quality_values(), **values}, chosen.batch_size),
             dict(sorted(relative.items())),
             self.price_per_hour,
             self._money(chosen),
+            tuned_of(rate),
         )
 
     def _good_enough(self, comparison: Comparison) -> bool:

@@ -146,6 +146,15 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("scout", parse.switch, "Try each learning rate with one seed first, and with the "
             "others only next to the best: two to three times less to train, less known of "
             "the rates that lose.", _SIZES, False, switch=True),
+    Setting("tune", parse.texts, "Tune more than the learning rate at each batch size, by "
+            "quasi-random trials: learning-rate,momentum,weight-decay or two of them. One seed "
+            "tries each trial, the others the best few.", _SIZES, metavar="NAMES"),
+    Setting("trials", parse.count, "How many trials --tune begins with at each batch size, the "
+            "same at each.", _SIZES, 32, "INT"),
+    Setting("search", parse.ranges, "Where --tune searches, e.g. learning-rate=0.001..1 or "
+            "momentum=0.8..0.99; repeat for more. With momentum it is effective-learning-rate, "
+            "the rate over 1 - momentum.  (default: by the optimizer)", _SIZES,
+            metavar="NAME=LOW..HIGH", repeatable=True),
     Setting("vary", parse.variations, "Run once for each value of one more thing and compare "
             "them, e.g. model.norm=none,batch or optimizer=sgd,adam; repeat for every "
             "combination.", _SIZES, metavar="KEY=A,B", repeatable=True),

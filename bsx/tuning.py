@@ -3,6 +3,9 @@
 Round 1 tries a wide grid of powers of two. As long as the winner at some size stands at the edge
 of what was tried there, the next round goes further on that side. With scouts a rate is tried by
 one seed first, and by the others only where it is the winner's or its neighbour's.
+
+Where more than the rate is tuned, trials take the place of rates: the points of a search, the same
+at each batch size; of those that a scout tried, the other seeds follow to the best few.
 """
 
 from __future__ import annotations
@@ -10,48 +13,54 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from bsx.schema import Facts, LearningRates, Metric, RunRecord, RunStatus, SweepConfig
+from bsx.schema import (
+    Facts,
+    LearningRates,
+    Metric,
+    Point,
+    RunRecord,
+    RunStatus,
+    SweepConfig,
+    rate_of,
+)
+from bsx.space import GRID_SIZE, STEP, usual_rates
 from bsx.stats.curves import LOSS, SizeRuns, steps_table
-from bsx.stats.selection import Choice, best_at_end, fastest
+from bsx.stats.selection import (
+    Choice,
+    Table,
+    best_at_end,
+    edges,
+    fastest,
+    ranked,
+    ranked_at_end,
+)
 from bsx.stats.targets import automatic_target
+from bsx.stats.trials import first_trials, further_trials
 
-Seeds = Mapping[float, int]  # learning rate, from small to large → how many seeds try it
+__all__ = ["GRID_SIZE", "MOST_ROUNDS", "Rates", "Seeds", "first_rates", "next_rates", "scaled"]
+
+Seeds = Mapping[Point, int]  # learning rate or trial, from small to large → how many seeds try it
 Rates = Mapping[int, Seeds]  # batch size → its rates
 
-GRID_SIZE = 10  # powers of two: three decades
-STEP = 2.0
 WIDEN_BY = 2  # rates added at a time on the side where the winner stands
 MOST_ROUNDS = 5  # that widen; as many may follow scouts
 
-# Exponent of two at the low end of the grid, by how the optimizer uses its rate. An assumption
-# that only sets where the search begins: the grid widens itself.
-_LOW_EXPONENT = {
-    "sgd": -6,  # for momentum 0; see _low_exponent
-    "asgd": -6,
-    "adagrad": -9,
-    "adadelta": -5,
-    "rprop": -14,
-    "adam": -13,
-    "adamw": -13,
-    "adamax": -12,
-    "nadam": -13,
-    "radam": -13,
-    "rmsprop": -14,
-    "muon": -13,
-    "adafactor": -12,
-}
-_LOW_EXPONENT_UNKNOWN = -10
+SCOUT = 0  # the seed that tries what nothing is known of
 
 
 def first_rates(config: SweepConfig, batch_sizes: Sequence[int]) -> Rates:
     """Return the rates of round 1."""
     rule = config.learning_rates
-    grid = dict.fromkeys(rule.values or _default_grid(config), _at_first(config))
+    if config.search is not None:
+        return dict.fromkeys(batch_sizes, _each(first_trials(config.search), _at_first(config)))
+    grid = _each(rule.values or usual_rates(config.optimizer), _at_first(config))
     if rule.rule == "tuned":
         return dict.fromkeys(batch_sizes, grid)
     if rule.mode == "fixed":
         [rate] = grid
-        return {size: {scaled(rate, rule, size): config.seeds} for size in batch_sizes}
+        return {
+            size: _each([scaled(rate_of(rate), rule, size)], config.seeds) for size in batch_sizes
+        }
     base = rule.base_batch_size
     return {size: grid if size == base else {} for size in batch_sizes}
 
@@ -73,7 +82,10 @@ def next_rates(
         return rates
     sizes = {
         size: SizeRuns.of(
-            size, [r for r in records if r.run.recipe.batch_size == size], facts.train_samples
+            size,
+            [r for r in records if r.run.recipe.batch_size == size],
+            facts.train_samples,
+            config.search,
         )
         for size in rates
     }
@@ -84,7 +96,7 @@ def next_rates(
             wider = _widened(rates[size], sizes[size], goals, facts, config)
             if wider != rates[size]:
                 return wider
-        return _with_all_seeds(rates[size], sizes[size], goals, facts, config.seeds)
+        return _with_all_seeds(rates[size], sizes[size], goals, facts, config)
 
     if rule.rule == "tuned":
         return {size: further(size) for size in rates}
@@ -97,7 +109,9 @@ def next_rates(
     winner = _winner(sizes[base], goals, facts)
     if winner is None:
         return rates
-    others = {size: {scaled(winner, rule, size): config.seeds} for size in rates if size != base}
+    others = {
+        size: _each([scaled(winner, rule, size)], config.seeds) for size in rates if size != base
+    }
     return {**others, base: at_base}
 
 
@@ -121,16 +135,12 @@ def chosen_rate(
 ) -> float | None:
     """Return the rate that tuning chose at one batch size; None where every run diverged."""
     runs = SizeRuns.of(batch_size, records, facts.train_samples)
-    return _winner(runs, _goals(config, facts, [runs]), facts)
+    winner = _winner(runs, _goals(config, facts, [runs]), facts)
+    return None if winner is None else rate_of(winner)
 
 
-def _default_grid(config: SweepConfig) -> tuple[float, ...]:
-    low = _LOW_EXPONENT.get(config.optimizer.name, _LOW_EXPONENT_UNKNOWN)
-    momentum = config.optimizer.args.get("momentum", 0.0)
-    if config.optimizer.name == "sgd" and isinstance(momentum, float | int):
-        # The step in weights is η/(1 − momentum) in the long run.
-        low += round(math.log2(1 - momentum)) if 0 <= momentum < 1 else 0
-    return tuple(STEP ** (low + i) for i in range(GRID_SIZE))
+def _each(points: Sequence[Point], seeds: int) -> Seeds:
+    return dict.fromkeys(points, seeds)
 
 
 Goal = tuple[Metric, float]
@@ -161,17 +171,27 @@ def _widened(
     sides.add(_edge_of_quality(runs, facts.metric, config.tolerance))
     if _all_diverged(runs):
         sides.add("low")
-    low, high = min(tried), max(tried)
+    seeds = _at_first(config)
+    if config.search is not None:
+        new = [t for side in sides if side for t in further_trials(config.search, tried, side)]
+        return {point: tried.get(point, seeds) for point in sorted([*tried, *new])}
+    low, high = rate_of(min(tried)), rate_of(max(tried))
     below = [low / STEP**i for i in range(WIDEN_BY, 0, -1)] if "low" in sides else []
     above = [high * STEP**i for i in range(1, WIDEN_BY + 1)] if "high" in sides else []
-    seeds = _at_first(config)
     return {**dict.fromkeys(below, seeds), **tried, **dict.fromkeys(above, seeds)}
 
 
 def _with_all_seeds(
-    tried: Seeds, runs: SizeRuns, goals: list[Goal], facts: Facts, seeds: int
+    tried: Seeds, runs: SizeRuns, goals: list[Goal], facts: Facts, config: SweepConfig
 ) -> Seeds:
-    """Have every seed try the fastest rate, the one that ends best, and their neighbours."""
+    """Have every seed try the fastest rate, the one that ends best, and their neighbours.
+
+    Of trials, which have no neighbours, the best few by each goal.
+    """
+    seeds = config.seeds
+    if config.search is not None:
+        best = _finalists(runs, goals, facts.metric, config.search.finalists)
+        return {trial: seeds if trial in best else so_far for trial, so_far in tried.items()}
     choices = [*_choices(runs, goals), _at_end(runs, facts.metric)]
     winners = {choice.rate for choice in choices if choice is not None}
     ranks = sorted(tried)
@@ -181,6 +201,22 @@ def _with_all_seeds(
         if winners & set(ranks[max(0, number - 1) : number + 2])
     }
     return {rate: seeds if rate in near else so_far for rate, so_far in tried.items()}
+
+
+def _finalists(runs: SizeRuns, goals: list[Goal], metric: Metric, most: int) -> set[Point]:
+    """The best trials of the scout by each goal: it alone has tried them all."""
+    tables = [steps_table(runs.crossings(metric, threshold)) for metric, threshold in goals]
+    by_speed = [ranked(_of_scout(table)) for table in tables]
+    by_end = ranked_at_end(
+        _of_scout(runs.final("validation", metric.name)),
+        _of_scout(runs.final("validation", LOSS)),
+        higher_is_better=metric.higher_is_better,
+    )
+    return {trial for ranks in (*by_speed, by_end) for trial in ranks[:most]}
+
+
+def _of_scout(table: Table) -> Table:
+    return {point: {SCOUT: row[SCOUT]} for point, row in table.items() if SCOUT in row}
 
 
 def _all_diverged(runs: SizeRuns) -> bool:
@@ -217,7 +253,7 @@ def _edge_of_quality(runs: SizeRuns, metric: Metric, tolerance: float) -> str | 
         values = [sign * value for value in row.values() if value is not None]
         if values:
             means[rate] = sum(values) / len(values)
-    inside = [means[rate] for rate in runs.rates[1:-1] if rate in means]
+    inside = [means[rate] for rate in runs.rates if rate in means and not edges(runs.rates, rate)]
     margin = metric.margin(tolerance, means[choice.rate])
     return choice.edge if not inside or means[choice.rate] - max(inside) > margin else None
 
@@ -225,4 +261,4 @@ def _edge_of_quality(runs: SizeRuns, metric: Metric, tolerance: float) -> str | 
 def _winner(runs: SizeRuns, goals: list[Goal], facts: Facts) -> float | None:
     """The fastest rate to the first target, else the one that ends best."""
     choices = [*_choices(runs, goals), _at_end(runs, facts.metric)]
-    return next((choice.rate for choice in choices if choice is not None), None)
+    return next((rate_of(choice.rate) for choice in choices if choice is not None), None)

@@ -144,7 +144,8 @@ KEYS = {
     "batch_sizes[].epochs": "the budget of a run in epochs",
     "batch_sizes[].grows_to": "with `--decay batch-size` the largest batch of a run; null where "
         "the size stays",
-    "batch_sizes[].to_target[].learning_rate": "the rate fastest to the target",
+    "batch_sizes[].to_target[].learning_rate": "the rate fastest to the target; with `--tune` "
+    "`momentum` and `weight_decay` stand beside it, and how many `trials` were tried in the row",
     "batch_sizes[].to_target[].learning_rate_at_edge": "whether it is the lowest or highest tried",
     "batch_sizes[].to_target[].learning_rate_basin": "lowest and highest rate within 20 % of it",
     "batch_sizes[].to_target[].steps": "updates to the target; an estimate",
@@ -154,7 +155,8 @@ KEYS = {
     "batch_sizes[].to_target[].reached_fraction": "share of the seeds that reached it",
     "batch_sizes[].to_target[].mean_curve_steps": "updates until the mean of the seeds' curves "
         "reaches it; an estimate without an interval",
-    "batch_sizes[].final.learning_rate": "the rate best on validation at the end",
+    "batch_sizes[].final.learning_rate": "the rate best on validation at the end; with `--tune` "
+    "as in `to_target`",
     "batch_sizes[].final.train": "metric → estimate, on (at most 10,000) training samples",
     "batch_sizes[].final.validation": "metric → estimate, on validation",
     "batch_sizes[].final.test": "metric → estimate, on test",
@@ -172,7 +174,7 @@ KEYS = {
     "baseline.validation": "metric → value or null, on validation",
     "baseline.test": "metric → value or null, on test",
     "recommendation.batch_size": "the batch size to take",
-    "recommendation.learning_rate": "its rate fastest to the first target",
+    "recommendation.learning_rate": "its rate fastest to the first target; with `--tune` as above",
     "recommendation.objective": "what it takes least of, or quality; see `--objective`",
     "recommendation.indifferent": "batch sizes that cannot be told apart from it",
     "recommendation.reason": "why, as a sentence",
@@ -283,7 +285,10 @@ ESTIMATE = {
 }
 
 CAUTIONS = {
-    "learning_rate_at_edge": "the chosen rate is the lowest or highest that was tried",
+    "learning_rate_at_edge": "the chosen rate is the lowest or highest that was tried; of trials, "
+    "it lies in the outermost tenth of what was",
+    "tuned_at_edge": "all trials about as fast as the fastest have a momentum or weight decay at "
+    "the end of what was searched",
     "censored": "not every seed reached the target within the budget",
     "diverged": "every run of this size diverged",
     "out_of_memory": "this size does not fit",

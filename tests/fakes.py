@@ -47,6 +47,8 @@ from bsx.store import Store
 TARGET = 0.9
 _DIVERGES_AT = 16.0  # times the optimal rate
 _PENALTY = 0.06  # in log steps, per octave² away from the optimal rate
+BEST_MOMENTUM = 0.9  # where one is given; the rate that counts is then the rate over 1 − momentum
+BEST_DECAY = 1e-3  # where there is one
 _RATE_AT_INFINITY = 0.5  # the optimal rate of the full batch; it saturates as the steps do
 
 
@@ -97,7 +99,9 @@ def train_one_by_one(group: Group, report: Report) -> Iterator[tuple[RunRecord, 
 
 
 def _record(run: Run, truth: Truth) -> RunRecord:
-    recipe, rate = run.recipe, run.learning_rate
+    recipe = run.recipe
+    momentum = recipe.optimizer.args.get("momentum", 0.0)
+    rate = run.learning_rate / (1 - momentum)
     best = truth.best_rate(recipe.batch_size)
     grid = evaluation_grid(recipe.steps, recipe.evaluation_spacing)
     if rate >= _DIVERGES_AT * best:
@@ -106,6 +110,11 @@ def _record(run: Run, truth: Truth) -> RunRecord:
     shared, own = random.Random(run.seed), random.Random(f"{run.run_id}")
     noise = truth.noise * (shared.gauss(0, 1) + own.gauss(0, 1))
     penalty = _PENALTY * math.log2(rate / best) ** 2
+    if momentum:
+        penalty += _PENALTY * math.log2((1 - momentum) / (1 - BEST_MOMENTUM)) ** 2
+    decay = recipe.optimizer.args.get("weight_decay")
+    if decay:
+        penalty += abs(math.log10(decay / BEST_DECAY))
     reaches = truth.steps(recipe.batch_size) * math.exp(noise + penalty)
     curve = tuple(_point(run, step, reaches) for step in grid)
     last = {"loss": curve[-1].validation_loss, **curve[-1].metrics}

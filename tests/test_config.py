@@ -143,6 +143,11 @@ GIVEN: dict[str, tuple[Any, str, Any]] = {
     "stream": ("always", '"always"', lambda c, d: c.stream == "always"),
     "executor": ("inline", '"inline"', lambda c, d: c.executor == "inline"),
     "scout": (True, "true", lambda c, d: c.learning_rates.scout),
+    "tune": (
+        "learning-rate,momentum",
+        '["learning-rate", "momentum"]',
+        lambda c, d: [a.name for a in c.search.axes] == ["effective_learning_rate", "momentum"],
+    ),
     "store": ("there", '"there"', lambda c, d: d.store == "there"),
     "fresh": (True, "true", lambda c, d: d.fresh),
     "name": ("first", '"first"', lambda c, d: c.name == "first"),
@@ -161,6 +166,8 @@ TOGETHER = {
     "grow_to",
     "without_head",
     "vary",
+    "trials",  # with tune: see tests/test_search.py
+    "search",
     "command",  # and what belongs to it: see tests/command/test_ask.py
     "train_samples",
     "metrics_from",

@@ -13,7 +13,16 @@ from bsx import plan
 from bsx.errors import ConfigError
 from bsx.facts import describe_machine, look, resolve_device
 from bsx.measure import calibration, speed
-from bsx.schema import BatchSizes, CostModel, Facts, Ingredient, RunStatus, SweepConfig
+from bsx.schema import (
+    Axis,
+    BatchSizes,
+    CostModel,
+    Facts,
+    Ingredient,
+    RunStatus,
+    Search,
+    SweepConfig,
+)
 from tests import fakes
 
 
@@ -37,6 +46,25 @@ def test_facts_say_what_there_is() -> None:
     assert found.metric.name == "accuracy"
     assert (found.device, found.threads) == ("cpu", 1)
     assert look(asked(threads=0)).threads >= 1
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "tuned", "words"),
+    [
+        (Ingredient("adam"), ("momentum", "weight_decay"), "betas are no momentum; give --tune "
+         "learning-rate,weight-decay, or an --optimizer with it such as sgd"),
+        (Ingredient("rprop"), ("weight_decay",), "give --tune learning-rate"),
+        (Ingredient("tests.user_code:NormalizedDescent"), ("momentum",), "such as sgd"),
+        (Ingredient("sgd", {"nesterov": True, "dampening": 0.5}), ("momentum",), "refuses"),
+    ],
+)  # fmt: skip
+def test_what_an_optimizer_does_not_take_cannot_be_tuned(
+    optimizer: Ingredient, tuned: tuple[str, ...], words: str
+) -> None:
+    axes = (Axis("learning_rate", 0.01, 1.0), *(Axis(name, 0.1, 0.5) for name in tuned))
+    with pytest.raises(ConfigError, match=r"--tune|--optimizer") as error:
+        look(asked(optimizer=optimizer, search=Search(axes, 8)))
+    assert words in str(error.value)
 
 
 @pytest.mark.parametrize(("stream", "expected"), [("always", True), ("never", False)])

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bsx import registry
-from bsx.schema import Group, Ingredient, Recipe, RunRecord, Split
+from bsx.schema import Group, Ingredient, Point, Recipe, RunRecord, Split
 
 DATA: Mapping[str, Any] = {"samples": 120, "classes": 3, "features": 5, "spread": 1.5}
 
@@ -30,7 +30,7 @@ def recipe(**changes: Any) -> Recipe:
 
 
 def group(
-    of: Recipe, members: Sequence[tuple[float, int]], trainer: str = "loop", **changes: Any
+    of: Recipe, members: Sequence[tuple[Point, int]], trainer: str = "loop", **changes: Any
 ) -> Group:
     """Return a group on one thread of the CPU."""
     return dataclasses.replace(

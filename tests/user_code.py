@@ -39,13 +39,15 @@ class Demanding(torch.optim.SGD):
         return closure()
 
 
-def decaying_weights_only(params: Iterable[Tensor], lr: float) -> torch.optim.Optimizer:
+def decaying_weights_only(
+    params: Iterable[Tensor], lr: float, momentum: float = 0.9
+) -> torch.optim.Optimizer:
     """Make groups of the parameters, as a factory may: weight decay for matrices alone."""
     given = list(params)
     matrices = [p for p in given if p.dim() > 1]
     others = [p for p in given if p.dim() < 2]
     groups = [{"params": matrices, "weight_decay": 0.01}, {"params": others}]
-    return torch.optim.SGD(groups, lr=lr, momentum=0.9)
+    return torch.optim.SGD(groups, lr=lr, momentum=momentum)
 
 
 class Branching(nn.Module):

@@ -78,7 +78,7 @@ def analyze(
     told = facts
     facts = own_program.with_samples(told)
     rows = sorted(plan_rows, key=lambda recipe: recipe.batch_size)
-    by_size = [_runs_of(recipe, facts, runs) for recipe in rows]
+    by_size = [_runs_of(recipe, config, facts, runs) for recipe in rows]
     asked = config.targets if targets is None else tuple(targets)
     chosen, cautions = _targets(asked, facts, by_size, config.confirm)
     evidence = [_reach(by_size, target, config.confirm) for target in chosen]
@@ -112,9 +112,12 @@ def analyze(
     return own_program.without_unknowns(found, config, told)
 
 
-def _runs_of(recipe: Recipe, facts: Facts, runs: Sequence[RunRecord]) -> SizeRuns:
+def _runs_of(
+    recipe: Recipe, config: SweepConfig, facts: Facts, runs: Sequence[RunRecord]
+) -> SizeRuns:
     b = recipe.batch_size
-    return SizeRuns.of(b, (r for r in runs if r.run.recipe.batch_size == b), facts.train_samples)
+    of_size = (r for r in runs if r.run.recipe.batch_size == b)
+    return SizeRuns.of(b, of_size, facts.train_samples, config.search)
 
 
 def _reach(sizes: Sequence[SizeRuns], target: Target, confirm: int) -> list[TargetEvidence]:

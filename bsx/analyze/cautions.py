@@ -6,10 +6,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bsx.schema import Caution, Facts, Metric, Recommendation, RunStatus
+from bsx.schema import (
+    EFFECTIVE_RATE,
+    LEARNING_RATE,
+    MOMENTUM,
+    Caution,
+    Facts,
+    Metric,
+    Recommendation,
+    RunStatus,
+    Trial,
+    rate_of,
+    tuned_of,
+)
+from bsx.stats.curves import steps_table
 from bsx.stats.paired import best_of
+from bsx.stats.selection import Choice
 from bsx.stats.sizes import SizeEvidence, status_of
 from bsx.stats.summaries import spread
+from bsx.stats.trials import edges_beside
 
 NOISY_SPEED = 0.1  # interquartile range as a share of the median
 
@@ -83,7 +98,7 @@ def size_cautions(size: SizeEvidence, targets: Sequence[Target]) -> list[Caution
     if status != "diverged":
         said += _reach_cautions(size, targets)
     if size.final and size.final.choice.edge:
-        said.append(_edge(b, size.final.choice.rate, size.final.choice.edge, "final"))
+        said.append(_edge(b, size.final.choice, "final"))
     wide = spread(size.step_seconds)
     if wide > NOISY_SPEED:
         said.append(Caution("speed_noisy", {"spread": wide}, b))
@@ -99,12 +114,21 @@ def _reach_cautions(size: SizeEvidence, targets: Sequence[Target]) -> list[Cauti
             said.append(Caution("censored", values, size.batch_size))
         choice = evidence.choice
         if choice and choice.edge:
-            caution = _edge(size.batch_size, choice.rate, choice.edge, "target")
+            caution = _edge(size.batch_size, choice, "target")
             if caution not in said:
                 said.append(caution)
+        if choice and isinstance(choice.rate, Trial):
+            table = steps_table(size.runs.crossings(target.metric, target.threshold))
+            for name, side in edges_beside(table, choice.rate).items():
+                value = tuned_of(choice.rate)[name]
+                values = {"name": name, "value": value, "side": side}
+                said.append(Caution("tuned_at_edge", values, size.batch_size))
     return said
 
 
-def _edge(batch_size: int, rate: float, side: str, goal: str) -> Caution:
-    values = {"learning_rate": rate, "side": side, "goal": goal}
+def _edge(batch_size: int, choice: Choice, goal: str) -> Caution:
+    values = {"learning_rate": rate_of(choice.rate), "side": choice.edge, "goal": goal}
+    if isinstance(choice.rate, Trial):
+        effective = MOMENTUM in tuned_of(choice.rate)
+        values["searched"] = EFFECTIVE_RATE if effective else LEARNING_RATE
     return Caution("learning_rate_at_edge", values, batch_size)

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from bsx.errors import ConfigError
 from bsx.schema import Run
 
-PLACEHOLDERS = ("batch_size", "lr", "learning_rate", "seed", "steps", "epochs")
+TUNED = ("momentum", "weight_decay")  # told where --tune names them
+PLACEHOLDERS = ("batch_size", "lr", "learning_rate", "seed", "steps", "epochs", *TUNED)
 RATE = frozenset({"lr", "learning_rate"})
 LENGTH = frozenset({"steps", "epochs"})
 
@@ -63,6 +64,7 @@ def filled(text: str, run: Run, steps_per_epoch: int) -> tuple[str, ...]:
         "seed": str(run.seed),
         "steps": str(steps),
         "epochs": str(-(-steps // steps_per_epoch)),  # whole epochs, enough for the steps
+        **{name: repr(run.recipe.optimizer.args.get(name)) for name in TUNED},
     }
     return tuple(_filled(word, values) for word in words(text))
 

@@ -25,6 +25,8 @@ _IDLE = {
     "full_batch": "name the size with --batch-sizes, if it is a multiple of the base",
     "drop_last": "batches go on over the end of an epoch and leave no tail; leave it out",
     "class_skew": "what a batch holds would follow its size; leave it out",
+    "tune": "branches take everything but the batch size from one run; tune that with an ordinary "
+    "sweep at the base batch size, and give what it found",
     "grow_to": "a schedule is constant here; leave it out",
     "objective": "nothing is recommended here; leave it out",
     "price_per_hour": "nothing is recommended here; leave it out",

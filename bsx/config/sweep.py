@@ -10,6 +10,7 @@ from bsx import parse, registry
 from bsx.arithmetic import check_growing
 from bsx.command.ask import own_program
 from bsx.config.branched import branched
+from bsx.config.search import with_search
 from bsx.errors import ConfigError
 from bsx.schema import (
     BatchSizes,
@@ -43,7 +44,8 @@ _AUGMENTATIONS = ("flip", "crop", "noise")
 
 def sweep_asked(values: Mapping[str, Any], origins: Mapping[str, str]) -> SweepConfig:
     """Return the sweep that the settings mean, of bsx's own training or of the user's program."""
-    return own_program(_sweep(values, origins), values, origins, _IDLE_WITH_COMMAND)
+    config = own_program(_sweep(values, origins), values, origins, _IDLE_WITH_COMMAND)
+    return with_search(config, values, origins)
 
 
 def _sweep(values: Mapping[str, Any], origins: Mapping[str, str]) -> SweepConfig:

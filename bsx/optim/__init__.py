@@ -1,5 +1,11 @@
 """Optimizers by name, for one model or for lanes."""
 
-from bsx.optim.build import build_optimizer, check_optimizer, is_elementwise, is_sgd
+from bsx.optim.build import (
+    build_optimizer,
+    check_optimizer,
+    check_tuned,
+    is_elementwise,
+    is_sgd,
+)
 
-__all__ = ["build_optimizer", "check_optimizer", "is_elementwise", "is_sgd"]
+__all__ = ["build_optimizer", "check_optimizer", "check_tuned", "is_elementwise", "is_sgd"]

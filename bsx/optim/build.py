@@ -107,6 +107,27 @@ def check_optimizer(name: str, args: Mapping[str, Any], params: Sequence[Tensor]
         ) from error
 
 
+def check_tuned(name: str, tuned: Sequence[str]) -> None:
+    """Refuse to tune what an optimizer does not take.
+
+    Raises:
+        ConfigError: naming the first such thing, with the remedy.
+    """
+    takes = _parameters(registry.load("optimizer", name))
+    if takes is None:
+        return
+    for key in tuned:
+        if key not in takes:
+            beta = "; its betas are no momentum" if "betas" in takes and key == "momentum" else ""
+            rest = ",".join(k.replace("_", "-") for k in tuned if k in takes and k != key)
+            left = f"learning-rate,{rest}" if rest else "learning-rate"
+            other = ", or an --optimizer with it such as sgd" if key == "momentum" else ""
+            raise ConfigError(
+                f"--tune {key.replace('_', '-')}: {name} does not take it{beta}; give --tune "
+                f"{left}{other}"
+            )
+
+
 def _is_checked(item: tuple[str, Any]) -> bool:
     name, value = item
     numbers = value if isinstance(value, tuple | list) and len(value) == 2 else [value]
@@ -134,12 +155,18 @@ def is_sgd(name: str) -> bool:
     return registry.load("optimizer", name) is torch.optim.SGD
 
 
-def _check_args(factory: Any, name: str, args: Mapping[str, Any]) -> None:
+def _parameters(factory: Any) -> Mapping[str, inspect.Parameter] | None:
+    """Return what a factory takes; None where its signature does not say."""
     try:
         parameters = inspect.signature(factory).parameters
     except (TypeError, ValueError):
-        return
-    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return None
+    return None if any(p.kind is p.VAR_KEYWORD for p in parameters.values()) else parameters
+
+
+def _check_args(factory: Any, name: str, args: Mapping[str, Any]) -> None:
+    parameters = _parameters(factory)
+    if parameters is None:
         return
     for key, value in args.items():
         if key not in parameters:

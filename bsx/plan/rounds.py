@@ -16,12 +16,15 @@ from bsx.schema import (
     CostModel,
     Facts,
     Group,
+    Point,
     Recipe,
     Run,
     RunRecord,
     SpeedUnit,
     SweepConfig,
     digest,
+    rate_of,
+    recipe_at,
 )
 from bsx.tuning import MOST_ROUNDS, Rates, Seeds, first_rates, next_rates
 
@@ -73,7 +76,8 @@ def members(
 ) -> set[str]:
     """Return the ids of the runs that make up the sweep as far as it has come."""
     *_, last = _rounds(config, facts, of, records)
-    return {run.run_id for recipe in of for run in _runs(recipe, last[recipe.batch_size])}
+    runs = (run for recipe in of for run in _runs(recipe, last[recipe.batch_size]).values())
+    return {run.run_id for run in runs}
 
 
 def speed_units(
@@ -114,6 +118,7 @@ def calibration(
     large = max([size for size in sizes if size <= _CALIBRATION_SIZE] or sizes[:1])
     small = min(sizes[0], large)
     grid = next(iter(sorted(first_rates(config, sizes).values(), key=len, reverse=True)))
+    lanes: list[tuple[Point, int]]
     lanes = [(rate, seed) for rate, seeds in grid.items() for seed in range(seeds)]
     alone = trainer != "lanes"
     return CalibrationUnit(
@@ -134,7 +139,7 @@ def _rounds(
     rates = first_rates(config, [recipe.batch_size for recipe in of])
     for number in range(2 * MOST_ROUNDS):
         yield rates
-        runs = [run for recipe in of for run in _runs(recipe, rates[recipe.batch_size])]
+        runs = [run for recipe in of for run in _runs(recipe, rates[recipe.batch_size]).values()]
         done = [records[run.run_id] for run in runs if run.run_id in records]
         if len(done) < len(runs):
             return
@@ -144,8 +149,14 @@ def _rounds(
         rates = further
 
 
-def _runs(recipe: Recipe, rates: Seeds) -> list[Run]:
-    return [Run(recipe, rate, seed) for rate, seeds in rates.items() for seed in range(seeds)]
+def _runs(recipe: Recipe, rates: Seeds) -> dict[tuple[Point, int], Run]:
+    """The runs of a batch size, by rate or trial and seed."""
+    return {
+        (point, seed): Run(at_point, rate_of(point), seed)
+        for point, seeds in rates.items()
+        for at_point in [recipe_at(recipe, point)]
+        for seed in range(seeds)
+    }
 
 
 def _groups(
@@ -158,9 +169,7 @@ def _groups(
     sizes: int,
 ) -> list[Group]:
     """The missing runs of one of ``sizes``, in as few groups as memory and workers allow."""
-    missing = [
-        (run.learning_rate, run.seed) for run in _runs(recipe, rates) if run.run_id not in records
-    ]
+    missing = [one for one, run in _runs(recipe, rates).items() if run.run_id not in records]
     most = _most_lanes(facts, recipe.largest_batch(facts.train_samples))
     pieces = -(-facts.workers // sizes)
     return [
@@ -180,8 +189,8 @@ def _groups(
 
 
 def _packed(
-    missing: Sequence[tuple[float, int]], most: int, pieces: int
-) -> Iterator[tuple[tuple[float, int], ...]]:
+    missing: Sequence[tuple[Point, int]], most: int, pieces: int
+) -> Iterator[tuple[tuple[Point, int], ...]]:
     """Divide runs into groups of at most ``most``, so that there are about ``pieces`` or more.
 
     The rates of a seed stay together as long as that is possible: they share their batches.

@@ -40,7 +40,8 @@ def headline(analysis: Analysis, recommendation: Recommendation) -> str:
     text += f", growing to {numbers.count(largest)}" if largest else ""
     if recommendation.learning_rate is None:
         return text
-    return f"{text}, learning rate {numbers.learning_rate(recommendation.learning_rate, 6)}"
+    text += f", learning rate {numbers.learning_rate(recommendation.learning_rate, 6)}"
+    return f"{text}{phrases.tuned(recommendation.tuned)}"
 
 
 def explanation(sweep: Sweep, analysis: Analysis, recommendation: Recommendation) -> list[str]:
@@ -60,20 +61,23 @@ def _other_rate(analysis: Analysis, recommendation: Recommendation) -> str | Non
     if recommendation.batch_size not in rows:
         return None
     row = rows[recommendation.batch_size]
+    what = "trial" if recommendation.tuned else "learning rate"
     if recommendation.objective == "quality":
-        fastest = row.to_target[0].learning_rate if row.to_target else None
-        if fastest in (None, recommendation.learning_rate):
+        first = row.to_target[0] if row.to_target else None
+        if first is None or first.learning_rate in (None, recommendation.learning_rate):
             return None
+        fastest = numbers.learning_rate(first.learning_rate, 6) + phrases.tuned(first.tuned)
         return (
-            "This learning rate is the best at the end of the run, where quality is judged; "
-            f"{numbers.learning_rate(fastest, 6)} is the fastest to the target at this size."
+            f"This {what} is the best at the end of the run, where quality is judged; "
+            f"{fastest} is the fastest to the target at this size."
         )
     final = row.final
     if final is None or final.learning_rate in (None, recommendation.learning_rate):
         return None
+    best = numbers.learning_rate(final.learning_rate, 6) + phrases.tuned(final.tuned)
     return (
-        "This learning rate is the fastest to the target; at the end of the run, where quality is "
-        f"judged, {numbers.learning_rate(final.learning_rate, 6)} is best at this size."
+        f"This {what} is the fastest to the target; at the end of the run, where quality is "
+        f"judged, {best} is best at this size."
     )
 
 

@@ -21,6 +21,7 @@ from bsx.schema import (
     Metric,
     Recommendation,
     Regimes,
+    Search,
     Speed,
     Sweep,
     TargetSummary,
@@ -45,7 +46,7 @@ def document(sweep: Sweep, analysis: Analysis) -> dict[str, Any]:
         "environment": plain(sweep.environment),
         "data": data_of(sweep.facts),
         "targets": [target_of(target) for target in analysis.targets],
-        "batch_sizes": [_batch_size(summary) for summary in analysis.batch_sizes],
+        "batch_sizes": [_batch_size(s, sweep.config.search) for s in analysis.batch_sizes],
         "baseline": plain(sweep.facts.baseline),
         "recommendation": _recommendation(analysis.recommendation, metric),
         "cautions": [caution_of(caution, metric) for caution in analysis.cautions],
@@ -97,7 +98,7 @@ def _regimes(regimes: Regimes | None) -> dict[str, Any] | None:
     }
 
 
-def _batch_size(summary: BatchSizeSummary) -> dict[str, Any]:
+def _batch_size(summary: BatchSizeSummary, search: Search | None) -> dict[str, Any]:
     return {
         "batch_size": summary.batch_size,
         "status": summary.status,
@@ -109,18 +110,25 @@ def _batch_size(summary: BatchSizeSummary) -> dict[str, Any]:
         "steps": summary.steps,
         "epochs": summary.epochs,
         "grows_to": summary.grows_to,
-        "to_target": [to_target_of(entry) for entry in summary.to_target],
-        "final": _final(summary.final),
+        **({} if search is None else {"trials": summary.trials}),
+        "to_target": [to_target_of(entry, search) for entry in summary.to_target],
+        "final": _final(summary.final, search),
         "speed": speed_of(summary.speed),
         "noise_scale": plain(summary.noise_scale),
         "sharpness": plain(summary.sharpness),
     }
 
 
-def to_target_of(entry: ToTarget) -> dict[str, Any]:
+def _tuned(search: Search | None, values: Mapping[str, float]) -> dict[str, float | None]:
+    """Return what was tuned beside the learning rate; null where no trial was chosen."""
+    return {axis.name: values.get(axis.name) for axis in (search.beside if search else ())}
+
+
+def to_target_of(entry: ToTarget, search: Search | None = None) -> dict[str, Any]:
     """Return how a batch size reaches a target."""
     return {
         "learning_rate": entry.learning_rate,
+        **_tuned(search, entry.tuned),
         "learning_rate_at_edge": entry.learning_rate_at_edge,
         "learning_rate_basin": plain(entry.learning_rate_basin),
         "steps": plain(entry.steps),
@@ -132,11 +140,12 @@ def to_target_of(entry: ToTarget) -> dict[str, Any]:
     }
 
 
-def _final(final: Final | None) -> dict[str, Any] | None:
+def _final(final: Final | None, search: Search | None) -> dict[str, Any] | None:
     if final is None:
         return None
     return {
         "learning_rate": final.learning_rate,
+        **_tuned(search, final.tuned),
         "train": plain(final.train),
         "validation": plain(final.validation),
         "test": plain(final.test),
@@ -168,6 +177,7 @@ def _recommendation(
     return {
         "batch_size": recommendation.batch_size,
         "learning_rate": recommendation.learning_rate,
+        **recommendation.tuned,
         "objective": recommendation.objective,
         "indifferent": list(recommendation.indifferent),
         "relative_cost": {
@@ -203,8 +213,10 @@ def rows(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     sizes = document["batch_sizes"]
     metrics = _metric_names(sizes)
     recommended = (document["recommendation"] or {}).get("batch_size")
+    search = document["config"].get("search") or {"axes": []}
+    tuned = [axis["name"] for axis in search["axes"][1:]]
     return [
-        _row(size, document["targets"], metrics, size["batch_size"] == recommended)
+        _row(size, document["targets"], metrics, tuned, size["batch_size"] == recommended)
         for size in sizes
     ]
 
@@ -237,6 +249,7 @@ def _row(
     size: Mapping[str, Any],
     targets: list[Mapping[str, Any]],
     metrics: Mapping[str, list[str]],
+    tuned: list[str],
     recommended: bool,
 ) -> dict[str, Any]:
     row = {key: value for key, value in size.items() if not isinstance(value, dict | list)}
@@ -248,7 +261,9 @@ def _row(
         entries = size["to_target"]
         entry = entries[number - 1] if number <= len(entries) else {}
         row |= _to_target_cells(prefix, target, entry)
+        row |= {f"{prefix}_{name}": entry.get(name) for name in tuned}
     row |= _final_cells(size["final"] or {}, metrics)
+    row |= {f"final_{name}": (size["final"] or {}).get(name) for name in tuned}
     speed = size["speed"] or {}
     row["speed_loop"] = speed.get("loop")
     for key in _SPEED:

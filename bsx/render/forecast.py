@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bsx.arithmetic import steps_per_epoch
-from bsx.render import branched, numbers
+from bsx.render import branched, numbers, searched
 from bsx.schema import BranchUnit, Group, Program, Recipe, Sweep, side_by_side
 
 LONG_SECONDS = 1800.0  # from here on the options that make it shorter are named
@@ -27,7 +27,9 @@ def expected_seconds(
     first = side_by_side(groups, sweep.facts.workers)
     if any(isinstance(unit, BranchUnit) for unit in groups):
         return first
-    others = (config.seeds - 1) * _NEAR_THE_BEST if config.learning_rates.scout else 0.0
+    search = config.search
+    share = _NEAR_THE_BEST if search is None else min(1.0, 2 * search.finalists / search.trials)
+    others = (config.seeds - 1) * share if config.learning_rates.scout else 0.0
     return first * (_WIDER_ROUNDS + others) + speed_seconds
 
 
@@ -42,6 +44,8 @@ def lines(sweep: Sweep, runs: int, seconds: float) -> list[str]:
     scouts = " to begin with" if sweep.config.learning_rates.scout else ""
     runs_of = "runs to train" if sweep.config.branching is None else "runs and branches to train"
     first = f"{numbers.count(runs)} {runs_of}{scouts}, about {about} on {place(sweep)}."
+    if sweep.config.search is not None:
+        first += f" Trials: {searched.described(sweep.config.search)}."
     if within is not None and seconds > within:
         return [
             first + f" With --within {numbers.duration(within)} the most valuable ones come first."

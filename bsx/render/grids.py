@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from bsx.render import branched, numbers, phrases, places, targets
+from bsx.render import branched, numbers, phrases, places, searched, targets
 from bsx.render.grid import Column, Grid, drop, shorten
 from bsx.schema import (
     Analysis,
@@ -32,6 +32,8 @@ def grids(sweep: Sweep, analysis: Analysis) -> list[Grid]:
     shown = targets.in_full(analysis)
     found += [convergence(analysis, n, sweep.config.confirm) for n in range(shown)]
     found += targets.side_by_side(analysis)
+    if sweep.config.search is not None:
+        found.append(searched.trials(sweep.config.search, analysis))
     if any(summary.final for summary in analysis.batch_sizes):
         found.append(quality(sweep, analysis))
     if any(summary.speed for summary in analysis.batch_sizes):
@@ -115,8 +117,8 @@ def convergence(analysis: Analysis, number: int = 0, confirm: int = 1) -> Grid:
     )
     held = "" if confirm == 1 else f" {confirm} evaluations in a row"
     return Grid(
-        f"Convergence: to validation {phrases.goal(vars(target))}{held}, "
-        "at the learning rate fastest to it",
+        f"Convergence: to validation {phrases.goal(vars(target))}{held}, at the "
+        f"{'trial' if any(s.trials for s in sizes) else 'learning rate'} fastest to it",
         columns,
         shorten("samples", "epochs", "reached")
         + drop("samples", "mean")
@@ -178,8 +180,8 @@ def quality(sweep: Sweep, analysis: Analysis) -> Grid:
     )
     unit = ", %" if metric.bounded else ""
     return Grid(
-        f"Quality: {phrases.clean(metric.name)}{unit}, "
-        "at the end of the run with the learning rate best there",
+        f"Quality: {phrases.clean(metric.name)}{unit}, at the end of the run with the "
+        f"{'trial' if any(s.trials for s in sizes) else 'learning rate'} best there",
         columns,
         shorten("best", "diverged", "gap", "train")
         + drop("diverged", "best", "rate", "train")

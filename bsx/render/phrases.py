@@ -57,6 +57,11 @@ def batch_sizes(sizes: Iterable[int]) -> str:
     return f"{noun} {listed([numbers.count(size) for size in ordered])}"
 
 
+def tuned(values: Mapping[str, float]) -> str:
+    """Say what stands beside a learning rate: ``, momentum 0.93``; nothing where that is all."""
+    return "".join(f", {spelled(n)} {numbers.learning_rate(v, 6)}" for n, v in values.items())
+
+
 def spelled(code: object) -> str:
     return clean(code).replace("_", " ")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bsx.render import next_run, numbers, of_branches, of_files
+from bsx.render import next_run, numbers, of_branches, of_files, searched
 from bsx.render.phrases import (
     Values,
     batch_sizes,
@@ -39,6 +39,10 @@ def _learning_rate_at_edge(group: Sequence[Values]) -> str:
         "high": ("highest", "a higher"),
     }.get(str(first.get("side")), ("last", "another"))
     remedy = _remedy(group, "give --learning-rate a grid that reaches further", "try such ones")
+    if first.get("searched"):
+        end, further = searched.further(first, str(first["searched"]))
+        said = f"the learning rate {aim} ({which}) lies {end}, so {other} one may be better"
+        return f"{said}; {further}"
     return (
         f"the learning rate {aim} ({which}) is the {extreme} that was tried, so {other} one may "
         f"be better; {remedy}"
@@ -278,6 +282,7 @@ def _different_tasks(group: Sequence[Values]) -> str:
 
 WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "learning_rate_at_edge": _learning_rate_at_edge,
+    "tuned_at_edge": searched.tuned_at_edge,
     "censored": _censored,
     "diverged": _diverged,
     "out_of_memory": _out_of_memory,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from bsx.render import branched, numbers, phrases
+from bsx.render import branched, numbers, phrases, searched
 from bsx.schema import Branched, Program, Sweep
 
 
@@ -21,7 +21,8 @@ def described(sweep: Sweep, found: Branched | None = None) -> list[tuple[str, st
     lines = [
         ("data", _data(sweep)),
         ("model", f"{_ingredient(config.model)}, {numbers.count(facts.parameters)} parameters"),
-        ("optimizer", f"{_ingredient(config.optimizer)}, {_rates(sweep)}"),
+        ("optimizer", f"{_ingredient(searched.without(config))}, {_rates(sweep)}"),
+        *_search(sweep),
         ("seeds", _seeds(config.seeds)),
         ("budget", _budget(sweep)),
     ]
@@ -42,6 +43,7 @@ def _trained_by_program(sweep: Sweep, program: Program) -> list[tuple[str, str]]
         ("command", phrases.clean(program.text)),
         ("data", f"{numbers.count(program.train_samples)} training samples"),
         ("rate", rates),
+        *_search(sweep),
         ("seeds", _seeds(sweep.config.seeds)),
         ("budget", _budget(sweep) if program.takes_length else "the program's own"),
     ]
@@ -109,12 +111,20 @@ def _rates(sweep: Sweep) -> str:
     elif rates.mode == "grid":
         how = f"learning rate the best of {values}"
     else:
-        how = "learning rate tuned"
+        search = sweep.config.search
+        beside = search.beside if search else ()
+        names = ["learning rate", *(phrases.spelled(axis.name) for axis in beside)]
+        how = f"{phrases.listed(names)} tuned"
     if rates.rule == "tuned":
         return how if rates.mode == "fixed" else f"{how} at each batch size"
     if rates.rule == "none":
         return f"{how}, the same at each batch size"
     return f"{how}, {phrases.clean(rates.rule)} rule{base}"
+
+
+def _search(sweep: Sweep) -> list[tuple[str, str]]:
+    search = sweep.config.search
+    return [("trials", searched.described(search))] if search else []
 
 
 def _seeds(seeds: int) -> str:

@@ -16,6 +16,7 @@ from bsx.schema import Caution, Metric, Recommendation
 # Values that tell two cautions of one code apart, so that only equal ones share a line.
 _TELLING = {
     "learning_rate_at_edge": ("goal", "side"),
+    "tuned_at_edge": ("name", "side"),
     "censored": ("metric", "threshold"),
     "failed": ("error",),
     "no_critical_batch_size": ("metric", "threshold"),

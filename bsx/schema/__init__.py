@@ -88,6 +88,18 @@ from bsx.schema.records import (
     SpeedRecord,
     Sweep,
 )
+from bsx.schema.search import (
+    EFFECTIVE_RATE,
+    LEARNING_RATE,
+    MOMENTUM,
+    WEIGHT_DECAY,
+    Axis,
+    Point,
+    Search,
+    Trial,
+    rate_of,
+    tuned_of,
+)
 from bsx.schema.watching import Watcher
 from bsx.schema.work import (
     BranchUnit,
@@ -100,14 +112,21 @@ from bsx.schema.work import (
     SpeedUnit,
     Trunk,
     Unit,
+    point_of,
+    recipe_at,
     side_by_side,
 )
 
 __all__ = [
     "AIMS",
+    "EFFECTIVE_RATE",
+    "LEARNING_RATE",
+    "MOMENTUM",
     "SCHEMA_VERSION",
     "SETTLED",
+    "WEIGHT_DECAY",
     "Analysis",
+    "Axis",
     "Baseline",
     "BatchSizeSummary",
     "BatchSizes",
@@ -142,6 +161,7 @@ __all__ = [
     "Pair",
     "PairedSize",
     "Pairs",
+    "Point",
     "Probe",
     "ProbeComparison",
     "ProbedSize",
@@ -156,6 +176,7 @@ __all__ = [
     "RunStatus",
     "Sampling",
     "Scaling",
+    "Search",
     "Speed",
     "SpeedOrigin",
     "SpeedRecord",
@@ -167,6 +188,7 @@ __all__ = [
     "TargetSummary",
     "ToTarget",
     "Training",
+    "Trial",
     "Trunk",
     "Unit",
     "View",
@@ -177,5 +199,9 @@ __all__ = [
     "digest",
     "digest_of",
     "plain",
+    "point_of",
+    "rate_of",
+    "recipe_at",
     "side_by_side",
+    "tuned_of",
 ]

@@ -23,6 +23,7 @@ class ToTarget:
     seconds: Estimate | None
     reached_fraction: float | None
     mean_curve_steps: Estimate | None = None  # where the mean of the seeds' curves reaches it
+    tuned: Mapping[str, float] = field(default_factory=dict)  # beside the rate, by name
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Final:
     test: Mapping[str, Estimate]
     generalization_gap: Estimate | None
     best_epoch: Estimate | None
+    tuned: Mapping[str, float] = field(default_factory=dict)  # beside the rate, by name
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ class BatchSizeSummary:
     noise_scale: Estimate | None = None
     sharpness: Estimate | None = None
     grows_to: int | None = None
+    trials: int | None = None  # how many were tried, where more than the rate was tuned
 
 
 @dataclass(frozen=True)
@@ -145,6 +148,7 @@ class Recommendation:
     relative_cost: Mapping[int, Estimate] = field(default_factory=dict)
     price_per_hour: float | None = None
     cost: Estimate | None = None
+    tuned: Mapping[str, float] = field(default_factory=dict)  # beside the rate, by name
 
 
 @dataclass(frozen=True)

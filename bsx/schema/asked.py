@@ -8,6 +8,7 @@ from typing import Any
 
 from bsx.schema.canonical import LATER, plain
 from bsx.schema.known import Metric
+from bsx.schema.search import Search
 
 # What the recommended size takes least of, or is best in
 AIMS = ("time", "steps", "samples", "quality", "memory", "cost")
@@ -250,6 +251,7 @@ class SweepConfig:
     hang_seconds: float | None = 1800.0  # after which a silent process is ended
     confirm: int = 1  # evaluations in a row that must hold a target
     branching: Branching | None = field(default=None, metadata=LATER)  # None: all from the start
+    search: Search | None = None  # of more than the learning rate; None: that alone
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def question(self) -> dict[str, Any]:
@@ -259,6 +261,8 @@ class SweepConfig:
         of_running = ("executor", "within_seconds", "name", "stream", "hang_seconds", "origins")
         for key in (*of_reading, *of_running):
             del document[key]
+        if self.search is None:  # as it was before there was any
+            del document["search"]
         return document
 
 

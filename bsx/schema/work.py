@@ -27,6 +27,7 @@ from bsx.schema.canonical import (
     plain,
 )
 from bsx.schema.known import Metric
+from bsx.schema.search import Point, Search, Trial, rate_of, tuned_of
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,23 @@ def _run_id(recipe: str, learning_rate: float, seed: int) -> str:
     return digest_of(f'{{"run":{run},"schema_version":{SCHEMA_VERSION}}}')
 
 
+def recipe_at(recipe: Recipe, point: Point) -> Recipe:
+    """Return the recipe of the runs at ``point``: what is tuned beside the rate is part of it."""
+    tuned = tuned_of(point)
+    if not tuned:
+        return recipe
+    optimizer = replace(recipe.optimizer, args={**recipe.optimizer.args, **tuned})
+    return replace(recipe, optimizer=optimizer)
+
+
+def point_of(run: Run, search: Search | None) -> Point:
+    """Return the point that a run of a sweep is of: a trial where more than the rate is tuned."""
+    if search is None:
+        return run.learning_rate
+    args = run.recipe.optimizer.args
+    return Trial(run.learning_rate, tuple((a.name, args[a.name]) for a in search.beside))
+
+
 @dataclass(frozen=True)
 class Group:
     """The runs of one round and batch size; they train together as lanes.
@@ -129,7 +147,7 @@ class Group:
     """
 
     recipe: Recipe
-    members: tuple[tuple[float, int], ...]  # (learning rate, seed)
+    members: tuple[tuple[Point, int], ...]  # (learning rate or trial, seed)
     trainer: str
     device: str
     threads: int
@@ -161,7 +179,8 @@ class Group:
     @property
     def runs(self) -> tuple[Run, ...]:
         """The runs of the group, in lane order."""
-        return tuple(Run(self.recipe, rate, seed) for rate, seed in self.members)
+        of = {point: recipe_at(self.recipe, point) for point, _ in self.members}
+        return tuple(Run(of[point], rate_of(point), seed) for point, seed in self.members)
 
 
 @dataclass(frozen=True)
@@ -278,7 +297,7 @@ class CalibrationUnit(_Measured):
     """A few steps of a small and a large group, to predict how long the sweep will take."""
 
     recipe: Recipe
-    members: tuple[tuple[float, int], ...]
+    members: tuple[tuple[Point, int], ...]
     batch_sizes: tuple[int, ...]
     trainer: str
     device: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from bsx.schema import Estimate
+from bsx.schema import Estimate, Point
 from bsx.stats.growth import mapped, mapped_logs
 from bsx.stats.sizes import SizeEvidence
 
@@ -14,20 +14,20 @@ from bsx.stats.sizes import SizeEvidence
 class Candidate:
     """What is known of one batch size that was run.
 
-    ``learning_rate`` is the one fastest to the first target, ``final_rate`` the one best at the
-    end. ``steps`` is None or without a value where the target was not reached; where the batch
-    ``grows`` it counts how many steps of ``batch_size`` take as long, or as many as there are, or
-    as many samples, whichever is to be small. ``log_steps`` are the seeds' own, ``quality`` their
-    validation metric at the end; ``step_seconds`` is empty where the speed was not measured.
+    ``learning_rate`` (or trial) is the one fastest to the first target, ``final_rate`` the one
+    best at the end. ``steps`` is None or without a value where the target was not reached; where
+    the batch ``grows`` it counts how many steps of ``batch_size`` take as long, or as many as there
+    are, or as many samples, whichever is to be small. ``log_steps`` are the seeds' own, ``quality``
+    their validation metric at the end; ``step_seconds`` is empty where the speed was not measured.
     """
 
     batch_size: int
-    learning_rate: float | None
+    learning_rate: Point | None
     steps: Estimate | None
     log_steps: Mapping[int, float]
     step_seconds: tuple[float, ...]
     quality: Mapping[int, float]
-    final_rate: float | None = None
+    final_rate: Point | None = None
     peak_memory_bytes: int | None = None
     grows: bool = False
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from bsx.schema import Curve, Metric, RunRecord, RunStatus
+from bsx.schema import Curve, Metric, Point, RunRecord, RunStatus, Search, point_of
 from bsx.stats.steps_to_target import Crossing, first_crossing, mean_crossing
 
 EVIDENCE = frozenset({RunStatus.COMPLETED, RunStatus.DIVERGED})
@@ -37,23 +37,31 @@ def validation(curve: Curve, name: str) -> Series:
 class SizeRuns:
     """The runs of one batch size that count as evidence, by learning rate and seed.
 
-    ``before``: how many batches of that size lie before each step.
+    Where more than the rate is tuned, a trial stands wherever a rate does. ``before``: how many
+    batches of that size lie before each step.
     """
 
     batch_size: int
-    records: Mapping[float, Mapping[int, RunRecord]]
+    records: Mapping[Point, Mapping[int, RunRecord]]
     before: Sequence[int] = range(sys.maxsize)
 
     @classmethod
-    def of(cls, batch_size: int, runs: Iterable[RunRecord], samples: int | None = None) -> SizeRuns:
+    def of(
+        cls,
+        batch_size: int,
+        runs: Iterable[RunRecord],
+        samples: int | None = None,
+        search: Search | None = None,
+    ) -> SizeRuns:
         """Sort records by rate and seed; of several of one run, the last counts.
 
-        ``samples`` of the training set are told where batches may grow.
+        ``samples`` of the training set are told where batches may grow, ``search`` where more than
+        the rate was tuned.
         """
-        table: dict[float, dict[int, RunRecord]] = {}
+        table: dict[Point, dict[int, RunRecord]] = {}
         for record in runs:
             if record.status in EVIDENCE:
-                table.setdefault(record.run.learning_rate, {})[record.run.seed] = record
+                table.setdefault(point_of(record.run, search), {})[record.run.seed] = record
         rows = {rate: table[rate] for rate in sorted(table)}
         one = next((record for row in rows.values() for record in row.values()), None)
         if one is None or samples is None:
@@ -66,11 +74,11 @@ class SizeRuns:
         return tuple(sorted({seed for row in self.records.values() for seed in row}))
 
     @property
-    def rates(self) -> tuple[float, ...]:
+    def rates(self) -> tuple[Point, ...]:
         """All rates tried, those that diverged included, sorted."""
         return tuple(self.records)
 
-    def series(self, metric: Metric) -> dict[float, dict[int, Series]]:
+    def series(self, metric: Metric) -> dict[Point, dict[int, Series]]:
         """Return rate → seed → (batches, values) of a validation metric."""
         if metric.name not in self._series:
             self._series[metric.name] = {
@@ -80,7 +88,7 @@ class SizeRuns:
         return self._series[metric.name]
 
     @cached_property
-    def _series(self) -> dict[str, dict[float, dict[int, Series]]]:
+    def _series(self) -> dict[str, dict[Point, dict[int, Series]]]:
         """What was asked for before: to unpack a curve takes longer than to look at it."""
         return {}
 
@@ -92,7 +100,7 @@ class SizeRuns:
 
     def crossings(
         self, metric: Metric, threshold: float, k: int = 1
-    ) -> dict[float, dict[int, Crossing]]:
+    ) -> dict[Point, dict[int, Crossing]]:
         """Return rate → seed → where the run reached the target.
 
         A diverged run is censored at the end of its budget: given the rest of it, it would still
@@ -114,7 +122,7 @@ class SizeRuns:
         }
 
     def mean_crossing(
-        self, metric: Metric, threshold: float, rate: float, k: int = 1
+        self, metric: Metric, threshold: float, rate: Point, k: int = 1
     ) -> Crossing | None:
         """Return where the seeds' mean curve at ``rate`` reached the target.
 
@@ -124,7 +132,7 @@ class SizeRuns:
             return None
         return mean_crossing(list(self.series(metric)[rate].values()), metric, threshold, k)
 
-    def final(self, split: str, name: str) -> dict[float, dict[int, float | None]]:
+    def final(self, split: str, name: str) -> dict[Point, dict[int, float | None]]:
         """Return rate → seed → a metric at the end; None where the run diverged."""
         return {
             rate: {
@@ -136,7 +144,7 @@ class SizeRuns:
             for rate, row in self.records.items()
         }
 
-    def best_epochs(self, rate: float, metric: Metric) -> list[float]:
+    def best_epochs(self, rate: Point, metric: Metric) -> list[float]:
         """Return the epoch of the first best validation metric of each run at ``rate``."""
         epochs: list[float] = []
         sign = 1.0 if metric.higher_is_better else -1.0
@@ -150,8 +158,8 @@ class SizeRuns:
 
 
 def steps_table(
-    crossings: Mapping[float, Mapping[int, Crossing]],
-) -> dict[float, dict[int, float | None]]:
+    crossings: Mapping[Point, Mapping[int, Crossing]],
+) -> dict[Point, dict[int, float | None]]:
     """Return rate → seed → steps to the target, None where censored: what ``selection`` takes."""
     return {
         rate: {seed: None if c.step is None else float(c.step) for seed, c in row.items()}

@@ -16,6 +16,7 @@ from bsx.schema import (
     Pair,
     PairedSize,
     Pairs,
+    Point,
     TargetSummary,
     ToTarget,
 )
@@ -76,7 +77,7 @@ def analyze_pairs(
 
 def _evidence(pairs: Sequence[Pair]) -> dict[int, TargetEvidence]:
     """Return batch size → how it reaches the target, the optimism of the choices given back."""
-    tables: dict[int, dict[float, dict[int, Crossing]]] = {}
+    tables: dict[int, dict[Point, dict[int, Crossing]]] = {}
     for pair in pairs:
         rate = _NO_RATE if pair.learning_rate is None else pair.learning_rate
         # Published steps say nothing of how far apart the evaluations were.

@@ -11,6 +11,7 @@ from bsx.schema import (
     RunStatus,
     Speed,
     SpeedRecord,
+    Trial,
 )
 from bsx.stats.curves import EVIDENCE, SizeRuns
 from bsx.stats.growth import Growth
@@ -81,4 +82,5 @@ def row_of(size: SizeEvidence) -> BatchSizeSummary:
         final=size.final.summary if size.final else None,
         speed=size.speed,
         grows_to=size.growth.largest if size.growth.grows else None,
+        trials=sum(isinstance(point, Trial) for point in size.runs.rates) or None,
     )

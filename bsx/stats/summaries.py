@@ -15,10 +15,13 @@ from bsx.schema import (
     Estimate,
     Final,
     Metric,
+    Point,
     RunStatus,
     Speed,
     SpeedRecord,
     ToTarget,
+    rate_of,
+    tuned_of,
 )
 from bsx.stats.critical_batch import TradeOff, fit_tradeoff
 from bsx.stats.curves import LOSS, SizeRuns, steps_table
@@ -118,7 +121,7 @@ def target_evidence(
     return replace(found, of_mean=runs.mean_crossing(metric, threshold, found.choice.rate, confirm))
 
 
-def evidence_of(crossings: Mapping[float, Mapping[int, Crossing]]) -> TargetEvidence:
+def evidence_of(crossings: Mapping[Point, Mapping[int, Crossing]]) -> TargetEvidence:
     """Choose the fastest rate of a table rate → seed → crossing, on all seeds and all but each."""
     table = steps_table(crossings)
     choice = fastest(table)
@@ -188,7 +191,7 @@ def to_target(
     steps = mapped(batches, growth.iterations) if growth else batches
     duration = mapped(batches, growth.duration) if growth else batches
     return ToTarget(
-        learning_rate=choice.rate if choice else None,
+        learning_rate=rate_of(choice.rate) if choice else None,
         learning_rate_at_edge=choice.edge is not None if choice else None,
         learning_rate_basin=choice.basin if choice else None,
         steps=steps,
@@ -199,6 +202,7 @@ def to_target(
         else None,
         reached_fraction=evidence.reached_fraction,
         mean_curve_steps=mapped(mean, growth.iterations) if growth else mean,
+        tuned=tuned_of(choice.rate) if choice else {},
     )
 
 
@@ -245,12 +249,13 @@ def final_evidence(
             if estimate is not None:
                 tables[split][name] = estimate
     summary = Final(
-        choice.rate,
+        rate_of(choice.rate),
         tables["train"],
         tables["validation"],
         tables["test"],
         generalization_gap(scores["train"][metric.name], scores["test"][metric.name], metric),
         mean_estimate(runs.best_epochs(choice.rate, metric), bounds=(0.0, None)),
+        tuned_of(choice.rate),
     )
     return FinalEvidence(choice, summary, scores["validation"][metric.name])
 

@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bsx.schema import Metric, RunStatus
+from bsx.schema import Metric, Point, RunStatus
 from bsx.stats.curves import SizeRuns
 
 SHARE_OF_SEEDS = 0.9
@@ -20,7 +20,7 @@ _MOST_DIGITS = 300  # floats have no more
 TRIVIAL_STEPS = 2  # a threshold that every size holds by then says nothing
 
 # rate → seed → the best value so far, in the direction of the metric; None where it diverged
-Bests = Mapping[float, Mapping[int, float | None]]
+Bests = Mapping[Point, Mapping[int, float | None]]
 
 
 @dataclass(frozen=True)
@@ -107,13 +107,13 @@ def _limit(bests: Bests, metric: Metric) -> float | None:
 
 def _bests(
     runs: SizeRuns, metric: Metric, share: float | None, steps: int | None, confirm: int
-) -> dict[float, dict[int, float | None]]:
+) -> dict[Point, dict[int, float | None]]:
     """Return the best value of each run within a share of its budget, or within some steps.
 
     It must hold for ``confirm`` evaluations in a row, of which the first lies within.
     """
     pick = max if metric.higher_is_better else min
-    table: dict[float, dict[int, float | None]] = {}
+    table: dict[Point, dict[int, float | None]] = {}
     for rate, row in runs.series(metric).items():
         table[rate] = {}
         for seed, (at, values) in row.items():

@@ -301,8 +301,9 @@ class Store:
                     curve=self._curve(row[10], row[11]),
                 )
             )
-        records.sort(key=lambda r: (r.run.recipe.batch_size, r.run.learning_rate, r.run.seed))
-        return records
+        places = ((r.run.recipe, r.run) for r in records)  # recipes of one size may share a rate
+        order = [(of.batch_size, run.learning_rate, run.seed, of.canonical) for of, run in places]
+        return [records[n] for n in sorted(range(len(records)), key=order.__getitem__)]
 
     def _curve(self, metric_names: str, packed: bytes) -> Curve:
         try:

@@ -1,8 +1,9 @@
 """Lanes: the runs of a group trained at once, their weights stacked.
 
-The contract is the plain loop's. Learning rates and seeds differ between lanes; the batch size,
-the model's shape and the step are common. A lane whose loss is no longer finite is recorded as
-diverged and dropped from the computation at the next evaluation.
+The contract is the plain loop's. Learning rates and seeds differ between lanes, and momentum and
+weight decay where they are tuned; the batch size, the model's shape and the step are common. A
+lane whose loss is no longer finite is recorded as diverged and dropped from the computation at the
+next evaluation.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor
 
 from bsx.models import Stacked
-from bsx.schema import CurvePoint, Group, Record, Report, RunRecord
+from bsx.schema import CurvePoint, Group, Point, Record, Report, RunRecord
 from bsx.train.batches import passes
 from bsx.train.evaluate import evaluate
 from bsx.train.feed import Feed
@@ -73,7 +74,7 @@ class Lanes:
         grid = takes_a_grid(optimizer) and is_plain(session.recipe.training)
         wide = grid and session.recipe.batch_size >= _WIDE_FROM
         self._lanes, width = arranged(group.members, wide)
-        rates = [group.members[lane][0] for lane in self._lanes]
+        points = [group.members[lane][0] for lane in self._lanes]
         of_lanes = [group.members[lane][1] for lane in self._lanes]
         seeds = sorted(set(of_lanes))
         self.taken = self.done = 0  # steps in all, and up to the last evaluation
@@ -84,7 +85,7 @@ class Lanes:
         )
         models = {seed: session.model(seed) for seed in seeds}
         self._model = Stacked([models[seed] for seed in of_lanes], session.input_shape, width)
-        self._updater = build_updater(optimizer, self._model, rates, grid=grid)
+        self._updater = build_updater(optimizer, self._model, points, grid=grid)
         self._restart_tally()
 
     @property
@@ -220,18 +221,17 @@ class Lanes:
         self._finite_steps = torch.zeros(count, device=device, dtype=torch.int64)
 
 
-def arranged(members: Sequence[tuple[float, int]], grid: bool) -> tuple[list[int], int]:
+def arranged(members: Sequence[tuple[Point, int]], grid: bool) -> tuple[list[int], int]:
     """Return the order in which to lay members side by side, and how many share a stream.
 
-    As a ``grid``, the rates of one seed lie together, where every seed has the same; otherwise
+    As a ``grid``, the points of one seed lie together, where every seed has the same; otherwise
     each member is a stream of its own, as they come.
     """
-    by_seed: dict[int, dict[float, int]] = defaultdict(dict)
-    for number, (rate, seed) in enumerate(members):
-        by_seed[seed][rate] = number
-    rates = [rate for rate, _ in members]
-    full = list(dict.fromkeys(rates))
+    by_seed: dict[int, dict[Point, int]] = defaultdict(dict)
+    for number, (point, seed) in enumerate(members):
+        by_seed[seed][point] = number
+    full = list(dict.fromkeys(point for point, _ in members))
     complete = all(column.keys() == set(full) for column in by_seed.values())
     if grid and complete and len(members) == len(by_seed) * len(full):
-        return [column[rate] for column in by_seed.values() for rate in full], len(full)
+        return [column[point] for column in by_seed.values() for point in full], len(full)
     return list(range(len(members))), 1

@@ -54,9 +54,8 @@ def train_run(session: Session, run: Run, keeper: Keeper, clock: Clock) -> RunRe
     """Train one run from where it was left to its last step, or until its loss is not finite."""
     recipe, task = session.recipe, session.task
     model = session.model(run.seed)
-    optimizer = build_optimizer(
-        recipe.optimizer.name, recipe.optimizer.args, trained(model), lr=run.learning_rate
-    )
+    asked = run.recipe.optimizer  # of which a run may have numbers of its own
+    optimizer = build_optimizer(asked.name, asked.args, trained(model), lr=run.learning_rate)
     torch.manual_seed(run.seed)  # what is drawn on the way: dropout, noise
     curve: list[CurvePoint] = []
     losses: list[Tensor] = []  # of the steps since the last evaluation

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from bsx.models import Stacked
 from bsx.optim import build_optimizer, is_elementwise, is_sgd
-from bsx.schema import Ingredient
+from bsx.schema import Ingredient, Point, rate_of, tuned_of
 
 
 class Updater(Protocol):
@@ -50,17 +50,18 @@ class Updater(Protocol):
 
 
 def build_updater(
-    optimizer: Ingredient, model: Stacked, rates: Sequence[float], *, grid: bool = False
+    optimizer: Ingredient, model: Stacked, points: Sequence[Point], *, grid: bool = False
 ) -> Updater:
     """Return an updater of ``model``, whose lanes have these learning rates.
 
-    ``grid``: it :func:`takes_a_grid`, and gradients come to it as they are.
+    A trial in place of a rate has numbers of its own for ``optimizer`` beside it. ``grid``: it
+    :func:`takes_a_grid`, and gradients come to it as they are.
     """
     if grid:
-        return DescentUpdater(optimizer, model, rates)
+        return DescentUpdater(optimizer, model, points)
     if is_elementwise(optimizer.name):
-        return TogetherUpdater(optimizer, model, rates)
-    return ApartUpdater.of(optimizer, model, rates)
+        return TogetherUpdater(optimizer, model, points)
+    return ApartUpdater.of(optimizer, model, points)
 
 
 def takes_a_grid(optimizer: Ingredient) -> bool:
@@ -76,30 +77,40 @@ class DescentUpdater:
     """Gradient descent with momentum, of all lanes at once.
 
     A lane's rate multiplies its loss, so that one update serves every rate; and its momentum is
-    what the gradients keep of themselves, so that no other history is read or written.
+    what the gradients keep of themselves, so that no other history is read or written. Momenta of
+    their own are what lanes let go before the gradients are added to.
     """
 
-    def __init__(self, optimizer: Ingredient, model: Stacked, rates: Sequence[float]) -> None:
-        args = optimizer.args
+    def __init__(self, optimizer: Ingredient, model: Stacked, points: Sequence[Point]) -> None:
         self._ingredient = optimizer
         self._model = model
-        self._rates = tuple(rates)
-        self._nesterov = bool(args.get("nesterov"))
+        self._points = tuple(points)
+        self._nesterov = bool(optimizer.args.get("nesterov"))
         self._factor = 1.0
         self._before: list[Tensor] = []
-        self.carry = float(args.get("momentum") or 0.0)
         first = model.parameters[0]
-        own = torch.tensor(rates, dtype=first.dtype, device=first.device)
+
+        def of_lanes(name: str) -> Tensor:
+            numbers = [{**optimizer.args, **tuned_of(p)}.get(name) or 0.0 for p in points]
+            return torch.tensor(numbers, dtype=first.dtype, device=first.device)
+
+        own = torch.tensor([rate_of(p) for p in points], dtype=first.dtype, device=first.device)
         self.weights = own
-        decay = float(args.get("weight_decay") or 0.0)
-        self._decay = model.spread(decay * own) if decay else None
+        decay = of_lanes("weight_decay")
+        self._decay = model.spread(decay * own) if decay.any() else None
+        apart = any("momentum" in tuned_of(point) for point in points)
+        self._momenta = model.spread(of_lanes("momentum")) if apart else None
+        self.carry = 1.0 if apart else float(optimizer.args.get("momentum") or 0.0)
 
     def scale_rates(self, factor: float) -> None:
         """Set each lane's learning rate to ``factor`` times its own, for the steps to come."""
         self._factor = factor
 
     def begin(self) -> None:
-        """Nesterov's step looks at the momentum before and after."""
+        """Take lanes' own momenta; Nesterov's step looks at the momentum before and after."""
+        if self._momenta is not None:
+            for gradient, momentum in zip(self._model.gradients, self._momenta, strict=True):
+                gradient.mul_(momentum)
         if self._nesterov:
             self._before = [gradient.clone() for gradient in self._model.gradients]
 
@@ -109,15 +120,26 @@ class DescentUpdater:
         if self._decay is not None:
             for gradient, parameter, decay in zip(gradients, parameters, self._decay, strict=True):
                 gradient.addcmul_(parameter, decay)
-        ahead = 1.0 + self.carry if self._nesterov else 1.0
+        if self._nesterov:
+            self._step_ahead(parameters, gradients)
+            return
         for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.add_(gradient, alpha=-self._factor * ahead)
-        for parameter, before in zip(parameters, self._before, strict=self._nesterov):
-            parameter.add_(before, alpha=self._factor * self.carry)
+            parameter.add_(gradient, alpha=-self._factor)
+
+    def _step_ahead(self, parameters: Sequence[Tensor], gradients: Sequence[Tensor]) -> None:
+        """Take Nesterov's step, g + μ·v of the new v = μ·v₀ + g: (1 + μ)·v − μ·v₀."""
+        each = enumerate(zip(parameters, gradients, self._before, strict=True))
+        for number, (parameter, gradient, before) in each:
+            if self._momenta is None:
+                parameter.add_(gradient, alpha=-self._factor * (1.0 + self.carry))
+                parameter.add_(before, alpha=self._factor * self.carry)
+            else:  # what is kept of the gradient is taken already
+                parameter.addcmul_(gradient, 1.0 + self._momenta[number], value=-self._factor)
+                parameter.add_(before, alpha=self._factor)
 
     def keeping(self, model: Stacked, kept: Sequence[int]) -> DescentUpdater:
         """Return an updater of the shorter ``model``, whose gradients are the history."""
-        after = DescentUpdater(self._ingredient, model, [self._rates[lane] for lane in kept])
+        after = DescentUpdater(self._ingredient, model, [self._points[lane] for lane in kept])
         after.scale_rates(self._factor)
         return after
 
@@ -132,29 +154,30 @@ class DescentUpdater:
 class TogetherUpdater:
     """One optimizer over slices of the stacked parameters, for those that work elementwise.
 
-    Lanes of one learning rate that lie side by side are one parameter to it.
+    Lanes of one learning rate, or trial, that lie side by side are one parameter to it.
     """
 
     carry: float = 0.0
 
-    def __init__(self, optimizer: Ingredient, model: Stacked, rates: Sequence[float]) -> None:
+    def __init__(self, optimizer: Ingredient, model: Stacked, points: Sequence[Point]) -> None:
         self._ingredient = optimizer
-        self._rates = tuple(rates)
-        self._slices = _runs_of_equal(rates)
+        self._points = tuple(points)
+        self._slices = _runs_of_equal(points)
         self._views = [[p[part] for p in model.parameters] for part in self._slices]
         groups = [
-            {"params": views, "lr": rates[part.start]}
+            {"params": views, "lr": rate_of(point), **tuned_of(point)}
             for part, views in zip(self._slices, self._views, strict=True)
+            for point in [points[part.start]]
         ]
         self._optimizer = build_optimizer(
-            optimizer.name, optimizer.args, groups, lr=rates[0], for_lanes=True
+            optimizer.name, optimizer.args, groups, lr=rate_of(points[0]), for_lanes=True
         )
         self.weights = model.parameters[0].new_ones(1)
 
     def scale_rates(self, factor: float) -> None:
         """Set each lane's learning rate to ``factor`` times its own, for the steps to come."""
         for part, group in zip(self._slices, self._optimizer.param_groups, strict=True):
-            group["lr"] = self._rates[part.start] * factor
+            group["lr"] = rate_of(self._points[part.start]) * factor
 
     def begin(self) -> None:
         """Nothing to be done."""
@@ -170,8 +193,8 @@ class TogetherUpdater:
 
     def keeping(self, model: Stacked, kept: Sequence[int]) -> TogetherUpdater:
         """Return an updater of the shorter ``model``, with the history of the lanes it keeps."""
-        rates = [self._rates[lane] for lane in kept]
-        after = TogetherUpdater(self._ingredient, model, rates)
+        points = [self._points[lane] for lane in kept]
+        after = TogetherUpdater(self._ingredient, model, points)
         for part, views in zip(after._slices, after._views, strict=True):
             for number, view in enumerate(views):
                 after._optimizer.state[view] = self._history(number, kept[part])
@@ -221,12 +244,14 @@ class ApartUpdater:
         self.weights = model.parameters[0].new_ones(1)
 
     @classmethod
-    def of(cls, optimizer: Ingredient, model: Stacked, rates: Sequence[float]) -> ApartUpdater:
+    def of(cls, optimizer: Ingredient, model: Stacked, points: Sequence[Point]) -> ApartUpdater:
         """Build the optimizer of each lane."""
-        views = [model.of_lane(model.parameters, lane) for lane in range(len(rates))]
+        views = [model.of_lane(model.parameters, lane) for lane in range(len(points))]
+        rates = [rate_of(point) for point in points]
+        args = [{**optimizer.args, **tuned_of(point)} for point in points]
         optimizers = [
-            build_optimizer(optimizer.name, optimizer.args, list(params), lr=rate, for_lanes=True)
-            for params, rate in zip(views, rates, strict=True)
+            build_optimizer(optimizer.name, own, list(params), lr=rate, for_lanes=True)
+            for own, params, rate in zip(args, views, rates, strict=True)
         ]
         return cls(model, optimizers, views, rates)
 
@@ -282,7 +307,7 @@ def _exchange(
             optimizer.state[b] = optimizer.state.pop(a)
 
 
-def _runs_of_equal(rates: Sequence[float]) -> list[slice]:
-    """Cut the lanes into stretches of one rate."""
-    starts = [lane for lane in range(len(rates)) if lane == 0 or rates[lane] != rates[lane - 1]]
-    return [slice(a, b) for a, b in zip(starts, [*starts[1:], len(rates)], strict=True)]
+def _runs_of_equal(points: Sequence[Point]) -> list[slice]:
+    """Cut the lanes into stretches of one rate or trial."""
+    starts = [lane for lane in range(len(points)) if not lane or points[lane] != points[lane - 1]]
+    return [slice(a, b) for a, b in zip(starts, [*starts[1:], len(points)], strict=True)]

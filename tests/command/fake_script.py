@@ -20,12 +20,14 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=RATE)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--momentum", type=float, default=0.0)
     parser.add_argument("--log", default=None)
     parser.add_argument("--memory-ends-at", type=int, default=10**9)
     args = parser.parse_args()
     if args.log:
         with Path(args.log).open("a", encoding="utf-8") as log:
             log.write(f"{args.batch_size} {args.lr} {args.seed}\n")
+    args.lr /= 1 - args.momentum
     if args.batch_size >= args.memory_ends_at:
         sys.exit("RuntimeError: CUDA out of memory")
     best = RATE / (1 + CRITICAL / args.batch_size)

@@ -64,6 +64,18 @@ def test_a_program_gives_a_recommendation_and_its_critical_batch_size(folder: Pa
     assert shown == found
 
 
+def test_a_programs_momentum_is_tuned_with_its_rate(folder: Path) -> None:
+    args = ["--command", f"{PROGRAM} --momentum {{momentum}} --log log", *SAMPLES, "--batch-sizes",
+            "8,128", "--seeds", "2", "--tune", "learning-rate,momentum", "--trials", "6",
+            "--search", "effective-learning-rate=0.02..1", "--format", "json"]  # fmt: skip
+    found = document(bsx("sweep", *args, cwd=folder))
+    assert len(calls(folder)) == len(set(calls(folder))) == found["batch_sizes"][0]["runs"] * 2
+    for row in found["batch_sizes"]:
+        assert 6 + 4 <= row["runs"] <= 12
+        assert 0.5 <= row["to_target"][0]["momentum"] <= 0.99
+    assert document(bsx("show", "--format", "json", cwd=folder)) == found
+
+
 def test_a_sweep_over_a_program_imports_no_torch(folder: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(folder)
     monkeypatch.setenv("PYTHONPATH", str(HERE.parents[1]))

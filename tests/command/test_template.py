@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bsx.command.template import PLACEHOLDERS, filled, placeholders, words
 from bsx.errors import ConfigError
-from bsx.schema import Run
+from bsx.schema import Run, Trial, recipe_at
 from tests.command.programs import recipe
 
 WORDS = st.text(st.characters(blacklist_characters="{}", blacklist_categories=("Cs", "Cc")))
@@ -20,6 +20,14 @@ def test_every_placeholder_becomes_its_value() -> None:
     text = "train {batch_size} {lr} {learning_rate} {seed} {steps} {epochs}"
     run = Run(recipe(text, steps=250), 0.001, 7)
     assert filled(text, run, 100) == ("train", "10", "0.001", "0.001", "7", "250", "3")
+
+
+def test_what_is_tuned_beside_the_rate_becomes_the_trials_value() -> None:
+    trial = Trial(0.1, (("momentum", 0.95), ("weight_decay", 1e-5)))
+    run = Run(recipe_at(recipe(), trial), 0.1, 0)
+    assert filled("t {batch_size} {lr} {momentum} {weight_decay}", run, 1)[2:] == (
+        "0.1", "0.95", "1e-05",
+    )  # fmt: skip
 
 
 def test_a_placeholder_within_a_word_keeps_its_surroundings() -> None:

@@ -14,7 +14,7 @@ import torch
 from bsx import registry
 from bsx.errors import Stopped
 from bsx.models import Stacked, build_model
-from bsx.schema import Ingredient, RunRecord, RunStatus
+from bsx.schema import Ingredient, Point, RunRecord, RunStatus, Trial
 from bsx.tasks import build_task
 from bsx.train.evaluate import evaluation_steps
 from tests.train_setup import group, recipe, trained
@@ -172,6 +172,77 @@ def test_the_other_optimizers_of_torch_agree_too(optimizer: str) -> None:
     )
     looped, laned = (trained(group(of, MEMBERS, trainer)) for trainer in TRAINERS)
     assert_alike(looped, laned, 1e-9)
+
+
+def trial(rate: float, momentum: float | None = None, decay: float | None = None) -> Trial:
+    """Return a trial with a momentum and a weight decay of its own, as far as they are given."""
+    given = {"momentum": momentum, "weight_decay": decay}
+    return Trial(rate, tuple((name, value) for name, value in given.items() if value is not None))
+
+
+# Optimizer → trials that differ in all that it takes.
+TUNED = {
+    "momentum and decay": [trial(0.01, 0.95, 1e-3), trial(0.05, 0.6, 0.05), trial(0.05, 0.9, 1e-4)],
+    "plain descent": [trial(0.05, 0.9, 0.1), trial(0.05, 0.3, 1e-4)],
+    "nesterov": [trial(0.01, 0.95, 1e-3), trial(0.05, 0.6, 0.05)],
+    "dampening": [trial(0.01, 0.95), trial(0.05, 0.6)],
+    "adam": [trial(0.01, decay=1e-3), trial(0.01, decay=0.1)],
+    "rmsprop": [trial(1e-3, 0.9, 1e-3), trial(1e-3, 0.5, 0.1)],
+    "user's factory": [trial(0.01, 0.95), trial(0.01, 0.5)],
+}
+
+
+BY_VMAP = Ingredient("tests.user_code:Branching", {"width": 4})
+
+
+@pytest.mark.parametrize("optimizer", TUNED)
+@pytest.mark.parametrize("model", [*MODELS, "by vmap"])
+def test_lanes_with_momenta_and_decays_of_their_own_agree_with_the_loop(
+    model: str, optimizer: str
+) -> None:
+    of = recipe(
+        model=MODELS.get(model, BY_VMAP),
+        optimizer=OPTIMIZERS[optimizer],
+        batch_size=20,
+        steps=100,
+        precision="float64",
+        evaluation_spacing=1.5,
+    )
+    members = [(point, seed) for point in TUNED[optimizer] for seed in range(2)]
+    looped, laned = (trained(group(of, members, trainer)) for trainer in TRAINERS)
+    assert_alike(looped, laned, 1e-9)
+    assert len({values(record).tobytes() for record in laned}) == len(members)
+
+
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_a_trial_is_the_run_that_one_would_ask_for_by_hand(trainer: str) -> None:
+    optimizer = Ingredient("sgd", {"momentum": 0.95, "weight_decay": 0.01})
+    [by_hand] = trained(group(recipe(optimizer=optimizer), [(0.05, 0)], trainer))
+    tried = trained(group(recipe(), [(trial(0.05, 0.95, 0.01), 0), (0.05, 1)], trainer))
+    assert tried[0].run.run_id == by_hand.run.run_id
+    np.testing.assert_allclose(values(tried[0]), values(by_hand), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [8, 20], ids=["streams", "grid"])
+@pytest.mark.parametrize("optimizer", ["momentum and decay", "nesterov", "rmsprop"])
+def test_a_trial_that_diverges_leaves_its_neighbours_alone(optimizer: str, size: int) -> None:
+    of = recipe(
+        model=Ingredient("mlp", {"hidden": (8, 6)}),
+        optimizer=OPTIMIZERS[optimizer],
+        precision="float64",
+        batch_size=size,
+    )
+    healthy = [trial(0.01, 0.95, 1e-3), trial(0.05, 0.6, 0.05)]
+    members = [
+        (point, seed)
+        for point in (healthy[0], trial(BROKEN, 0.9, 1e-3), healthy[1])
+        for seed in range(2)
+    ]
+    mixed = trained(group(of, members, "lanes"))
+    rest = [r for r in mixed if r.run.learning_rate != BROKEN]
+    assert {r.status for r in mixed if r not in rest} == {RunStatus.DIVERGED}
+    alone: list[tuple[Point, int]] = [one for one in members if one[0] in healthy]
+    assert_alike(rest, trained(group(of, alone, "loop")), 1e-9)
 
 
 @pytest.mark.parametrize("model", MODELS)

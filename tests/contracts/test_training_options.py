@@ -6,10 +6,17 @@ from typing import Any
 
 import pytest
 
-from bsx.schema import Ingredient, Sampling, Training
+from bsx.schema import Ingredient, Point, Sampling, Training, Trial
 from tests.train_setup import group, recipe, trained
 
-MEMBERS = [(0.02, 0), (0.02, 1), (0.1, 0), (0.1, 1)]
+Members = list[tuple[Point, int]]
+
+MEMBERS: Members = [(0.02, 0), (0.02, 1), (0.1, 0), (0.1, 1)]
+TRIALS: Members = [
+    (Trial(rate, (("momentum", momentum), ("weight_decay", decay))), seed)
+    for rate, momentum, decay in ((0.02, 0.95, 1e-3), (0.1, 0.5, 0.05))
+    for seed in range(2)
+]
 
 WAYS: dict[str, dict[str, Any]] = {
     "schedule": {"training": Training(schedule="cosine", warmup=0.2)},
@@ -30,14 +37,27 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 
 
-def losses(trainer: str, **changes: Any) -> list[list[float]]:
+def losses(trainer: str, members: Members = MEMBERS, **changes: Any) -> list[list[float]]:
     made = recipe(precision="float64", model=Ingredient("mlp", {"hidden": 8}), **changes)
-    return [[p.train_loss for p in r.curve] for r in trained(group(made, MEMBERS, trainer))]
+    return [[p.train_loss for p in r.curve] for r in trained(group(made, members, trainer))]
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_loop_and_lanes_take_the_same_steps(way: str) -> None:
     for loop, lanes in zip(losses("loop", **WAYS[way]), losses("lanes", **WAYS[way]), strict=True):
+        assert lanes == pytest.approx(loop, rel=1e-9)
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+@pytest.mark.parametrize("way", WAYS)
+def test_so_they_do_where_momentum_and_weight_decay_are_the_lanes_own(
+    way: str, nesterov: bool
+) -> None:
+    optimizer = Ingredient("sgd", {"momentum": 0.9, "nesterov": nesterov})
+    loops, laned = (
+        losses(trainer, TRIALS, optimizer=optimizer, **WAYS[way]) for trainer in ("loop", "lanes")
+    )
+    for loop, lanes in zip(loops, laned, strict=True):
         assert lanes == pytest.approx(loop, rel=1e-9)
 
 
