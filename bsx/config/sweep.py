@@ -11,6 +11,7 @@ from bsx.arithmetic import check_growing
 from bsx.command.ask import own_program
 from bsx.errors import ConfigError
 from bsx.schema import (
+    MEASURES,
     BatchSizes,
     Budget,
     Ingredient,
@@ -81,6 +82,7 @@ def _sweep(values: Mapping[str, Any], origins: Mapping[str, str]) -> SweepConfig
         stream=values["stream"],
         aim=values["objective"] or "time",
         price_per_hour=values["price_per_hour"],
+        measures=tuple(name for name in MEASURES if values[name.replace("-", "_")]),
         origins=origins,
     )
 

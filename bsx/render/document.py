@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bsx.render import wording
+from bsx.render import diagnosed, wording
 from bsx.schema import (
     SCHEMA_VERSION,
     Analysis,
@@ -28,6 +28,8 @@ from bsx.schema import (
 )
 
 _TO_TARGET = ("steps", "epochs", "samples", "seconds")
+_MEASURED = ("noise_scale", "sharpness", "hessian_eigenvalue")
+_NESTED = ("noise_curve", "against_small", "at_equal_epochs", "at_equal_steps")
 _SPEED = ("step_seconds", "samples_per_second", "epoch_seconds", "peak_memory_bytes")
 
 
@@ -49,6 +51,7 @@ def document(sweep: Sweep, analysis: Analysis) -> dict[str, Any]:
         "recommendation": _recommendation(analysis.recommendation, metric),
         "cautions": [caution_of(caution, metric) for caution in analysis.cautions],
         "speed_from": plain(analysis.speed_from),
+        **diagnosed.of_sweep(analysis),
     }
 
 
@@ -78,6 +81,8 @@ def target_of(target: TargetSummary) -> dict[str, Any]:
         "min_samples": plain(target.min_samples),
         "reference_batch_size": target.reference_batch_size,
         "verdict": target.verdict,
+        "noise_scale": plain(target.noise_scale),
+        "noise_scale_verdict": target.noise_scale_verdict,
     }
 
 
@@ -96,8 +101,7 @@ def _batch_size(summary: BatchSizeSummary) -> dict[str, Any]:
         "to_target": [to_target_of(entry) for entry in summary.to_target],
         "final": _final(summary.final),
         "speed": speed_of(summary.speed),
-        "noise_scale": plain(summary.noise_scale),
-        "sharpness": plain(summary.sharpness),
+        **diagnosed.of_row(summary),
     }
 
 
@@ -197,7 +201,7 @@ def _row(
     recommended: bool,
 ) -> dict[str, Any]:
     row = {key: value for key, value in size.items() if not isinstance(value, dict | list)}
-    for key in ("noise_scale", "sharpness", "final", "speed"):  # null where nothing is known
+    for key in ("final", "speed", *_MEASURED, *_NESTED):  # null where nothing is known
         row.pop(key, None)
     row["recommended"] = recommended
     for number, target in enumerate(targets, start=1):
@@ -210,8 +214,11 @@ def _row(
     row["speed_loop"] = speed.get("loop")
     for key in _SPEED:
         row |= estimate_cells(f"speed_{key}", speed.get(key))
-    for key in ("noise_scale", "sharpness"):
+    for key in _MEASURED:
         row |= estimate_cells(key, size[key])
+    row |= estimate_cells("large_batch_gap", (size["against_small"] or {}).get("test"))
+    for key in ("at_equal_epochs", "at_equal_steps"):
+        row |= estimate_cells(key, (size[key] or {}).get("value"))
     return row
 
 

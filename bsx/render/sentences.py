@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bsx.render import numbers, of_files
+from bsx.render import numbers, of_files, of_measures
 from bsx.render.phrases import (
     Values,
     batch_sizes,
@@ -320,4 +320,5 @@ WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "different_data": _different_data,
     "different_tasks": _different_tasks,
     **of_files.WORDS,
+    **of_measures.WORDS,
 }

@@ -21,6 +21,8 @@ _TELLING = {
     "no_critical_batch_size": ("metric", "threshold"),
     "critical_batch_size_beyond": ("metric", "threshold"),
     "poor_fit": ("metric", "threshold"),
+    "not_measured": ("measure", "error"),
+    "normalized_over": ("measure",),
 }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bsx.schema.diagnosed import AgainstSmall, EqualLength, Gradients, NoiseCurve
 from bsx.schema.quantity import Caution, Estimate
 
 
@@ -83,6 +84,11 @@ class BatchSizeSummary:
     noise_scale: Estimate | None = None
     sharpness: Estimate | None = None
     grows_to: int | None = None
+    noise_curve: NoiseCurve | None = None
+    hessian_eigenvalue: Estimate | None = None
+    against_small: AgainstSmall | None = None
+    at_equal_epochs: EqualLength | None = None
+    at_equal_steps: EqualLength | None = None
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,8 @@ class TargetSummary:
     verdict: str  # fitted | the code of the reason why there is no fit
     split: str = "validation"
     higher_is_better: bool = True
+    noise_scale: Estimate | None = None  # where it is reached, over the batch sizes
+    noise_scale_verdict: str | None = None  # agrees | larger | smaller | undetermined
 
 
 @dataclass(frozen=True)
@@ -131,3 +139,7 @@ class Analysis:
     recommendation: Recommendation | None
     cautions: tuple[Caution, ...]
     speed_from: SpeedOrigin | None = None  # None: measured by the sweep
+    gradients: Gradients | None = None
+    small_batch_size: int | None = None  # what larger sizes are compared with
+    equal_epochs: float | None = None  # how far every size has trained, at least
+    equal_steps: int | None = None

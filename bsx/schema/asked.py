@@ -231,12 +231,13 @@ class SweepConfig:
     workers: int | None = None  # None: one a thread of the CPU
     aim: str = "time"  # of AIMS: what is recommended by
     price_per_hour: float | None = None  # of training, in the currency of the user
+    measures: tuple[str, ...] = ()  # of MEASURES: what is measured beside, of runs trained again
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def question(self) -> dict[str, Any]:
         """Return the part that decides which runs the sweep consists of."""
         document: dict[str, Any] = plain(self)
-        of_reading = ("tolerance", "aim", "price_per_hour")
+        of_reading = ("tolerance", "aim", "price_per_hour", "measures")
         for key in (*of_reading, "executor", "within_seconds", "name", "stream", "origins"):
             del document[key]
         return document

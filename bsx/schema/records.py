@@ -9,6 +9,7 @@ from typing import Any
 
 from bsx.schema.asked import SweepConfig
 from bsx.schema.curve import Curve, CurvePoint
+from bsx.schema.diagnosed import DiagnosticRecord
 from bsx.schema.known import CostModel, Facts
 from bsx.schema.work import Run
 
@@ -76,7 +77,7 @@ class MemoryRecord:
     error: str | None = None
 
 
-Record = RunRecord | SpeedRecord | MemoryRecord | CostModel
+Record = RunRecord | SpeedRecord | MemoryRecord | DiagnosticRecord | CostModel
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from bsx.train.batches import passes
 from bsx.train.evaluate import evaluate
 from bsx.train.feed import Feed
 from bsx.train.gradients import is_plain, treat
+from bsx.train.observers import Observer, unobserved
 from bsx.train.session import Clock, Session, curve_point, run_record
 
 
@@ -41,7 +42,9 @@ def _one_by_one(session: Session, group: Group, report: Report) -> Iterator[tupl
         yield (train_run(session, run, report_run),)
 
 
-def train_run(session: Session, run: Run, report: Report) -> RunRecord:
+def train_run(
+    session: Session, run: Run, report: Report, observe: Observer = unobserved
+) -> RunRecord:
     """Train one run from its first step to its last, or until its loss is no longer finite."""
     recipe, task = session.recipe, session.task
     feed = Feed(session, [run.seed], range(session.steps))
@@ -54,6 +57,7 @@ def train_run(session: Session, run: Run, report: Report) -> RunRecord:
     curve: list[CurvePoint] = []
     done = 0
     model.train()
+    observe(model, done, 0)
     for next_evaluation in session.evaluate_at:
         losses = []
         clock.start()
@@ -84,6 +88,7 @@ def train_run(session: Session, run: Run, report: Report) -> RunRecord:
         if point is None:
             return run_record(session, run, curve, None, done, seconds)
         curve.append(point)
+        observe(model, done, point.samples_seen)
         report(done / session.steps, point.metrics[session.quality[0]])
     model.eval()
     final = {

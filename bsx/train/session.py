@@ -19,6 +19,7 @@ from bsx.data import Part, Samples, Stream, open_dataset
 from bsx.models import build_model
 from bsx.schema import (
     CurvePoint,
+    DiagnosticUnit,
     Group,
     MemoryUnit,
     Recipe,
@@ -45,7 +46,7 @@ class Session:
 
     def __init__(
         self,
-        unit: Group | SpeedUnit | MemoryUnit,
+        unit: Group | SpeedUnit | MemoryUnit | DiagnosticUnit,
         *,
         channels_last: bool = False,
     ) -> None:
@@ -185,7 +186,7 @@ def synchronize(device: torch.device) -> None:
         torch.mps.synchronize()
 
 
-def environment(unit: Group | SpeedUnit | MemoryUnit) -> dict[str, object]:
+def environment(unit: Group | SpeedUnit | MemoryUnit | DiagnosticUnit) -> dict[str, object]:
     """Say on what a unit runs: versions, device, threads."""
     return {
         "bsx": __version__,
