@@ -157,8 +157,8 @@ KEYS = {
     "batch_sizes[].speed.epoch_seconds": "seconds for one epoch; an estimate",
     "batch_sizes[].speed.peak_memory_bytes": "peak memory; an estimate without an interval",
     "batch_sizes[].noise_scale": "with `--noise-scale`: tr Σ/‖G‖² in samples, where the run "
-        "reaches the first target, or else at its end; an estimate, null where it was not measured, its "
-        "value null where it cannot be resolved",
+        "reaches the first target, or else at its end; an estimate, null where it was not "
+        "measured, its value null where it cannot be resolved",
     "batch_sizes[].noise_curve.learning_rate": "the rate of the run along which it was measured",
     "batch_sizes[].noise_curve.seed": "its seed",
     "batch_sizes[].noise_curve.at": "target or end: where `noise_scale` is measured",

@@ -75,9 +75,8 @@ def variance_exponent(found: Sequence[Direction]) -> Estimate | None:
     if len(known) < 3:
         return None
     sizes, variances = np.log([known]).reshape(-1, 2).T
-    line = stats.linregress(sizes, variances)
-    half = t_quantile(len(known) - 2) * float(line.stderr)
-    slope = float(line.slope)
+    slope, _, _, _, error = map(float, stats.linregress(sizes, variances))
+    half = t_quantile(len(known) - 2) * error
     return Estimate(slope, slope - half, slope + half, LEVEL, len(known), "least squares of logs")
 
 
