@@ -6,7 +6,6 @@ no difference is shown, and the reader sees it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -28,7 +27,7 @@ from bsx.schema import (
 )
 from bsx.stats.curves import SizeRuns
 from bsx.stats.growth import Growth, growth_of, mapped_logs
-from bsx.stats.intervals import product_estimate, reciprocal
+from bsx.stats.intervals import exponential, product_estimate, reciprocal
 from bsx.stats.paired import difference
 from bsx.stats.selection import best_at_end
 from bsx.stats.summaries import give_back_optimism, step_times, target_evidence
@@ -151,13 +150,13 @@ def _size(
     metric: Metric,
 ) -> ComparedSize:
     first, second = reach
-    durations = _exponential(difference(second.durations, first.durations))
+    durations = exponential(difference(second.durations, first.durations))
     speeds = [row.speed.step_seconds if row.speed else None for row in rows]
     return ComparedSize(
         batch_size=batch_size,
         steps=(_steps(rows[0]), _steps(rows[1])),
-        steps_ratio=_exponential(difference(second.steps, first.steps)),
-        samples_ratio=_exponential(difference(second.samples, first.samples)),
+        steps_ratio=exponential(difference(second.steps, first.steps)),
+        samples_ratio=exponential(difference(second.samples, first.samples)),
         seconds_ratio=_seconds_ratio(durations, speeds[0], speeds[1]),
         validation=(_ended(rows[0], metric), _ended(rows[1], metric)),
         validation_difference=difference(scores[1]["validation"], scores[0]["validation"]),
@@ -229,17 +228,3 @@ def _steps(row: BatchSizeSummary) -> Estimate | None:
 
 def _ended(row: BatchSizeSummary, metric: Metric) -> Estimate | None:
     return row.final.validation.get(metric.name) if row.final else None
-
-
-def _exponential(estimate: Estimate | None) -> Estimate | None:
-    """Turn a difference of logs into a ratio."""
-    if estimate is None or estimate.value is None:
-        return None
-    low, high = estimate.low, estimate.high
-    return replace(
-        estimate,
-        value=math.exp(estimate.value),
-        low=None if low is None else math.exp(max(low, -700.0)),
-        high=None if high is None else math.exp(min(high, 700.0)),
-        method=f"{estimate.method} of logs",
-    )

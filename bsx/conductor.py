@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from bsx import engines, plan
+from bsx.diagnostics import Diagnostics
 from bsx.errors import Stopped
 from bsx.execute.base import Executor, UnitError
 from bsx.schema import (
     SETTLED,
     BranchUnit,
     CostModel,
+    DiagnosticUnit,
     Facts,
     Group,
     Notice,
@@ -35,6 +37,8 @@ from bsx.store import Store
 
 MOST_ATTEMPTS = 2  # of a unit whose process was ended from outside
 _LATE = 1.05  # a unit is begun only where this much of its predicted time is left
+
+Trained = Group | BranchUnit | DiagnosticUnit
 
 
 class _Attempt(NamedTuple):
@@ -67,6 +71,9 @@ class Conductor:
         self._cost = CostModel(1e-3, 1e-6)
         self._settled: dict[str, RunRecord] = {}
         self._given_up: dict[str, RunRecord] = {}
+        self._diagnostics = Diagnostics(
+            self.sweep_id, self.config, self.facts, self.recipes, self.store, self.fresh
+        )
         self._announced: set[str] = set()  # units of which a failed run was told
         self._begun = False
         self._skipped = False  # a unit, for want of time
@@ -124,10 +131,11 @@ class Conductor:
         speeds = self._missing_speeds()
         while True:
             coming = self._coming()
-            units = self._ordered(coming.groups if coming else (), speeds)
+            groups = coming.groups if coming else self._to_be_observed()
+            units = self._ordered(groups, speeds)
             if not units:
-                return "failed" if self._given_up else "complete"
-            groups = coming.groups if coming else ()
+                failed = self._given_up or self._diagnostics.failed
+                return "failed" if failed else "complete"
             alone = sum(unit.predicted_seconds for unit in speeds)
             predicted = alone + side_by_side(groups, self.facts.workers)
             self.watcher.started(len(units), predicted)
@@ -170,9 +178,7 @@ class Conductor:
             return not running
         return len(running) < self.facts.workers
 
-    def _ordered(
-        self, groups: Sequence[Group | BranchUnit], speeds: Sequence[SpeedUnit]
-    ) -> list[Unit]:
+    def _ordered(self, groups: Sequence[Trained], speeds: Sequence[SpeedUnit]) -> list[Unit]:
         """Say which unit comes when.
 
         With the time limited, the cheapest sizes come first, each whole. Otherwise speeds are
@@ -200,6 +206,13 @@ class Conductor:
         done = {record.unit_id for record in stored if record.status in SETTLED}
         self.store.adopt(self.sweep_id, [], done)
         return tuple(unit for unit in units if unit.unit_id not in done)
+
+    def _to_be_observed(self) -> tuple[DiagnosticUnit, ...]:
+        units = self._diagnostics.missing(self._settled, self._cost)
+        if units:
+            again = "1 run is" if len(units) == 1 else f"{len(units)} runs are"
+            self.watcher.announce(f"{again} trained once more, to measure on the way.")
+        return units
 
     def _has_time_for(self, unit: Unit) -> bool:
         # The first unit is begun in any case: nobody is helped by a forecast alone.
@@ -265,6 +278,7 @@ class Conductor:
         for record in records:
             if isinstance(record, SpeedRecord):
                 self.store.append_speed(self.sweep_id, record, anew=self.fresh)
+        self._diagnostics.keep(records)
 
     def _record_failure(self, unit: Unit, error: UnitError) -> None:
         """Put down for each run that is missing what became of its unit."""
@@ -274,6 +288,8 @@ class Conductor:
                 unit.unit_id, unit.recipe.batch_size, unit.loop, status, error=error.reason
             )
             self.store.append_speed(self.sweep_id, failed, anew=True)
+        if isinstance(unit, DiagnosticUnit):
+            self._diagnostics.give_up(unit, status, error.reason)
         if not isinstance(unit, Group | BranchUnit):
             return
         records = [
@@ -306,7 +322,7 @@ class Conductor:
         return float("inf") if within is None else within - (time.monotonic() - self._began)
 
 
-def _interleaved(groups: Sequence[Group | BranchUnit], speeds: Sequence[SpeedUnit]) -> list[Unit]:
+def _interleaved(groups: Sequence[Trained], speeds: Sequence[SpeedUnit]) -> list[Unit]:
     """Put each size's speed right behind its group: a size is of use when both are known."""
     waiting = {unit.recipe.batch_size: unit for unit in speeds}
     units: list[Unit] = []
@@ -342,4 +358,6 @@ def _description(unit: Unit) -> str:
         return f"branches of seed {unit.seed}"
     if isinstance(unit, SpeedUnit):
         return f"speed at batch size {unit.recipe.batch_size}"
+    if isinstance(unit, DiagnosticUnit):
+        return f"{', '.join(unit.measures)} at batch size {unit.recipe.batch_size}"
     return "calibration"

@@ -56,6 +56,7 @@ INTERNAL: dict[str, dict[str, str]] = {
         "memory": "bsx.measure.fits:measure",
         "speed": "bsx.measure.speed:measure",
         "calibration": "bsx.measure.calibration:measure",
+        "diagnostics": "bsx.measure.diagnostics:measure",
     },
     "executor": {
         "inline": "bsx.execute.inline:InlineExecutor",

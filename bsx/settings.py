@@ -46,13 +46,14 @@ _SIZES = "Batch sizes, learning rates, seeds"
 _BRANCHES = "Branched critical batch size"
 _BUDGET = "How long"
 _SPLIT = "Data split"
+_MEASURED = "Measured on the way"
 _READING = "How results are read"
 _WHERE = "Where and how it runs"
 _OUTPUT = "Output"
 _PROGRAM = "Your own program"
 
 # What bsx's own training is told; a program of the user's decides that by itself
-OF_OWN_TRAINING = (_INGREDIENTS, _TRAINING, _SPLIT)
+OF_OWN_TRAINING = (_INGREDIENTS, _TRAINING, _SPLIT, _MEASURED)
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("dataset", parse.text, "Data set: a name of `bsx list datasets`, module:attribute or "
@@ -195,6 +196,15 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("split_seed", parse.index, "Seed of the division.", _SPLIT, 0, "INT"),
     Setting("drop_last", parse.switch, "Drop the last, smaller batch of an epoch.", _SPLIT, False,
             switch=True),
+
+    Setting("noise_scale", parse.switch, "Measure the gradient noise scale along one run of each "
+            "batch size, which is trained again for it.", _MEASURED, False, switch=True),
+    Setting("gradients", parse.switch, "Compare gradients of every batch size with the full one, "
+            "at the start, the middle and the end of one run, trained again for it.", _MEASURED,
+            False, switch=True),
+    Setting("sharpness", parse.switch, "Measure how sharp the minimum is where each run with the "
+            "rate best at the end arrives: a box maximum, and the largest eigenvalue of the "
+            "Hessian.", _MEASURED, False, switch=True),
 
     Setting("target", parse.targets, "Metric to reach on validation, e.g. accuracy=0.97, or a "
             "ladder accuracy=0.97,0.90..0.96:0.01; repeat for more. The first is the one that is "

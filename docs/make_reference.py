@@ -29,6 +29,7 @@ from bsx.render.document import document, rows
 from bsx.render.formats import Format
 from bsx.render.sentences import WORDS
 from bsx.schema import (
+    AgainstSmall,
     Analysis,
     Baseline,
     BatchSizeSummary,
@@ -36,10 +37,14 @@ from bsx.schema import (
     Branched,
     BranchPoint,
     Caution,
+    EqualLength,
     Estimate,
     Facts,
     Final,
+    GradientPoint,
+    Gradients,
     Metric,
+    NoiseCurve,
     Pair,
     Probe,
     ProbedSize,
@@ -131,6 +136,10 @@ KEYS = {
     "targets[].next_run": "what to run to learn more: `larger_up_to`, `smaller_down_to`, "
         "`sizes_up_to`, `sizes_from` or `look_at` a batch size, `more_sizes`, `min_steps`, "
         "`seeds`, `easier_target`, `harder_target`; empty where nothing is missing",
+    "targets[].noise_scale": "with `--noise-scale`: the geometric mean over batch sizes of the "
+        "noise scale where the target is reached; an estimate",
+    "targets[].noise_scale_verdict": "beside `critical_batch_size`: agrees (within a factor of "
+        "10), larger, smaller or undetermined; null where it was not measured",
     "batch_sizes[].batch_size": "samples in one update; the first one, where the batch grows",
     "batch_sizes[].status": "ok, censored (target not reached), diverged, out_of_memory, failed or "
         "not_run",
@@ -167,8 +176,50 @@ KEYS = {
     "batch_sizes[].speed.samples_per_second": "throughput; an estimate",
     "batch_sizes[].speed.epoch_seconds": "seconds for one epoch; an estimate",
     "batch_sizes[].speed.peak_memory_bytes": "peak memory; an estimate without an interval",
-    "batch_sizes[].noise_scale": "not measured yet: null",
-    "batch_sizes[].sharpness": "not measured yet: null",
+    "batch_sizes[].noise_scale": "with `--noise-scale`: tr Σ/‖G‖² in samples, where the run "
+        "reaches the first target, or else at its end; an estimate, null where it was not "
+        "measured, its value null where it cannot be resolved",
+    "batch_sizes[].noise_curve.learning_rate": "the rate of the run along which it was measured",
+    "batch_sizes[].noise_curve.seed": "its seed",
+    "batch_sizes[].noise_curve.at": "target or end: where `noise_scale` is measured",
+    "batch_sizes[].noise_curve.growth": "that at the end over that at the start; an estimate",
+    "batch_sizes[].noise_curve.points": "along the run: `step`, `epoch`, `samples_seen`, and the "
+        "estimates `noise_scale`, `gradient_square` (‖G‖²), `covariance_trace` (tr Σ)",
+    "batch_sizes[].sharpness": "with `--sharpness`: Keskar's φ in per cent, where the runs end; an "
+        "estimate over seeds",
+    "batch_sizes[].hessian_eigenvalue": "the largest eigenvalue of the Hessian there; an estimate "
+        "over seeds, null where it was not found",
+    "batch_sizes[].against_small.test": "how much worse the test metric is than at "
+        "`small_batch_size`, paired over seeds (the large-batch gap); an estimate. "
+        "`against_small` is null for that size and smaller ones",
+    "batch_sizes[].against_small.sharpness": "how many times the sharpness there; an estimate",
+    "batch_sizes[].against_small.eigenvalue": "how many times the eigenvalue there; an estimate",
+    "batch_sizes[].at_equal_epochs.learning_rate": "the rate best on validation after "
+        "`equal_epochs`",
+    "batch_sizes[].at_equal_epochs.value": "the validation metric there; an estimate",
+    "batch_sizes[].at_equal_epochs.shortfall": "how much worse than the best size there, paired "
+        "over seeds; an estimate, null for the best",
+    "batch_sizes[].at_equal_steps.learning_rate": "the rate best on validation after `equal_steps`",
+    "batch_sizes[].at_equal_steps.value": "as above",
+    "batch_sizes[].at_equal_steps.shortfall": "as above",
+    "gradients.batch_size": "with `--gradients`: of the run along which they were measured",
+    "gradients.learning_rate": "its rate",
+    "gradients.seed": "its seed",
+    "gradients.cosine": "the cosine that `settles_at` is of",
+    "gradients.points[].place": "start, middle or end of the run",
+    "gradients.points[].step": "updates by then",
+    "gradients.points[].epoch": "epochs by then",
+    "gradients.points[].full_norm": "‖G‖, of the gradient over the whole training set",
+    "gradients.points[].variance_exponent": "the power of the batch size by which the variance of "
+        "the gradient goes: −1 for 1/B; an estimate",
+    "gradients.points[].settles_at": "the batch size at which the mean cosine between a batch's "
+        "gradient and G is `cosine`; an estimate, an open one beyond the sizes of the sweep",
+    "gradients.points[].batch_sizes": "of each size: `batch_size`, and the estimates `variance` "
+        "(of the gradient, E‖g − G‖²) and `cosine`",
+    "small_batch_size": "what larger sizes are compared with: the best on validation of the "
+        "smaller half of them; null where there are not two",
+    "equal_epochs": "how many epochs every size has trained, at least; null where it is not known",
+    "equal_steps": "how many updates every size has taken, at least; null where batches grow",
     "baseline.name": "what is predicted without a model: last value, most frequent class, …; "
         "`baseline` is null for the user's own program",
     "baseline.validation": "metric → value or null, on validation",
@@ -317,6 +368,9 @@ CAUTIONS = {
     "speed_of_other": "of `bsx show --speed`: the probe was of another model, data or optimizer",
     "speed_noisy": "the timings varied much: was the machine busy?",
     "quality_not_settled": "the seeds cannot show which sizes are good enough",
+    "not_measured": "something that was to be measured beside the curves was not",
+    "normalized_over": "under BatchNorm, over how many samples gradients are normalized that are "
+    "measured",
     "not_better_than_baseline": "the test metric is not shown to beat the trivial prediction",
     "no_recommendation": "why nothing is recommended",
     "different_data": "of `bsx compare`: the sweeps are of different data, or of another division",
@@ -585,6 +639,9 @@ def _sample() -> tuple[Sweep, Analysis]:
         (ToTarget(0.1, False, (0.1, 0.1), one, one, one, one, 1.0),),
         Final(0.1, metrics, metrics, metrics, one, one),
         Speed("device", one, one, one, 1),
+        noise_scale=one, noise_curve=NoiseCurve(0.1, 0, (), one, "target"),
+        sharpness=one, hessian_eigenvalue=one, against_small=AgainstSmall(one, one, one),
+        at_equal_epochs=EqualLength(0.1, one, one), at_equal_steps=EqualLength(0.1, one, one),
     )  # fmt: skip
     target = TargetSummary("accuracy", 0.9, "auto", one, one, one, one, 2, "fitted")
     target = dataclasses.replace(target, regimes=Regimes(0.2, (2, 2), one, one))
@@ -595,6 +652,7 @@ def _sample() -> tuple[Sweep, Analysis]:
         Recommendation(2, 0.1, "time", (), Caution("only_best_admitted")),
         (Caution("no_target"),),
         branched=_sample_branches(one),
+        gradients=Gradients(2, 0.1, 0, 0.9, (GradientPoint("start", 0, 0.0, 1.0, one, one, ()),)),
     )
     return Sweep("0", config, facts, {}, "complete", ""), analysis
 

@@ -108,6 +108,9 @@ GIVEN: dict[str, tuple[Any, str, Any]] = {
         '"flip,crop"',
         lambda c, d: c.sampling.augment == ("flip", "crop"),
     ),
+    "noise_scale": (True, "true", lambda c, d: c.measures == ("noise-scale",)),
+    "gradients": (True, "true", lambda c, d: c.measures == ("gradients",)),
+    "sharpness": (True, "true", lambda c, d: c.measures == ("sharpness",)),
     "batch_sizes": ("8,2..4", '[8, "2..4"]', lambda c, d: c.batch_sizes.sizes == (2, 4, 8)),
     "full_batch": (True, "true", lambda c, d: c.batch_sizes.full_batch),
     "learning_rate": (
@@ -297,6 +300,7 @@ def test_a_view_leaves_what_is_not_given_as_it_was_asked_for() -> None:
 def test_the_identity_of_a_sweep_is_what_is_trained_not_how_it_is_read() -> None:
     same = {"name": "x", "tolerance": "0.1", "within": "5m", "executor": "inline"}
     same |= {"objective": "cost", "price_per_hour": "2.5", "confirm": "3"}
+    same |= {"noise_scale": True, "gradients": True, "sharpness": True}  # of runs trained again
     assert asked(same)[0].question() == asked()[0].question()
     for other in ({"seeds": "3"}, {"epochs": "3"}, {"dataset": "wine"}, {"drop_last": True}):
         assert asked(other)[0].question() != asked()[0].question()

@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from bsx import arithmetic
 from bsx.analyze.branched import analyze_branched
 from bsx.analyze.cautions import Target, baseline_cautions, size_cautions
+from bsx.analyze.diagnose import diagnosed
 from bsx.recommend import recommend
 from bsx.schema import (
     Analysis,
     Caution,
+    DiagnosticRecord,
     Facts,
     Metric,
     Recipe,
@@ -56,6 +58,7 @@ def analyze(
     targets: Sequence[TargetSpec] | None = None,
     *,
     reference_batch_size: int | None = None,
+    measured: Sequence[DiagnosticRecord] = (),
 ) -> Analysis:
     """Say everything that the records of a sweep say.
 
@@ -67,6 +70,7 @@ def analyze(
         speeds: the speed records, likewise.
         targets: targets to use instead of the configured ones; without any, one is chosen.
         reference_batch_size: that of the 20 % version of the critical batch size.
+        measured: what was measured beside the curves.
 
     Raises:
         ValueError: for a target whose metric the task does not have.
@@ -109,6 +113,7 @@ def analyze(
         recommendation,
         tuple(cautions),
     )
+    found = diagnosed(found, config, facts, sizes, chosen, measured)
     return own_program.without_unknowns(found, config, told)
 
 

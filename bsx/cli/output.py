@@ -7,11 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from bsx.errors import DataError
 from bsx.schema import Analysis, Recipe, Sweep
 from bsx.store import Store
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from bsx.render.grid import Grid
 
 
 def analyzed(
@@ -28,16 +31,17 @@ def analyzed(
     from bsx.analyze import analyze
 
     runs = store.runs(sweep.sweep_id)
+    measured = store.diagnostics(sweep.sweep_id)
     if probed is None:
         speeds = store.speeds(sweep.sweep_id)
-        return analyze(sweep.config, sweep.facts, recipes, runs, speeds)
+        return analyze(sweep.config, sweep.facts, recipes, runs, speeds, measured=measured)
     from bsx.schema import Caution
     from bsx.stats.elsewhere import speeds_from
 
     sizes = {recipe.batch_size for recipe in recipes}
     sizes |= {recipe.largest_batch(sweep.facts.train_samples) for recipe in recipes}
     elsewhere, origin = speeds_from(probed, sizes, sweep.config, sweep.facts)
-    found = analyze(sweep.config, sweep.facts, recipes, runs, elsewhere)
+    found = analyze(sweep.config, sweep.facts, recipes, runs, elsewhere, measured=measured)
     said = [Caution("speed_of_other", {"differs": origin.differs})] if origin.differs else []
     return replace(found, speed_from=origin, cautions=(*found.cautions, *said))
 
@@ -89,21 +93,29 @@ def print_sweep(
     get: str | None,
     quiet: bool,
     probed: Mapping[str, Any] | None = None,
+    views: bool = False,
 ) -> None:
     """Analyse what is stored of ``sweep`` and print it: results to stdout, cautions to stderr.
 
-    ``probed``: the document of a probe, whose speeds replace the sweep's own.
+    ``probed``: the document of a probe, whose speeds replace the sweep's own. ``views``: of all
+    tables, the one of equal epochs and equal iterations.
 
     Raises:
         NothingFound: where ``get`` leads nowhere.
         ConfigError: for a path or target that cannot be meant.
     """
     analysis = analyzed(store, sweep, recipes, probed)
-    print_analysis(sweep, analysis, form=form, get=get, quiet=quiet)
+    print_analysis(sweep, analysis, form=form, get=get, quiet=quiet, views=views)
 
 
 def print_analysis(
-    sweep: Sweep, analysis: Analysis, *, form: str, get: str | None, quiet: bool
+    sweep: Sweep,
+    analysis: Analysis,
+    *,
+    form: str,
+    get: str | None,
+    quiet: bool,
+    views: bool = False,
 ) -> None:
     """Print what was found out: results to stdout, cautions to stderr.
 
@@ -113,24 +125,41 @@ def print_analysis(
     """
     from bsx.render import document as documents
     from bsx.render.formats import Format
-    from bsx.render.markdown import sweep_markdown
-    from bsx.render.tables import print_cautions
+    from bsx.render.markdown import sweep_markdown, table
+    from bsx.render.tables import print_cautions, print_grid
     from bsx.render.tables import print_sweep as draw_sweep
     from bsx.render.targets import cautions_in_full
 
     document = documents.document(sweep, analysis)
+    drawn = _views(sweep, analysis) if views else None
     print_found(
         document,
         documents.rows(document),
         form=form,
         get=get,
-        draw=lambda console: draw_sweep(console, sweep, analysis),
-        markdown=lambda: sweep_markdown(sweep, analysis),
+        draw=lambda console: (
+            print_grid(console, drawn) if drawn else draw_sweep(console, sweep, analysis)
+        ),
+        markdown=lambda: f"{table(drawn)}\n" if drawn else sweep_markdown(sweep, analysis),
     )
     if form == Format.TABLE and get is None and not quiet:
         from rich.console import Console
 
         print_cautions(Console(stderr=True), cautions_in_full(analysis), sweep.facts.metric)
+
+
+def _views(sweep: Sweep, analysis: Analysis) -> Grid:
+    """Return the table of equal epochs and equal iterations.
+
+    Raises:
+        DataError: where there are not two sizes to compare.
+    """
+    from bsx.render.diagnostic_grids import views
+
+    found = views(sweep, analysis)
+    if found is None:
+        raise DataError("--views: there are no two batch sizes with curves to compare")
+    return found
 
 
 def print_found(

@@ -43,6 +43,14 @@ def show(
             metavar="FILE",
         ),
     ] = None,
+    views: Annotated[
+        bool,
+        typer.Option(
+            "--views",
+            help="Show only how the batch sizes compare after equal epochs and after equal "
+            "iterations.",
+        ),
+    ] = False,
     **flags: Any,
 ) -> None:
     """Show a stored sweep again, also with another target, objective or speeds. No training.
@@ -62,6 +70,8 @@ def show(
     $ bsx show 3f9c --format json
 
     $ bsx show --speed speed.json
+
+    $ bsx show --views
 
     $ bsx show --get batch_sizes.64.speed.samples_per_second.value
     """
@@ -92,6 +102,7 @@ def show(
             get=door.get,
             quiet=door.quiet,
             probed=probed,
+            views=views,
         )
 
 

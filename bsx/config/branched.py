@@ -27,6 +27,10 @@ _IDLE = {
     "class_skew": "what a batch holds would follow its size; leave it out",
     "tune": "branches take everything but the batch size from one run; tune that with an ordinary "
     "sweep at the base batch size, and give what it found",
+    **dict.fromkeys(
+        ("noise_scale", "gradients", "sharpness"),
+        "it is measured along the runs of an ordinary sweep; run one for that",
+    ),
     "grow_to": "a schedule is constant here; leave it out",
     "objective": "nothing is recommended here; leave it out",
     "price_per_hour": "nothing is recommended here; leave it out",

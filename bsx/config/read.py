@@ -36,6 +36,7 @@ _NOT_VARIED = frozenset(
     {"vary", "batch_sizes", "target", "tolerance", "store", "fresh", "name", "format", "get"}
     | {"quiet", "dry_run", "executor", "within", "device", "threads", "workers", "seeds"}
     | {"stream", "engine", "objective", "price_per_hour", "hang_timeout", "confirm", "method"}
+    | {"noise_scale", "gradients", "sharpness"}
 )
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
 

@@ -13,6 +13,7 @@ from bsx.config.branched import branched
 from bsx.config.search import with_search
 from bsx.errors import ConfigError
 from bsx.schema import (
+    MEASURES,
     BatchSizes,
     Budget,
     Ingredient,
@@ -88,6 +89,7 @@ def _sweep(values: Mapping[str, Any], origins: Mapping[str, str]) -> SweepConfig
         price_per_hour=values["price_per_hour"],
         confirm=values["confirm"],
         branching=branching,
+        measures=tuple(name for name in MEASURES if values[name.replace("-", "_")]),
         origins=origins,
     )
 

@@ -1,6 +1,7 @@
 """What is to be trained, and in which rounds."""
 
 from bsx.plan.method import members, next_round, recipes, speed_units
+from bsx.plan.observing import diagnostic_units, not_measured
 from bsx.plan.probing import doubling, memory_unit, next_size, probe_range, probe_recipe
 from bsx.plan.recipes import batch_sizes
 from bsx.plan.rounds import Round, calibration
@@ -9,11 +10,13 @@ __all__ = [
     "Round",
     "batch_sizes",
     "calibration",
+    "diagnostic_units",
     "doubling",
     "members",
     "memory_unit",
     "next_round",
     "next_size",
+    "not_measured",
     "probe_range",
     "probe_recipe",
     "recipes",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bsx.render import wording
+from bsx.render import diagnosed, wording
 from bsx.schema import (
     SCHEMA_VERSION,
     Analysis,
@@ -30,6 +30,8 @@ from bsx.schema import (
 )
 
 _TO_TARGET = ("steps", "epochs", "samples", "seconds")
+_MEASURED = ("noise_scale", "sharpness", "hessian_eigenvalue")
+_NESTED = ("noise_curve", "against_small", "at_equal_epochs", "at_equal_steps")
 _SPEED = ("step_seconds", "samples_per_second", "epoch_seconds", "peak_memory_bytes")
 
 
@@ -52,6 +54,7 @@ def document(sweep: Sweep, analysis: Analysis) -> dict[str, Any]:
         "cautions": [caution_of(caution, metric) for caution in analysis.cautions],
         "speed_from": plain(analysis.speed_from),
         "branched": plain(analysis.branched),
+        **diagnosed.of_sweep(analysis),
     }
 
 
@@ -85,6 +88,8 @@ def target_of(target: TargetSummary) -> dict[str, Any]:
         "departure": target.departure,
         "regimes": _regimes(target.regimes),
         "next_run": plain(target.next_run),
+        "noise_scale": plain(target.noise_scale),
+        "noise_scale_verdict": target.noise_scale_verdict,
     }
 
 
@@ -114,8 +119,7 @@ def _batch_size(summary: BatchSizeSummary, search: Search | None) -> dict[str, A
         "to_target": [to_target_of(entry, search) for entry in summary.to_target],
         "final": _final(summary.final, search),
         "speed": speed_of(summary.speed),
-        "noise_scale": plain(summary.noise_scale),
-        "sharpness": plain(summary.sharpness),
+        **diagnosed.of_row(summary),
     }
 
 
@@ -253,7 +257,7 @@ def _row(
     recommended: bool,
 ) -> dict[str, Any]:
     row = {key: value for key, value in size.items() if not isinstance(value, dict | list)}
-    for key in ("noise_scale", "sharpness", "final", "speed"):  # null where nothing is known
+    for key in ("final", "speed", *_MEASURED, *_NESTED):  # null where nothing is known
         row.pop(key, None)
     row["recommended"] = recommended
     for number, target in enumerate(targets, start=1):
@@ -268,8 +272,11 @@ def _row(
     row["speed_loop"] = speed.get("loop")
     for key in _SPEED:
         row |= estimate_cells(f"speed_{key}", speed.get(key))
-    for key in ("noise_scale", "sharpness"):
+    for key in _MEASURED:
         row |= estimate_cells(key, size[key])
+    row |= estimate_cells("large_batch_gap", (size["against_small"] or {}).get("test"))
+    for key in ("at_equal_epochs", "at_equal_steps"):
+        row |= estimate_cells(key, (size[key] or {}).get("value"))
     return row
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bsx.arithmetic import steps_per_epoch
-from bsx.render import branched, numbers, searched
+from bsx.render import branched, numbers, phrases, searched
 from bsx.schema import BranchUnit, Group, Program, Recipe, Sweep, side_by_side
 
 LONG_SECONDS = 1800.0  # from here on the options that make it shorter are named
@@ -36,7 +36,8 @@ def expected_seconds(
 def lines(sweep: Sweep, runs: int, seconds: float) -> list[str]:
     """Return the sentences to say before a sweep starts."""
     if not runs:
-        return ["Everything asked for is stored already; nothing is left to train."]
+        what = "Everything asked for" if not sweep.config.measures else "Every run"
+        return [f"{what} is stored already; nothing is left to train.", *_measures(sweep)]
     if sweep.config.command is not None:
         return _lines_of_program(sweep.config.command.program, runs)
     within = sweep.config.within_seconds
@@ -48,9 +49,26 @@ def lines(sweep: Sweep, runs: int, seconds: float) -> list[str]:
         first += f" Trials: {searched.described(sweep.config.search)}."
     if within is not None and seconds > within:
         return [
-            first + f" With --within {numbers.duration(within)} the most valuable ones come first."
+            first + f" With --within {numbers.duration(within)} the most valuable ones come first.",
+            *_measures(sweep),
         ]
-    return [first, _SHORTER] if seconds > LONG_SECONDS else [first]
+    return [first, *_measures(sweep), *([_SHORTER] if seconds > LONG_SECONDS else [])]
+
+
+def _measures(sweep: Sweep) -> list[str]:
+    """Say what is trained once more after all."""
+    config = sweep.config
+    if not config.measures:
+        return []
+    every = config.seeds if "sharpness" in config.measures else 1
+    which = "one run" if every == 1 else f"{every} runs"
+    if config.measures == ("gradients",):
+        return ["To measure gradients, one run is trained once more after the others."]
+    flags = phrases.listed([measure.replace("-", " ") for measure in config.measures])
+    return [
+        f"To measure {flags}, {which} of each batch size {'is' if every == 1 else 'are'} trained "
+        "once more after the others, unless that is stored."
+    ]
 
 
 def _lines_of_program(program: Program, runs: int) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from bsx.render import branched, numbers, phrases, places, searched, targets
+from bsx.render import branched, diagnostic_grids, numbers, phrases, places, searched, targets
 from bsx.render.grid import Column, Grid, drop, shorten
 from bsx.schema import (
     Analysis,
@@ -38,6 +38,7 @@ def grids(sweep: Sweep, analysis: Analysis) -> list[Grid]:
         found.append(quality(sweep, analysis))
     if any(summary.speed for summary in analysis.batch_sizes):
         found.append(speed(sweep, analysis))
+    found += diagnostic_grids.grids(sweep, analysis)
     if sweep.config.command is not None:  # it reports what it likes
         found = [grid.without(numbers.UNKNOWN) for grid in found]
     return found

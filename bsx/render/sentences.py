@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bsx.render import next_run, numbers, of_branches, of_files, searched
+from bsx.render import next_run, numbers, of_branches, of_files, of_measures, searched
 from bsx.render.phrases import (
     Values,
     batch_sizes,
@@ -309,4 +309,5 @@ WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "different_tasks": _different_tasks,
     **of_branches.WORDS,
     **of_files.WORDS,
+    **of_measures.WORDS,
 }

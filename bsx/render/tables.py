@@ -61,6 +61,11 @@ def print_sweep(console: Console, sweep: Sweep, analysis: Analysis) -> None:
     console.print(Plain(Group(*_parts(sweep, analysis, console.width))), end="")
 
 
+def print_grid(console: Console, grid: Grid) -> None:
+    """Print one table, as wide as ``console``."""
+    console.print(Plain(Group(*draw(grid, console.width))), end="")
+
+
 def print_cautions(
     console: Console, cautions: Iterable[Caution], metric: Metric | None = None
 ) -> None:

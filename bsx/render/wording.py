@@ -23,6 +23,8 @@ _TELLING = {
     "critical_batch_size_beyond": ("metric", "threshold"),
     "critical_batch_size_vague": ("metric", "threshold"),
     "poor_fit": ("metric", "threshold"),
+    "not_measured": ("measure", "error"),
+    "normalized_over": ("measure",),
 }
 
 

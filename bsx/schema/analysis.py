@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bsx.schema.branched import Branched
+from bsx.schema.diagnosed import AgainstSmall, EqualLength, Gradients, NoiseCurve
 from bsx.schema.quantity import Caution, Estimate
 
 
@@ -88,6 +89,11 @@ class BatchSizeSummary:
     sharpness: Estimate | None = None
     grows_to: int | None = None
     trials: int | None = None  # how many were tried, where more than the rate was tuned
+    noise_curve: NoiseCurve | None = None
+    hessian_eigenvalue: Estimate | None = None
+    against_small: AgainstSmall | None = None
+    at_equal_epochs: EqualLength | None = None
+    at_equal_steps: EqualLength | None = None
 
 
 @dataclass(frozen=True)
@@ -129,6 +135,8 @@ class TargetSummary:
     departure: str | None = None
     regimes: Regimes | None = None
     next_run: Mapping[str, Any] = field(default_factory=dict)
+    noise_scale: Estimate | None = None  # where it is reached, over the batch sizes
+    noise_scale_verdict: str | None = None  # agrees | larger | smaller | undetermined
 
 
 @dataclass(frozen=True)
@@ -162,3 +170,7 @@ class Analysis:
     cautions: tuple[Caution, ...]
     speed_from: SpeedOrigin | None = None  # None: measured by the sweep
     branched: Branched | None = None
+    gradients: Gradients | None = None
+    small_batch_size: int | None = None  # what larger sizes are compared with
+    equal_epochs: float | None = None  # how far every size has trained, at least
+    equal_steps: int | None = None

@@ -252,12 +252,13 @@ class SweepConfig:
     confirm: int = 1  # evaluations in a row that must hold a target
     branching: Branching | None = field(default=None, metadata=LATER)  # None: all from the start
     search: Search | None = None  # of more than the learning rate; None: that alone
+    measures: tuple[str, ...] = ()  # of MEASURES: what is measured beside, of runs trained again
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def question(self) -> dict[str, Any]:
         """Return the part that decides which runs the sweep consists of."""
         document: dict[str, Any] = plain(self)
-        of_reading = ("tolerance", "aim", "price_per_hour", "confirm")
+        of_reading = ("tolerance", "aim", "price_per_hour", "confirm", "measures")
         of_running = ("executor", "within_seconds", "name", "stream", "hang_seconds", "origins")
         for key in (*of_reading, *of_running):
             del document[key]

@@ -9,6 +9,7 @@ from typing import Any
 
 from bsx.schema.asked import SweepConfig
 from bsx.schema.curve import Curve, CurvePoint
+from bsx.schema.diagnosed import DiagnosticRecord
 from bsx.schema.known import CostModel, Facts
 from bsx.schema.work import Run
 
@@ -83,7 +84,7 @@ class Notice:
     line: str
 
 
-Record = RunRecord | SpeedRecord | MemoryRecord | CostModel | Notice
+Record = RunRecord | SpeedRecord | MemoryRecord | DiagnosticRecord | CostModel | Notice
 
 
 @dataclass(frozen=True)

@@ -324,10 +324,45 @@ class MemoryUnit(_Measured):
     predicted_seconds: float = 1.0
 
 
-Unit = Group | BranchUnit | SpeedUnit | CalibrationUnit | MemoryUnit
+@dataclass(frozen=True)
+class DiagnosticUnit:
+    """One run trained again by the plain loop, and ``measures`` taken on its way.
+
+    ``batch_sizes``: of which gradients are compared, where they are.
+    """
+
+    recipe: Recipe
+    learning_rate: float
+    seed: int
+    measures: tuple[str, ...]
+    batch_sizes: tuple[int, ...]
+    device: str
+    threads: int
+    streamed: bool = False
+    worker: str = "diagnostics"
+    predicted_seconds: float = field(default=0.0, compare=False)
+
+    @property
+    def kind(self) -> str:
+        """The registry's kind of worker that takes this unit."""
+        return "measure"
+
+    @property
+    def run(self) -> Run:
+        """The run that is trained again."""
+        return Run(self.recipe, self.learning_rate, self.seed)
+
+    @cached_property
+    def unit_id(self) -> str:
+        """The unit's identity: the run, what is measured of it, and on which device."""
+        where = [self.device, self.threads]
+        return digest([self.run.run_id, self.measures, self.batch_sizes, where])
 
 
-def side_by_side(groups: Sequence[Group | BranchUnit], workers: int) -> float:
+Unit = Group | BranchUnit | SpeedUnit | CalibrationUnit | MemoryUnit | DiagnosticUnit
+
+
+def side_by_side(groups: Sequence[Group | BranchUnit | DiagnosticUnit], workers: int) -> float:
     """Return about how many seconds units take, of which so many run at once."""
     seconds = [group.predicted_seconds for group in groups]
     return max(sum(seconds) / workers, max(seconds, default=0.0))

@@ -178,6 +178,20 @@ def reciprocal(estimate: Estimate, factor: float = 1.0) -> Estimate:
     )
 
 
+def exponential(estimate: Estimate | None) -> Estimate | None:
+    """Turn a difference of logs into a ratio."""
+    if estimate is None or estimate.value is None:
+        return None
+    low, high = estimate.low, estimate.high
+    return dataclasses.replace(
+        estimate,
+        value=math.exp(estimate.value),
+        low=None if low is None else math.exp(max(low, -700.0)),
+        high=None if high is None else math.exp(min(high, 700.0)),
+        method=f"{estimate.method} of logs",
+    )
+
+
 def _times(a: float | None, b: float | None) -> float | None:
     return None if a is None or b is None else a * b
 

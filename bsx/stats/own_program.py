@@ -89,10 +89,11 @@ def _without_epochs(analysis: Analysis) -> Analysis:
             to_target=tuple(replace(t, epochs=None) for t in row.to_target),
             final=row.final and replace(row.final, best_epoch=None),
             speed=row.speed and replace(row.speed, epoch_seconds=None),
+            at_equal_epochs=None,
         )
         for row in analysis.batch_sizes
     ]
-    return replace(analysis, batch_sizes=tuple(rows))
+    return replace(analysis, batch_sizes=tuple(rows), equal_epochs=None)
 
 
 def without_rates(analysis: Analysis) -> Analysis:

@@ -24,6 +24,7 @@ from bsx.schema import (
     SweepConfig,
     digest_of,
 )
+from bsx.store.diagnostics import DiagnosticTables
 from bsx.store.encoding import from_json, to_json
 from bsx.store.tables import APPLICATION_ID, SCHEMA, STORE_VERSION
 
@@ -31,7 +32,7 @@ FILE_NAME = "bsx.sqlite3"
 _BUSY_SECONDS = 30.0
 
 
-class Store:
+class Store(DiagnosticTables):
     """One SQLite file in a folder. What :meth:`append` returned from is safe on the disk.
 
     Raises:

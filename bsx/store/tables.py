@@ -63,3 +63,18 @@ CREATE TABLE attempts (
     detail TEXT
 ) STRICT;
 """
+
+# Of ``bsx.store.diagnostics``, which lays them when it needs them: stores of version 1 lack them.
+DIAGNOSTICS = """
+CREATE TABLE IF NOT EXISTS diagnostics (
+    record_id TEXT PRIMARY KEY,
+    run_id TEXT NOT NULL,
+    record TEXT NOT NULL               -- JSON of DiagnosticRecord
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS sweep_diagnostics (
+    sweep_id TEXT NOT NULL REFERENCES sweeps,
+    record_id TEXT NOT NULL,
+    PRIMARY KEY (sweep_id, record_id)
+) STRICT, WITHOUT ROWID;
+"""

@@ -17,6 +17,7 @@ from bsx.train.evaluate import evaluate
 from bsx.train.feed import Feed
 from bsx.train.gradients import is_plain, treat
 from bsx.train.keeper import Keeper, curve_from, curve_state
+from bsx.train.observers import Observer, unobserved
 from bsx.train.session import Clock, Session, curve_point, run_record
 
 
@@ -50,7 +51,9 @@ def _one_by_one(session: Session, group: Group, report: Report) -> Iterator[tupl
         keeper.done()
 
 
-def train_run(session: Session, run: Run, keeper: Keeper, clock: Clock) -> RunRecord:
+def train_run(
+    session: Session, run: Run, keeper: Keeper, clock: Clock, observe: Observer = unobserved
+) -> RunRecord:
     """Train one run from where it was left to its last step, or until its loss is not finite."""
     recipe, task = session.recipe, session.task
     model = session.model(run.seed)
@@ -79,6 +82,7 @@ def train_run(session: Session, run: Run, keeper: Keeper, clock: Clock) -> RunRe
         }
 
     model.train()
+    observe(model, done, 0)
     for next_evaluation in session.evaluate_at[bisect_right(session.evaluate_at, done) :]:
         clock.start()
         while step < next_evaluation:
@@ -110,6 +114,7 @@ def train_run(session: Session, run: Run, keeper: Keeper, clock: Clock) -> RunRe
         if point is None:
             return run_record(session, run, curve, None, done, seconds)
         curve.append(point)
+        observe(model, done, point.samples_seen)
         keeper.tell(done, point.metrics[session.quality[0]], state)
     model.eval()
     final = {

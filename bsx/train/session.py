@@ -20,6 +20,7 @@ from bsx.models import build_model
 from bsx.schema import (
     BranchUnit,
     CurvePoint,
+    DiagnosticUnit,
     Group,
     MemoryUnit,
     Recipe,
@@ -46,7 +47,7 @@ class Session:
 
     def __init__(
         self,
-        unit: Group | BranchUnit | SpeedUnit | MemoryUnit,
+        unit: Group | BranchUnit | SpeedUnit | MemoryUnit | DiagnosticUnit,
         *,
         channels_last: bool = False,
     ) -> None:
@@ -197,7 +198,9 @@ def synchronize(device: torch.device) -> None:
         torch.mps.synchronize()
 
 
-def environment(unit: Group | BranchUnit | SpeedUnit | MemoryUnit) -> dict[str, object]:
+def environment(
+    unit: Group | BranchUnit | SpeedUnit | MemoryUnit | DiagnosticUnit,
+) -> dict[str, object]:
     """Say on what a unit runs: versions, device, threads."""
     return {
         "bsx": __version__,

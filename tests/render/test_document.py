@@ -11,7 +11,7 @@ import pytest
 
 from bsx.render.document import document, rows
 from bsx.schema import Analysis
-from tests.render import sample
+from tests.render import measured, sample
 
 NUMBER = {"type": ["number", "null"]}
 
@@ -74,6 +74,39 @@ SPEED = _object(
     epoch_seconds=ESTIMATE,
     peak_memory_bytes=KNOWN_OR_NULL,
 )
+NOISE_POINT = _object(
+    step=COUNT,
+    epoch={"type": "number"},
+    samples_seen=COUNT,
+    noise_scale=ESTIMATE,
+    gradient_square=ESTIMATE,
+    covariance_trace=ESTIMATE,
+)
+NOISE_CURVE = _object(
+    learning_rate={"type": "number"},
+    seed=COUNT,
+    at={"enum": ["target", "end"]},
+    growth=KNOWN_OR_NULL,
+    points=_list(NOISE_POINT),
+)
+AT_EQUAL = _object(learning_rate=NUMBER, value=ESTIMATE, shortfall=KNOWN_OR_NULL)
+GRADIENTS = _object(
+    batch_size=COUNT,
+    learning_rate={"type": "number"},
+    seed=COUNT,
+    cosine={"type": "number"},
+    points=_list(
+        _object(
+            place={"enum": ["start", "middle", "end"]},
+            step=COUNT,
+            epoch={"type": "number"},
+            full_norm={"type": "number"},
+            variance_exponent=KNOWN_OR_NULL,
+            settles_at=KNOWN_OR_NULL,
+            batch_sizes=_list(_object(batch_size=COUNT, variance=ESTIMATE, cosine=ESTIMATE)),
+        )
+    ),
+)
 BATCH_SIZE = _object(
     batch_size=COUNT,
     status={"enum": ["ok", "censored", "diverged", "out_of_memory", "failed", "not_run"]},
@@ -89,7 +122,14 @@ BATCH_SIZE = _object(
     final=_maybe(FINAL),
     speed=_maybe(SPEED),
     noise_scale=KNOWN_OR_NULL,
+    noise_curve=_maybe(NOISE_CURVE),
     sharpness=KNOWN_OR_NULL,
+    hessian_eigenvalue=KNOWN_OR_NULL,
+    against_small=_maybe(
+        _object(test=KNOWN_OR_NULL, sharpness=KNOWN_OR_NULL, eigenvalue=KNOWN_OR_NULL)
+    ),
+    at_equal_epochs=_maybe(AT_EQUAL),
+    at_equal_steps=_maybe(AT_EQUAL),
 )
 CONTRACT = _object(
     schema_version={"const": 1},
@@ -130,12 +170,20 @@ CONTRACT = _object(
                 )
             ),
             next_run={"type": "object"},
+            noise_scale=KNOWN_OR_NULL,
+            noise_scale_verdict={
+                "enum": ["agrees", "larger", "smaller", "undetermined", None],
+            },
         )
     ),
     batch_sizes=_list(BATCH_SIZE),
     baseline=_maybe(_object(name=TEXT, validation=SCORES, test=SCORES)),
     speed_from=_maybe({"type": "object"}),
     branched=_maybe({"type": "object"}),
+    gradients=_maybe(GRADIENTS),
+    small_batch_size={"type": ["integer", "null"]},
+    equal_epochs=NUMBER,
+    equal_steps={"type": ["integer", "null"]},
     recommendation=_maybe(
         _object(
             batch_size=COUNT,
@@ -157,7 +205,9 @@ NOTHING = dataclasses.replace(
 
 
 @pytest.mark.parametrize(
-    "analysis", [sample.analysis(), sample.troubled(), NOTHING], ids=["well", "troubled", "empty"]
+    "analysis",
+    [sample.analysis(), sample.troubled(), measured.analysis(), NOTHING],
+    ids=["well", "troubled", "measured", "empty"],
 )
 def test_the_document_keeps_the_contract(analysis: Analysis) -> None:
     text = json.dumps(document(sample.sweep(), analysis), allow_nan=False)

@@ -12,11 +12,12 @@ from rich.console import Console
 from bsx.render import tables
 from bsx.render.markdown import sweep_markdown
 from bsx.schema import Analysis, Baseline, Caution, Ingredient, Metric, Sweep
-from tests.render import sample
+from tests.render import measured, sample
 
 ANALYSES = {
     "well": sample.analysis(),
     "troubled": sample.troubled(),
+    "measured": measured.analysis(),
     "two targets": dataclasses.replace(
         sample.analysis(),
         targets=sample.analysis().targets * 2,

@@ -24,6 +24,8 @@ VALUES: dict[str, dict[str, object]] = {
     "batch_grows": {"grows_to": 128},
     "growth_not_timed": {"timed_to": 64},
     "tail_merged": {"last_batch": 33},
+    "not_measured": {"measure": "noise-scale", "error": "RuntimeError: no"},
+    "normalized_over": {"measure": "noise-scale", "samples": 32},
     "target_auto": {"metric": "accuracy", "threshold": 0.97},
     "target_not_common": {"metric": "accuracy", "threshold": 0.97, "sizes": (512, 1024)},
     "no_target": {"metric": "accuracy"},
