@@ -1,9 +1,11 @@
-"""The tables of the store, and its version."""
+"""The tables of the store, version by version."""
 
-STORE_VERSION = 1
 APPLICATION_ID = 0x62737801  # "bsx", 1: tells our files from any other SQLite database
 
-SCHEMA = """
+# A step brings a store from one version to the next: the first makes version 1 of an empty file.
+# To add a table, add a step. Those that stand here have been written to disk and never change.
+STEPS: tuple[str, ...] = (
+    """
 CREATE TABLE sweeps (
     sweep_id TEXT PRIMARY KEY,
     name TEXT,
@@ -62,4 +64,15 @@ CREATE TABLE attempts (
     outcome TEXT,                      -- done | failed | out_of_memory | stopped; NULL: cut off
     detail TEXT
 ) STRICT;
-"""
+""",
+    """
+CREATE TABLE holders (                 -- who holds the lock of a recipe, or did so last
+    recipe_id TEXT PRIMARY KEY,
+    pid INTEGER NOT NULL,
+    host TEXT NOT NULL,
+    since TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+""",
+)
+
+STORE_VERSION = len(STEPS)

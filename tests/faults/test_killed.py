@@ -1,0 +1,207 @@
+"""SIGKILL: of the coordinator at any moment, of a worker, of everything at once."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bsx.store import Store
+from tests.faults.appender import SWEEP_ID, unit
+from tests.faults.processes import (
+    BSX,
+    STORE,
+    assert_sound,
+    attempts,
+    bsx,
+    curves,
+    descendants,
+    kill_group,
+    processes,
+    started,
+    wait_until,
+)
+
+KILLS = int(os.environ.get("BSX_KILLS", "100"))
+SMALL = ["--batch-sizes", "64,256", "--learning-rate", "0.03,0.1", "--seeds", "3", "--epochs", "2",
+         "--threads", "1", "--quiet"]  # fmt: skip
+
+# Training writes down in which process it is; the steps at batch size 16 take a while.
+MODEL = """
+import os, pathlib, time
+from torch import nn
+
+class Slow(nn.Module):
+    def __init__(self, input_shape, output_size):
+        super().__init__()
+        self.layer = nn.Linear(input_shape[0], output_size)
+
+    def forward(self, x):
+        if self.training and pathlib.Path("slowly").exists():
+            pathlib.Path(f"pid-{len(x)}").write_text(str(os.getpid()))
+            time.sleep(0.02)
+        return self.layer(x.flatten(1))
+"""
+SLOW = ["sweep", "--model", "slow.py:Slow", "--batch-sizes", "16,32", "--learning-rate", "0.05",
+        "--seeds", "3", "--steps", "300", "--engine", "loop", "--threads", "1", "--workers", "2",
+        "--quiet"]  # fmt: skip
+
+
+def stored(folder: Path) -> list[Any]:
+    """What the appender stored."""
+    if not Store.exists(folder):
+        return []
+    with Store(folder) as store:
+        return store.runs(SWEEP_ID)
+
+
+def test_what_was_told_to_be_stored_is_there_when_its_program_is_killed(tmp_path: Path) -> None:
+    moments = random.Random(0)
+    told: set[int] = set()
+    folder = tmp_path / STORE
+    for _ in range(10):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.appender", str(folder), str(len(told)), "100000"],
+            stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert process.stdout is not None
+        told.add(int(process.stdout.readline()))
+        time.sleep(moments.uniform(0, 0.1))
+        process.kill()
+        told.update(int(line) for line in process.stdout if line.endswith("\n"))
+        process.wait()
+        process.stdout.close()
+        assert_sound(folder)
+        runs = {run.run_id: run for run in stored(folder)}
+        for number in told:
+            assert all(runs[record.run_id] == record for record in unit(number))
+        assert len(runs) in (2 * len(told), 2 * len(told) + 2)  # the last may not have been told
+        told = set(range(len(runs) // 2))
+
+
+def test_nothing_half_made_is_left_when_the_store_is_made(tmp_path: Path) -> None:
+    moments = random.Random(1)
+    for number in range(10):
+        folder = tmp_path / str(number)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.appender", str(folder), "0", "0"]
+        )
+        wait_until(folder.exists)
+        time.sleep(moments.uniform(0, 0.02))
+        process.kill()
+        process.wait()
+        Store(folder, create=True).close()
+        assert_sound(folder)
+        assert {file.name for file in folder.iterdir()} <= {"bsx.sqlite3", "bsx.lock"}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], float]:
+    """What the small sweep comes to, and the seconds that it takes."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    bsx("sweep", *SMALL, "--dry-run", cwd=folder)  # which engine is quickest is known from here on
+    begun = time.monotonic()
+    result = bsx("sweep", *SMALL, cwd=folder)
+    assert result.returncode == 0, result.stderr
+    return curves(folder / STORE), time.monotonic() - begun
+
+
+@pytest.mark.slow
+def test_a_coordinator_killed_at_any_moment_has_lost_nothing(
+    undisturbed: tuple[dict[str, Any], float], tmp_path: Path
+) -> None:
+    whole, seconds = undisturbed
+    moments = random.Random(2)
+    kills = sweeps = 0
+    folder = tmp_path / "0"
+    folder.mkdir()
+    while kills < KILLS:
+        process = started(*BSX, "sweep", *SMALL, cwd=folder)
+        time.sleep(moments.uniform(0.2, 1.1) * seconds)
+        before = curves(folder / STORE)
+        if process.poll() is None:
+            kills += 1
+            process.kill()
+        process.communicate()
+        assert_sound(folder / STORE)
+        after = curves(folder / STORE)
+        assert before.items() <= after.items() <= whole.items()
+        if process.returncode == 0:
+            assert after == whole
+            sweeps += 1
+            folder = tmp_path / str(sweeps)
+            folder.mkdir()
+        else:
+            assert process.returncode == -signal.SIGKILL
+    assert bsx("sweep", *SMALL, cwd=folder).returncode == 0
+    assert curves(folder / STORE) == whole
+    print(f"{kills} kills, {sweeps + 1} sweeps finished")
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Path:
+    """A folder with a slow model in it."""
+    (tmp_path / "slow.py").write_text(MODEL)
+    (tmp_path / "slowly").touch()
+    return tmp_path
+
+
+@pytest.fixture
+def training(slow: Path) -> Iterator[subprocess.Popen[str]]:
+    """A sweep whose two batch sizes train side by side."""
+    process = started(*BSX, *SLOW, cwd=slow)
+    try:
+        wait_until(lambda: _pid(slow, 16) and _pid(slow, 32), what="training")
+        yield process
+    finally:
+        kill_group(process)
+
+
+def _pid(folder: Path, size: int) -> int:
+    file = folder / f"pid-{size}"
+    text = file.read_text() if file.exists() else ""
+    return int(text) if text else 0
+
+
+def test_a_killed_worker_takes_its_own_attempt_along_and_no_other(
+    slow: Path, training: subprocess.Popen[str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    wait_until(lambda: _pid(slow, 16) != _pid(slow, 32), what="the second worker")
+    os.kill(_pid(slow, 16), signal.SIGKILL)
+    (slow / "slowly").unlink()
+    training.communicate(timeout=120)
+    assert training.returncode == 0
+    outcomes: dict[str, list[str | None]] = {}
+    for known_by, outcome in attempts(slow / STORE):
+        outcomes.setdefault(known_by, []).append(outcome)
+    assert sorted(outcomes.values(), key=str) == [["done"]] * 3 + [["failed", "done"]]
+    whole = tmp_path_factory.mktemp("whole")
+    (whole / "slow.py").write_text(MODEL)
+    assert bsx(*SLOW, cwd=whole).returncode == 0
+    assert curves(slow / STORE) == curves(whole / STORE)
+
+
+@pytest.mark.parametrize("of", ["coordinator", "group"])
+def test_no_process_outlives_what_was_killed_and_the_same_command_goes_on(
+    slow: Path, training: subprocess.Popen[str], of: str
+) -> None:
+    others = descendants(training.pid)
+    assert {_pid(slow, 16), _pid(slow, 32)} <= set(others)
+    (os.killpg if of == "group" else os.kill)(training.pid, signal.SIGKILL)
+    wait_until(lambda: not set(others) & set(processes()), 20, "the end of the workers")
+    assert not [pid for pid, (_, group) in processes().items() if group == training.pid]
+    kept = curves(slow / STORE)
+    (slow / "slowly").unlink()
+    result = bsx(*SLOW, cwd=slow)
+    assert result.returncode == 0, result.stderr
+    finished = curves(slow / STORE)
+    assert len(finished) == 6
+    assert kept.items() <= finished.items()
