@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from bsx.store import Store
+from tests.faults import warm
 from tests.faults.appender import SWEEP_ID, unit
 from tests.faults.processes import (
     BSX,
@@ -105,46 +106,58 @@ def test_nothing_half_made_is_left_when_the_store_is_made(tmp_path: Path) -> Non
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], float]:
-    """What the small sweep comes to, and the seconds that it takes."""
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the small sweep comes to."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    bsx("sweep", *SMALL, "--dry-run", cwd=folder)  # which engine is quickest is known from here on
-    begun = time.monotonic()
     result = bsx("sweep", *SMALL, cwd=folder)
     assert result.returncode == 0, result.stderr
-    return curves(folder / STORE), time.monotonic() - begun
+    return curves(folder / STORE)
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("executor", "kills"), [("inline", KILLS), ("workers", KILLS // 10)])
 def test_a_coordinator_killed_at_any_moment_has_lost_nothing(
-    undisturbed: tuple[dict[str, Any], float], tmp_path: Path
+    executor: str, kills: int, undisturbed: dict[str, Any], tmp_path: Path
 ) -> None:
-    whole, seconds = undisturbed
-    moments = random.Random(2)
-    kills = sweeps = 0
+    args = ["sweep", *SMALL, "--executor", executor]
+    moments, seconds = random.Random(kills), _seconds(args, tmp_path)
+    killed = resumed = 0
     folder = tmp_path / "0"
     folder.mkdir()
-    while kills < KILLS:
-        process = started(*BSX, "sweep", *SMALL, cwd=folder)
-        time.sleep(moments.uniform(0.2, 1.1) * seconds)
+    while killed < kills:
+        process = warm.started(args, folder)
+        process.join(moments.uniform(0, 1.1) * seconds)
         before = curves(folder / STORE)
-        if process.poll() is None:
-            kills += 1
-            process.kill()
-        process.communicate()
+        process.kill()
+        process.join()
         assert_sound(folder / STORE)
         after = curves(folder / STORE)
-        assert before.items() <= after.items() <= whole.items()
-        if process.returncode == 0:
-            assert after == whole
-            sweeps += 1
-            folder = tmp_path / str(sweeps)
-            folder.mkdir()
+        assert before.items() <= after.items() <= undisturbed.items()
+        killed += process.exitcode == -signal.SIGKILL
+        resumed += process.exitcode != 0 and bool(after)
+        if process.exitcode == 0:
+            assert after == undisturbed
+            folder = tmp_path / str(killed)
+            folder.mkdir(exist_ok=True)
         else:
-            assert process.returncode == -signal.SIGKILL
-    assert bsx("sweep", *SMALL, cwd=folder).returncode == 0
-    assert curves(folder / STORE) == whole
-    print(f"{kills} kills, {sweeps + 1} sweeps finished")
+            assert process.exitcode == -signal.SIGKILL, (folder / "err").read_text()
+    last = warm.started(args, folder)
+    last.join()
+    assert last.exitcode == 0
+    assert curves(folder / STORE) == undisturbed
+    assert resumed >= killed / 5  # the moments were spread over the sweep
+    print(f"{killed} kills, {resumed} of them with results already stored")
+
+
+def _seconds(args: list[str], tmp_path: Path) -> float:
+    """Return how long the sweep takes; the first knows not yet which engine is quickest."""
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        begun = time.monotonic()
+        process = warm.started(args, tmp_path / name)
+        process.join()
+        assert process.exitcode == 0, (tmp_path / name / "err").read_text()
+    return time.monotonic() - begun
 
 
 @pytest.fixture
