@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import sqlite3
 import zlib
 from pathlib import Path
 from typing import Any
@@ -26,7 +24,6 @@ from bsx.schema import (
     digest,
 )
 from bsx.store import Store
-from bsx.store.store import FILE_NAME
 from tests import fakes
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -237,96 +234,9 @@ def test_attempts_are_put_down_with_how_they_ended(tmp_path: Path) -> None:
     assert rows == [(first, "failed", "trace"), (second, None, None)]
 
 
-def test_two_programs_may_write_to_one_store(tmp_path: Path) -> None:
-    with begun(tmp_path) as one, Store(tmp_path, create=True) as other:
-        one.append("aaa111", "one", [record()])
-        other.append("aaa111", "two", [record(seed=1)])
-        assert stored(one) == stored(other)
-
-
 def test_no_store_is_said_plainly(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="run `bsx sweep` first"):
         Store(tmp_path / "nowhere")
     assert not (tmp_path / "nowhere").exists()
     with Store(tmp_path, create=True) as store, pytest.raises(StoreError, match="no sweep yet"):
         store.sweep()
-
-
-def foreign(file: Path) -> None:
-    """Make a database of someone else's."""
-    db = sqlite3.connect(file)
-    db.execute("CREATE TABLE theirs (x)")
-    db.commit()
-    db.close()
-
-
-def newer(file: Path) -> None:
-    """Make a store of a version to come."""
-    Store(file.parent, create=True).close()
-    db = sqlite3.connect(file)
-    db.execute("PRAGMA user_version = 99")
-    db.close()
-
-
-@pytest.mark.parametrize(
-    ("make", "said"),
-    [
-        (foreign, "none of bsx"),
-        (newer, "of store version 99"),
-        (lambda file: file.write_text("no database, but a text of some length\n" * 99), "cannot"),
-        (lambda file: file.mkdir(), "cannot open"),
-    ],
-    ids=["foreign", "newer", "text", "folder"],
-)
-def test_what_is_not_ours_is_refused_and_left_as_it_is(
-    make: Any, said: str, tmp_path: Path
-) -> None:
-    file = tmp_path / FILE_NAME
-    make(file)
-    before = file.read_bytes() if file.is_file() else None
-    with pytest.raises(StoreError) as refused:
-        Store(tmp_path, create=True)
-    assert said in str(refused.value)
-    assert "\n" not in str(refused.value)
-    assert (file.read_bytes() if file.is_file() else None) == before
-    assert sorted(p.name for p in tmp_path.iterdir()) == [FILE_NAME]
-
-
-def test_a_folder_that_cannot_be_written_to_is_one_clear_line(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match=r"cannot open the store .*--store"):
-        Store(tmp_path / "file" / "store", create=True)
-
-
-def test_a_full_disk_is_one_clear_line_and_keeps_what_was_stored(tmp_path: Path) -> None:
-    with begun(tmp_path) as store:
-        store.append("aaa111", "one", [record()])
-        [[pages]] = store._rows("PRAGMA page_count")
-        store._db.execute(f"PRAGMA max_page_count = {pages}")
-        with pytest.raises(StoreError, match=r"full; check the folder, its room"):
-            for seed in range(1, 200):
-                store.append("aaa111", "two", [record(seed=seed, error="x" * 4000)])
-        store._db.execute("PRAGMA max_page_count = 1000000")
-        before = store.count_runs("aaa111")
-        assert before >= 1
-        store.append("aaa111", "three", [record(seed=999)])
-        assert store.count_runs("aaa111") == before + 1
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_read_only_folder_is_one_clear_line(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    try:
-        with pytest.raises(StoreError, match="cannot"):
-            Store(tmp_path, create=True)
-    finally:
-        tmp_path.chmod(0o700)
-
-
-def test_a_store_that_cannot_be_written_to_can_still_be_shown(tmp_path: Path) -> None:
-    with begun(tmp_path) as store:
-        store.append("aaa111", "one", [record()])
-    file = tmp_path / FILE_NAME
-    file.chmod(0o400)
-    with Store(tmp_path) as store:
-        assert stored(store) == [record()]

@@ -3,60 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bsx.store import Store
+from tests.faults.processes import BSX, bsx, curves, environment, started, wait_for_runs
 
-BSX = [sys.executable, "-m", "bsx"]
 SMALL = ["--batch-sizes", "16,64", "--learning-rate", "0.03,0.1", "--seeds", "3", "--epochs", "3",
          "--threads", "1"]  # fmt: skip
-
-
-def bsx(
-    *args: str, cwd: Path, timeout: float = 300, **env: str
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*BSX, *args],
-        cwd=cwd,
-        env={**_environment(), **env},
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-    )
-
-
-def _environment() -> dict[str, str]:
-    root = str(Path(__file__).parents[1])
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("BSX_") and k != "COLUMNS"}
-    return {**kept, "PYTHONPATH": root}
 
 
 def document(result: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     assert result.returncode == 0, result.stderr
     found: dict[str, Any] = json.loads(result.stdout)
     return found
-
-
-def curves(store: Path) -> dict[str, Any]:
-    """What was learned, clocks aside."""
-    with Store(store) as opened:
-        return {
-            record.run_id: (
-                record.status,
-                record.final,
-                record.stopped_at,
-                [(p.step, p.train_loss, p.validation_loss, p.metrics) for p in record.curve],
-            )
-            for record in opened.runs(opened.sweep().sweep_id)
-        }
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +90,7 @@ def test_a_closed_pipe_is_no_error(swept: Path) -> None:
     script = f"{sys.executable} -m bsx show | head -1"
     result = subprocess.run(
         ["bash", "-o", "pipefail", "-c", script],
-        cwd=swept, env=_environment(), capture_output=True, text=True,
+        cwd=swept, env=environment(), capture_output=True, text=True,
     )  # fmt: skip
     assert result.returncode in (0, 141)
     assert "Traceback" not in result.stderr
@@ -227,25 +192,6 @@ def test_a_tail_of_one_under_batchnorm_is_merged_and_said(tmp_path: Path) -> Non
     assert "tail_merged" in {caution["code"] for caution in shown["cautions"]}
 
 
-def _started(*args: str, cwd: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*BSX, "sweep", *args], cwd=cwd, env=_environment(),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-
-
-def _wait_for_runs(store: Path, least: int) -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        if (store / "bsx.sqlite3").is_file():
-            with Store(store) as opened:
-                sweeps = opened.sweeps()
-                if sweeps and opened.count_runs(sweeps[-1].sweep_id) >= least:
-                    return
-        time.sleep(0.05)
-    raise AssertionError("no run was stored in time")
-
-
 LONGER = ["--batch-sizes", "4..64", "--learning-rate", "0.01,0.03,0.1", "--seeds", "3",
           "--epochs", "8", "--threads", "1"]  # fmt: skip
 
@@ -260,9 +206,9 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_after_sigkill_the_same_command_comes_to_the_undisturbed_result(
     undisturbed: dict[str, Any], tmp_path: Path
 ) -> None:
-    process = _started(*LONGER, cwd=tmp_path)
+    process = started(*BSX, "sweep", *LONGER, cwd=tmp_path)
     store = tmp_path / "bsx-runs"
-    _wait_for_runs(store, least=9)
+    wait_for_runs(store, least=9)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     kept = curves(store)
@@ -281,8 +227,8 @@ def test_after_sigkill_the_same_command_comes_to_the_undisturbed_result(
 def test_ctrl_c_prints_what_is_done_and_exits_4(
     undisturbed: dict[str, Any], tmp_path: Path
 ) -> None:
-    process = _started(*LONGER, cwd=tmp_path)
-    _wait_for_runs(tmp_path / "bsx-runs", least=9)
+    process = started(*BSX, "sweep", *LONGER, cwd=tmp_path)
+    wait_for_runs(tmp_path / "bsx-runs", least=9)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 4
@@ -292,34 +238,3 @@ def test_ctrl_c_prints_what_is_done_and_exits_4(
     result = bsx("sweep", *LONGER, "--quiet", cwd=tmp_path)
     assert result.returncode == 0
     assert curves(tmp_path / "bsx-runs") == undisturbed
-
-
-def test_no_worker_outlives_the_coordinator(tmp_path: Path) -> None:
-    process = _started(*LONGER, "--name", "orphan-check", cwd=tmp_path)
-    _wait_for_runs(tmp_path / "bsx-runs", least=9)
-    children = _descendants(process.pid)
-    assert children
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline and any(_alive(pid) for pid in children):
-        time.sleep(0.1)
-    assert not [pid for pid in children if _alive(pid)]
-
-
-def _descendants(pid: int) -> list[int]:
-    pairs = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True).stdout
-    parents = [tuple(map(int, line.split())) for line in pairs.splitlines()]
-    found, frontier = [], [pid]
-    while frontier:
-        frontier = [child for child, parent in parents if parent in frontier]
-        found += frontier
-    return found
-
-
-def _alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"

@@ -106,10 +106,15 @@ def _run(arms: list[tuple[str, SweepConfig]], door: Door, executor: Executor) ->
     from bsx.cli.output import print_arms, print_sweep
     from bsx.store import Store
 
+    def tell(line: str) -> None:
+        if not door.quiet:
+            typer.echo(line, err=True)
+
     with Store(door.store, create=True) as store:
         codes = []
         for _, arm in asked:
-            codes.append(_trained(arm, door, store, executor))
+            with store.held(arm.recipes, tell, patience=arm.config.within_seconds):
+                codes.append(_trained(arm, door, store, executor))
             if codes[-1] == EXIT_STOPPED:
                 break
         done = [

@@ -1,8 +1,4 @@
-"""What was measured on the way of runs that were trained again: tables of their own.
-
-They are laid when the first such record is stored. A store of before is opened as it is, and by a
-bsx of before.
-"""
+"""What was measured on the way of runs that were trained again."""
 
 from __future__ import annotations
 
@@ -15,7 +11,6 @@ from typing import Any
 
 from bsx.schema import DiagnosticRecord
 from bsx.store.encoding import from_json, to_json
-from bsx.store.tables import DIAGNOSTICS
 
 
 class DiagnosticTables(ABC):
@@ -26,7 +21,6 @@ class DiagnosticTables(ABC):
     ) -> None:
         """Store records, all or none; one that is there stays, unless it failed or ``anew``."""
         with self._transaction() as db:
-            self._lay(db)
             for record in records:
                 db.execute(
                     "INSERT INTO diagnostics VALUES (?, ?, ?) "
@@ -53,16 +47,8 @@ class DiagnosticTables(ABC):
         return sorted(found, key=lambda r: (r.run.recipe.batch_size, r.measure, r.run.seed))
 
     def _diagnostics(self, where: str, value: str) -> list[DiagnosticRecord]:
-        if not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'diagnostics'"):
-            return []
         rows = self._rows(f"SELECT record FROM diagnostics {where} ORDER BY record_id", (value,))
         return [from_json(DiagnosticRecord, row[0]) for row in rows]
-
-    @staticmethod
-    def _lay(db: sqlite3.Connection) -> None:
-        for statement in DIAGNOSTICS.split(";\n"):
-            if statement.strip():
-                db.execute(statement)
 
     @staticmethod
     def _link_diagnostic(db: sqlite3.Connection, sweep_id: str, record_id: str) -> None:

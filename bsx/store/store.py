@@ -4,36 +4,42 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
+import os
+import socket
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bsx.errors import StoreError
-from bsx.schema import (
-    Curve,
-    Facts,
-    Recipe,
-    Run,
-    RunRecord,
-    RunStatus,
-    SpeedRecord,
-    Sweep,
-    SweepConfig,
-    digest_of,
-)
+from bsx.errors import Stopped, StoreError
+from bsx.schema import Facts, Recipe, RunRecord, SpeedRecord, Sweep, SweepConfig
 from bsx.store.diagnostics import DiagnosticTables
 from bsx.store.encoding import from_json, to_json
-from bsx.store.tables import APPLICATION_ID, SCHEMA, STORE_VERSION
+from bsx.store.file import (
+    FILE_NAME,
+    LOCK_NAME,
+    damaged,
+    open_to_read,
+    open_to_write,
+    transaction,
+)
+from bsx.store.lock import Lock
+from bsx.store.runs import SELECT_RUNS, insert_run, recipe_id, run_records
 
-FILE_NAME = "bsx.sqlite3"
-_BUSY_SECONDS = 30.0
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_LOOKS_AGAIN_SECONDS = 0.2  # for a lock that another process has
 
 
 class Store(DiagnosticTables):
     """One SQLite file in a folder. What :meth:`append` returned from is safe on the disk.
+
+    Args:
+        folder: where it is.
+        create: to write to it, and to make it where there is none; otherwise it is read only.
 
     Raises:
         StoreError: from every method, where the file cannot be used, with the remedy.
@@ -42,18 +48,13 @@ class Store(DiagnosticTables):
     def __init__(self, folder: Path | str, *, create: bool = False) -> None:
         self.folder = Path(folder)
         self.path = self.folder / FILE_NAME
-        if not create and not self.path.is_file():
+        if not create and not self.path.exists():
             raise StoreError(
                 f"there is no store in {self.folder}; run `bsx sweep` first, or name one with "
                 "--store"
             )
         with self._plainly("open"):
-            if create:
-                self.folder.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None)
-            self._db.execute("PRAGMA foreign_keys = ON")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._prepare()
+            self._db = open_to_write(self.path) if create else open_to_read(self.path)
 
     @staticmethod
     def exists(folder: Path | str) -> bool:
@@ -69,6 +70,59 @@ class Store(DiagnosticTables):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @contextlib.contextmanager
+    def held(
+        self,
+        recipes: Iterable[Recipe],
+        told: Callable[[str], None],
+        *,
+        patience: float | None = None,
+    ) -> Iterator[None]:
+        """Keep other processes from training ``recipes`` until the end of the block.
+
+        Waits for one that does so already, for ``patience`` seconds at most where it is given;
+        ``told`` hears who that is.
+
+        Raises:
+            Stopped: where the patience is over.
+        """
+        keys = [recipe_id(recipe) for recipe in recipes]
+        lock = Lock(self.folder / LOCK_NAME, keys)
+        try:
+            self._take(lock, told, math.inf if patience is None else time.monotonic() + patience)
+            with self._transaction() as db:
+                values = (os.getpid(), socket.gethostname(), _now())
+                insert = "INSERT OR REPLACE INTO holders VALUES (?, ?, ?, ?)"
+                db.executemany(insert, [(key, *values) for key in keys])
+            yield
+        finally:
+            lock.release()
+
+    def _take(self, lock: Lock, told: Callable[[str], None], end: float) -> None:
+        """Wait for the lock. Who has it is looked up a moment later, when that is put down."""
+        said, holder = "", ""
+        while True:
+            with self._plainly("lock"):
+                key = lock.take()
+            if key is None:
+                return
+            if time.monotonic() > end:
+                raise Stopped(f"--within: {holder or 'another process'} still trains the same")
+            time.sleep(_LOOKS_AGAIN_SECONDS)
+            holder = self._holder(key)
+            if holder != said:
+                told(
+                    f"{holder} trains at these batch sizes; waiting for it, then going on from "
+                    "what it has stored (another --store would train beside it)"
+                )
+                said = holder
+
+    def _holder(self, key: str) -> str:
+        found = self._rows("SELECT pid, host, since FROM holders WHERE recipe_id = ?", (key,))
+        for pid, host, since in found:
+            return f"Process {pid} on {host}, since {since[:19].replace('T', ' ')} UTC,"
+        return "Another process"
 
     # --- writing ----------------------------------------------------------------------------
 
@@ -108,7 +162,7 @@ class Store(DiagnosticTables):
         """
         with self._transaction() as db:
             for record in records:
-                self._insert_run(db, unit_id, record, anew)
+                insert_run(db, unit_id, record, anew=anew)
                 _link(db, "sweep_runs", sweep_id, record.run_id)
 
     def append_speed(self, sweep_id: str, record: SpeedRecord, *, anew: bool = False) -> None:
@@ -156,17 +210,18 @@ class Store(DiagnosticTables):
             "SELECT sweep_id, config, facts, environment, status, created, name FROM sweeps "
             "ORDER BY touched, rowid"
         )
-        return [
-            Sweep(
-                sweep_id=row[0],
-                config=replace(from_json(SweepConfig, row[1]), name=row[6]),
-                facts=from_json(Facts, row[2]),
-                environment=json.loads(row[3]),
-                status=row[4],
-                created=row[5],
-            )
-            for row in rows
-        ]
+        with self._decoding():
+            return [
+                Sweep(
+                    sweep_id=row[0],
+                    config=replace(from_json(SweepConfig, row[1]), name=row[6]),
+                    facts=from_json(Facts, row[2]),
+                    environment=json.loads(row[3]),
+                    status=row[4],
+                    created=row[5],
+                )
+                for row in rows
+            ]
 
     def sweep(self, wanted: str | None = None) -> Sweep:
         """Return the sweep of that name or the beginning of its id; the newest without one."""
@@ -185,12 +240,12 @@ class Store(DiagnosticTables):
 
     def runs(self, sweep_id: str) -> list[RunRecord]:
         """Return the records of a sweep, in an order that does not depend on how they came."""
-        return self._run_records("JOIN sweep_runs USING (run_id) WHERE sweep_id = ?", (sweep_id,))
+        return self._runs("JOIN sweep_runs USING (run_id) WHERE sweep_id = ?", sweep_id)
 
     def runs_by_id(self, run_ids: Iterable[str]) -> list[RunRecord]:
         """Return the records of those among ``run_ids`` that are stored, whichever sweep's."""
         wanted = json.dumps(list(run_ids))
-        return self._run_records("WHERE run_id IN (SELECT value FROM json_each(?))", (wanted,))
+        return self._runs("WHERE run_id IN (SELECT value FROM json_each(?))", wanted)
 
     def count_runs(self, sweep_id: str) -> int:
         """Return how many runs of a sweep are stored."""
@@ -206,111 +261,24 @@ class Store(DiagnosticTables):
 
     def speeds(self, sweep_id: str) -> list[SpeedRecord]:
         """Return the speed records of a sweep."""
-        rows = self._rows(
-            "SELECT record FROM speeds JOIN sweep_speeds USING (unit_id) WHERE sweep_id = ?",
-            (sweep_id,),
-        )
-        return [from_json(SpeedRecord, row[0]) for row in rows]
+        return self._speeds("JOIN sweep_speeds USING (unit_id) WHERE sweep_id = ?", sweep_id)
 
     def speeds_by_id(self, unit_ids: Iterable[str]) -> list[SpeedRecord]:
         """Return the speed records of those among ``unit_ids`` that are stored."""
-        rows = self._rows(
-            "SELECT record FROM speeds WHERE unit_id IN (SELECT value FROM json_each(?))",
-            (json.dumps(list(unit_ids)),),
-        )
-        return [from_json(SpeedRecord, row[0]) for row in rows]
+        wanted = json.dumps(list(unit_ids))
+        return self._speeds("WHERE unit_id IN (SELECT value FROM json_each(?))", wanted)
 
     # --- within -----------------------------------------------------------------------------
 
-    def _prepare(self) -> None:
-        """Check that the file is ours and of our version; lay the tables in a new one."""
-        tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if not tables:
-            with self._transaction() as db:
-                if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                    for statement in SCHEMA.split(";\n"):
-                        if statement.strip():
-                            db.execute(statement)
-                    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                    db.execute(f"PRAGMA user_version = {STORE_VERSION}")
-        application = self._db.execute("PRAGMA application_id").fetchone()[0]
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if application != APPLICATION_ID:
-            raise StoreError(f"{self.path} is a database, but none of bsx; name another --store")
-        if version != STORE_VERSION:
-            raise StoreError(
-                f"{self.path} is of store version {version}, this bsx writes {STORE_VERSION}; "
-                "take the bsx that wrote it, or name another --store"
-            )
+    def _runs(self, where: str, value: str) -> list[RunRecord]:
+        rows = self._rows(f"{SELECT_RUNS} {where}", (value,))
+        with self._decoding():
+            return run_records(rows)
 
-    def _insert_run(
-        self, db: sqlite3.Connection, unit_id: str, record: RunRecord, anew: bool
-    ) -> None:
-        recipe = record.run.recipe.canonical
-        recipe_id = digest_of(recipe)
-        db.execute("INSERT INTO recipes VALUES (?, ?) ON CONFLICT DO NOTHING", (recipe_id, recipe))
-        curve = Curve.of(record.curve)
-        # A run that failed or ran out of time gives way to a later try; a settled one never does.
-        db.execute(
-            "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-            "ON CONFLICT (run_id) DO UPDATE SET unit_id = excluded.unit_id, "
-            "status = excluded.status, stopped_at = excluded.stopped_at, "
-            "train_seconds = excluded.train_seconds, final = excluded.final, "
-            "environment = excluded.environment, error = excluded.error, "
-            "metric_names = excluded.metric_names, curve = excluded.curve "
-            f"WHERE {int(anew)} OR runs.status IN ('failed', 'timed_out')",
-            (
-                record.run_id,
-                recipe_id,
-                unit_id,
-                record.run.learning_rate,
-                record.run.seed,
-                record.status.value,
-                record.stopped_at,
-                record.train_seconds,
-                to_json(record.final),
-                to_json(record.environment),
-                record.error,
-                to_json(curve.metric_names),
-                curve.packed,
-            ),
-        )
-
-    def _run_records(self, where: str, values: tuple[Any, ...]) -> list[RunRecord]:
-        recipes: dict[str, Recipe] = {}
-        environments: dict[str, Mapping[str, Any]] = {}  # the same in thousands of runs
-        records = []
-        for row in self._rows(
-            "SELECT recipe_id, recipe, learning_rate, seed, status, stopped_at, train_seconds, "
-            "final, runs.environment, error, metric_names, curve "
-            f"FROM runs JOIN recipes USING (recipe_id) {where}",
-            values,
-        ):
-            if row[0] not in recipes:
-                recipes[row[0]] = from_json(Recipe, row[1])
-            if row[8] not in environments:
-                environments[row[8]] = json.loads(row[8])
-            records.append(
-                RunRecord(
-                    run=Run(recipes[row[0]], row[2], row[3]),
-                    status=RunStatus(row[4]),
-                    stopped_at=row[5],
-                    train_seconds=row[6],
-                    final=json.loads(row[7]),
-                    environment=environments[row[8]],
-                    error=row[9],
-                    curve=self._curve(row[10], row[11]),
-                )
-            )
-        places = ((r.run.recipe, r.run) for r in records)  # recipes of one size may share a rate
-        order = [(of.batch_size, run.learning_rate, run.seed, of.canonical) for of, run in places]
-        return [records[n] for n in sorted(range(len(records)), key=order.__getitem__)]
-
-    def _curve(self, metric_names: str, packed: bytes) -> Curve:
-        try:
-            return Curve(json.loads(metric_names), packed)
-        except ValueError as error:
-            raise StoreError(f"{self.path} is damaged: {error}; name another --store") from None
+    def _speeds(self, where: str, value: str) -> list[SpeedRecord]:
+        rows = self._rows(f"SELECT record FROM speeds {where}", (value,))
+        with self._decoding():
+            return [from_json(SpeedRecord, row[0]) for row in rows]
 
     def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
         with self._plainly("read"):
@@ -318,15 +286,16 @@ class Store(DiagnosticTables):
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._plainly("write"):
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-            except BaseException:
-                if self._db.in_transaction:  # SQLite has done it itself where the disk is full
-                    self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
+        with self._plainly("write"), transaction(self._db):
+            yield self._db
+
+    @contextlib.contextmanager
+    def _decoding(self) -> Iterator[None]:
+        """Tell of what is stored and cannot have been written so."""
+        try:
+            yield
+        except ValueError as error:
+            raise damaged(self.path, error) from error
 
     @contextlib.contextmanager
     def _plainly(self, what: str) -> Iterator[None]:
@@ -334,6 +303,8 @@ class Store(DiagnosticTables):
         try:
             yield
         except (sqlite3.Error, OSError) as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE:
+                raise damaged(self.path, error) from error
             raise StoreError(
                 f"cannot {what} the store {self.path}: {error}; "
                 "check the folder, its room and its rights, or name another with --store"

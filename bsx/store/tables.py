@@ -1,9 +1,11 @@
-"""The tables of the store, and its version."""
+"""The tables of the store, version by version."""
 
-STORE_VERSION = 1
 APPLICATION_ID = 0x62737801  # "bsx", 1: tells our files from any other SQLite database
 
-SCHEMA = """
+# A step brings a store from one version to the next: the first makes version 1 of an empty file.
+# To add a table, add a step. Those that stand here have been written to disk and never change.
+STEPS: tuple[str, ...] = (
+    """
 CREATE TABLE sweeps (
     sweep_id TEXT PRIMARY KEY,
     name TEXT,
@@ -62,19 +64,28 @@ CREATE TABLE attempts (
     outcome TEXT,                      -- done | failed | out_of_memory | stopped; NULL: cut off
     detail TEXT
 ) STRICT;
-"""
-
-# Of ``bsx.store.diagnostics``, which lays them when it needs them: stores of version 1 lack them.
-DIAGNOSTICS = """
-CREATE TABLE IF NOT EXISTS diagnostics (
+""",
+    """
+CREATE TABLE holders (                 -- who holds the lock of a recipe, or did so last
+    recipe_id TEXT PRIMARY KEY,
+    pid INTEGER NOT NULL,
+    host TEXT NOT NULL,
+    since TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+""",
+    """
+CREATE TABLE diagnostics (             -- what was measured of runs that were trained again
     record_id TEXT PRIMARY KEY,
     run_id TEXT NOT NULL,
     record TEXT NOT NULL               -- JSON of DiagnosticRecord
 ) STRICT;
 
-CREATE TABLE IF NOT EXISTS sweep_diagnostics (
+CREATE TABLE sweep_diagnostics (
     sweep_id TEXT NOT NULL REFERENCES sweeps,
     record_id TEXT NOT NULL,
     PRIMARY KEY (sweep_id, record_id)
 ) STRICT, WITHOUT ROWID;
-"""
+""",
+)
+
+STORE_VERSION = len(STEPS)

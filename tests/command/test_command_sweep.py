@@ -15,8 +15,9 @@ import pytest
 from bsx.store import Store
 from tests.command.fake_script import CRITICAL, MIN_STEPS
 from tests.command.test_program import dead_soon
+from tests.faults.processes import BSX, bsx, environment
 from tests.test_light_imports import imported
-from tests.test_sweep import BSX, _environment, bsx, document
+from tests.test_sweep import document
 
 HERE = Path(__file__).parent
 SCRIPT = "fake_script.py"
@@ -121,7 +122,7 @@ def test_steps_are_handed_to_a_program_that_takes_them(folder: Path) -> None:
 def test_an_interrupted_sweep_goes_on_with_the_runs_that_are_missing(folder: Path) -> None:
     args = ["--command", f"{PROGRAM} --log log", *SAMPLES, "--batch-sizes", "8,64,512", "--lr",
             "0.125,0.25", "--seeds", "4", "--quiet", "--format", "json"]  # fmt: skip
-    process = subprocess.Popen([*BSX, "sweep", *args], cwd=folder, env=_environment(),
+    process = subprocess.Popen([*BSX, "sweep", *args], cwd=folder, env=environment(),
                                stdout=subprocess.DEVNULL)  # fmt: skip
     until = time.monotonic() + 60
     while len(calls(folder)) < 10 and time.monotonic() < until:
@@ -144,7 +145,7 @@ def test_ctrl_c_ends_the_program_and_the_same_command_goes_on(folder: Path) -> N
     )
     command = f"{sys.executable} slow.py {{batch_size}}"
     args = ["--command", command, *SAMPLES, "--batch-sizes", "8,64"]
-    process = subprocess.Popen([*BSX, "sweep", *args], cwd=folder, env=_environment(),
+    process = subprocess.Popen([*BSX, "sweep", *args], cwd=folder, env=environment(),
                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                text=True)  # fmt: skip
     until = time.monotonic() + 60

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bsx.store import Store
-from tests.test_sweep import BSX, _environment, bsx, curves
+from tests.faults.processes import BSX, bsx, curves, environment
 
 # Its steps take a while, and are written down; `hang` names a file: with it there, the step that
 # comes to its number never ends, and takes the file away first if it is to hang only once.
@@ -68,7 +68,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def started(folder: Path, *more: str) -> subprocess.Popen[str]:
     """Start the sweep in a session of its own."""
     return subprocess.Popen(
-        [*BSX, "sweep", *SLOW, *more], cwd=folder, env=_environment(), start_new_session=True,
+        [*BSX, "sweep", *SLOW, *more], cwd=folder, env=environment(), start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
@@ -135,7 +135,7 @@ def test_under_nohup_a_closed_terminal_is_not_heard(folder: Path) -> None:
         "os.execv(sys.executable, [sys.executable, '-m', 'bsx', 'sweep', *sys.argv[1:]])"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", program, *SLOW, "--quiet"], cwd=folder, env=_environment(),
+        [sys.executable, "-c", program, *SLOW, "--quiet"], cwd=folder, env=environment(),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     wait_for_training(folder, process)
