@@ -7,10 +7,12 @@ what to take, and what the reader must know to read it rightly.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bsx import arithmetic
 from bsx.analyze.branched import analyze_branched
 from bsx.analyze.cautions import Target, baseline_cautions, size_cautions
+from bsx.analyze.remedies import with_command
 from bsx.recommend import recommend
 from bsx.schema import (
     Analysis,
@@ -30,12 +32,13 @@ from bsx.stats.candidates import candidate_of
 from bsx.stats.cautions import micro_batch_cautions
 from bsx.stats.critical_batch import TradeOff
 from bsx.stats.curves import LOSS, SizeRuns
+from bsx.stats.ends import final_evidence, give_back_at_end
 from bsx.stats.growth import growth_of
+from bsx.stats.rules import Audit, audit
 from bsx.stats.selection import LEAVE_OUT_FROM
 from bsx.stats.sizes import SizeEvidence, row_of
 from bsx.stats.summaries import (
     TargetEvidence,
-    final_evidence,
     give_back_optimism,
     measured_speed,
     speed_summary,
@@ -86,6 +89,8 @@ def analyze(
         _size(recipe, config, facts, by_size[i], runs, speeds, tuple(e[i] for e in evidence))
         for i, recipe in enumerate(rows)
     ]
+    ends = give_back_at_end([size.final for size in sizes], facts.metric)
+    sizes = [replace(size, final=end) for size, end in zip(sizes, ends, strict=True)]
     tradeoffs = [_tradeoff(sizes, index, reference_batch_size) for index in range(len(chosen))]
     recommendation, said = _recommend(config, facts, sizes, tradeoffs)
     cautions += said
@@ -99,7 +104,10 @@ def analyze(
     seeds = max((len(size.runs.seeds) for size in sizes), default=0)
     if 0 < seeds < LEAVE_OUT_FROM:
         cautions.append(Caution("few_seeds", {"seeds": seeds}))
-    table = [row_of(size) for size in sizes]
+    base, rules = _rules(config, sizes)
+    table = [
+        replace(row_of(size, facts.metric), rules=rules.get(size.batch_size, {})) for size in sizes
+    ]
     if config.command is not None:
         table = [own_program.length_of_curves(row, runs) for row in table]
     found = Analysis(
@@ -108,8 +116,9 @@ def analyze(
         tuple(table),
         recommendation,
         tuple(cautions),
+        rule_base=base,
     )
-    return own_program.without_unknowns(found, config, told)
+    return own_program.without_unknowns(with_command(found, config), config, told)
 
 
 def _runs_of(recipe: Recipe, facts: Facts, runs: Sequence[RunRecord]) -> SizeRuns:
@@ -230,3 +239,10 @@ def _summaries(
         )
         for index, (target, tradeoff) in enumerate(zip(targets, tradeoffs, strict=True))
     ]
+
+
+def _rules(config: SweepConfig, sizes: Sequence[SizeEvidence]) -> Audit:
+    """Audit the rules for the learning rate by the first target; not of batches that grow."""
+    if any(size.growth.grows for size in sizes):
+        return None, {}
+    return audit({s.batch_size: s.targets[0] for s in sizes if s.targets}, config.audit_base)

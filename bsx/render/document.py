@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bsx.render import wording
+from bsx.render.memory import memory_share
 from bsx.schema import (
     SCHEMA_VERSION,
     Analysis,
@@ -19,7 +20,6 @@ from bsx.schema import (
     Facts,
     Final,
     Metric,
-    Recommendation,
     Regimes,
     Speed,
     Sweep,
@@ -47,10 +47,13 @@ def document(sweep: Sweep, analysis: Analysis) -> dict[str, Any]:
         "targets": [target_of(target) for target in analysis.targets],
         "batch_sizes": [_batch_size(summary) for summary in analysis.batch_sizes],
         "baseline": plain(sweep.facts.baseline),
-        "recommendation": _recommendation(analysis.recommendation, metric),
+        "recommendation": _recommendation(sweep, analysis, metric),
         "cautions": [caution_of(caution, metric) for caution in analysis.cautions],
         "speed_from": plain(analysis.speed_from),
         "branched": plain(analysis.branched),
+        "rule_base": plain(analysis.rule_base),
+        "memory_limit": plain(sweep.facts.memory_limit),
+        "explanation": None,  # of `bsx show --explain`
     }
 
 
@@ -109,6 +112,8 @@ def _batch_size(summary: BatchSizeSummary) -> dict[str, Any]:
         "steps": summary.steps,
         "epochs": summary.epochs,
         "grows_to": summary.grows_to,
+        "learning_rates": plain(summary.learning_rates),
+        "rules": plain(summary.rules),
         "to_target": [to_target_of(entry) for entry in summary.to_target],
         "final": _final(summary.final),
         "speed": speed_of(summary.speed),
@@ -137,6 +142,7 @@ def _final(final: Final | None) -> dict[str, Any] | None:
         return None
     return {
         "learning_rate": final.learning_rate,
+        "learning_rate_at_edge": final.learning_rate_at_edge,
         "train": plain(final.train),
         "validation": plain(final.validation),
         "test": plain(final.test),
@@ -161,8 +167,9 @@ def speed_of(speed: Speed | None) -> dict[str, Any] | None:
 
 
 def _recommendation(
-    recommendation: Recommendation | None, metric: Metric | None
+    sweep: Sweep, analysis: Analysis, metric: Metric | None
 ) -> dict[str, Any] | None:
+    recommendation = analysis.recommendation
     if recommendation is None:
         return None
     return {
@@ -175,6 +182,7 @@ def _recommendation(
         },
         "price_per_hour": recommendation.price_per_hour,
         "cost": plain(recommendation.cost),
+        "memory_share": plain(memory_share(sweep, analysis)),
         "reason": wording.reason(recommendation, metric),
     }
 
@@ -258,6 +266,29 @@ def _row(
     return row
 
 
+def rate_rows(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Flatten a document into one row a batch size and learning rate that was tried."""
+    return [
+        _rate_row(size["batch_size"], entry, document["targets"], document["metric"])
+        for size in document["batch_sizes"]
+        for entry in size["learning_rates"]
+    ]
+
+
+def _rate_row(
+    batch_size: int, entry: Mapping[str, Any], targets: list[Mapping[str, Any]], metric: str
+) -> dict[str, Any]:
+    row = {"batch_size": batch_size}
+    row |= {key: entry[key] for key in ("learning_rate", "seeds", "diverged")}
+    for number, (target, found) in enumerate(zip(targets, entry["to_target"], strict=True)):
+        prefix = "to_target" if number == 0 else f"to_target_{number + 1}"
+        row[f"{prefix}_metric"] = target["metric"]
+        row[f"{prefix}_threshold"] = target["threshold"]
+        row |= estimate_cells(f"{prefix}_steps", found["steps"], censored=True)
+        row[f"{prefix}_reached_fraction"] = found["reached_fraction"]
+    return row | estimate_cells(f"validation_{metric}", entry["validation"].get(metric))
+
+
 def _to_target_cells(
     prefix: str, target: Mapping[str, Any], entry: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -277,7 +308,10 @@ def _to_target_cells(
 
 
 def _final_cells(final: Mapping[str, Any], metrics: Mapping[str, list[str]]) -> dict[str, Any]:
-    cells: dict[str, Any] = {"final_learning_rate": final.get("learning_rate")}
+    cells: dict[str, Any] = {
+        "final_learning_rate": final.get("learning_rate"),
+        "final_learning_rate_at_edge": final.get("learning_rate_at_edge"),
+    }
     for split, names in metrics.items():
         for name in names:
             cells |= estimate_cells(f"final_{split}_{name}", final.get(split, {}).get(name))

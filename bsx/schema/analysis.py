@@ -26,6 +26,53 @@ class ToTarget:
 
 
 @dataclass(frozen=True)
+class RateToTarget:
+    """How the runs at one learning rate reach one target, as measured."""
+
+    steps: Estimate | None
+    reached_fraction: float | None
+
+
+@dataclass(frozen=True)
+class RateSummary:
+    """One learning rate that was tried at one batch size.
+
+    ``diverged`` of its ``seeds`` did so; ``validation``: metric → where the others end. Nothing was
+    chosen here, so that nothing is given back: the rate that was chosen looks better than it is.
+    """
+
+    learning_rate: float | None  # None: the user's own program was not told one
+    seeds: int
+    diverged: int
+    to_target: tuple[RateToTarget, ...]
+    validation: Mapping[str, Estimate]
+
+
+@dataclass(frozen=True)
+class AuditedRule:
+    """What a rule makes of the rate tuned at another batch size, against the one tuned here.
+
+    ``steps_ratio``: iterations to the first target at the rule's rate, as a multiple of those at
+    the tuned one, paired over seeds. ``verdict``: base (where the rule starts), holds,
+    does_not_hold or cannot_be_told; ``reason`` is a code where that is not plain from the ratio.
+    """
+
+    learning_rate: float
+    nearest_learning_rate: float  # of those that were tried
+    steps_ratio: Estimate | None
+    verdict: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class RuleBase:
+    """The batch size that audited rules start from, and the rate that was tuned there."""
+
+    batch_size: int
+    learning_rate: float
+
+
+@dataclass(frozen=True)
 class Final:
     """Where one batch size ends, at the rate best on validation at the end."""
 
@@ -35,6 +82,7 @@ class Final:
     test: Mapping[str, Estimate]
     generalization_gap: Estimate | None
     best_epoch: Estimate | None
+    learning_rate_at_edge: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +133,8 @@ class BatchSizeSummary:
     noise_scale: Estimate | None = None
     sharpness: Estimate | None = None
     grows_to: int | None = None
+    learning_rates: tuple[RateSummary, ...] = ()  # all that were tried, from small to large
+    rules: Mapping[str, AuditedRule] = field(default_factory=dict)  # linear, sqrt
 
 
 @dataclass(frozen=True)
@@ -158,3 +208,4 @@ class Analysis:
     cautions: tuple[Caution, ...]
     speed_from: SpeedOrigin | None = None  # None: measured by the sweep
     branched: Branched | None = None
+    rule_base: RuleBase | None = None  # None: there is no rule to audit
