@@ -26,10 +26,10 @@ from bsx.schema import (
     TargetSpec,
 )
 from bsx.stats.curves import SizeRuns
-from bsx.stats.growth import Growth, growth_of, mapped_logs
+from bsx.stats.ends import FinalEvidence, final_evidence, give_back_at_end
+from bsx.stats.growth import Growth, growth_of, mapped, mapped_logs
 from bsx.stats.intervals import exponential, product_estimate, reciprocal
 from bsx.stats.paired import difference
-from bsx.stats.selection import best_at_end
 from bsx.stats.summaries import give_back_optimism, step_times, target_evidence
 from bsx.stats.targets import automatic_target
 
@@ -87,7 +87,7 @@ def compare(first: Arm, second: Arm, targets: Sequence[TargetSpec] = ()) -> Comp
     asked = [target] if target is not None else []
     analyses = [_analysis(arm, asked) for arm in (first, second)]
     rows = [{row.batch_size: row for row in a.batch_sizes} for a in analyses]
-    reach = [_reach(arm, target) for arm in (first, second)]
+    reach, ends = _reach((first, second), target), _ends((first, second), metric)
     shared = sorted(rows[0].keys() & rows[1].keys())
     critical = [a.targets[0].critical_batch_size if a.targets else None for a in analyses]
     return Comparison(
@@ -99,7 +99,7 @@ def compare(first: Arm, second: Arm, targets: Sequence[TargetSpec] = ()) -> Comp
         critical_batch_size=(critical[0], critical[1]),
         sizes=tuple(
             _size(b, (rows[0][b], rows[1][b]), (reach[0][b], reach[1][b]),
-                  (_scores(first, b, metric), _scores(second, b, metric)), metric)
+                  (ends[0][b], ends[1][b]), metric.name)
             for b in shared
         ),
         higher_is_better=_rises(first, target),
@@ -132,35 +132,38 @@ def _cautions(first: Arm, second: Arm) -> tuple[Caution, ...]:
 
 @dataclass(frozen=True)
 class _Reach:
-    """Seed → log steps, log samples (in batches of the size) and log duration (in their steps)."""
+    """What the target takes at one size: the estimate of the steps, and what the seeds say of it.
 
+    Seed → log steps, log samples (in batches of the size) and log duration (in their steps).
+    """
+
+    summary: Estimate | None
     steps: Mapping[int, float]
     samples: Mapping[int, float]
     durations: Mapping[int, float]
-
-
-Scores = Mapping[str, Mapping[int, float]]  # split → seed → metric at the end
 
 
 def _size(
     batch_size: int,
     rows: tuple[BatchSizeSummary, BatchSizeSummary],
     reach: tuple[_Reach, _Reach],
-    scores: tuple[Scores, Scores],
-    metric: Metric,
+    ends: tuple[FinalEvidence | None, FinalEvidence | None],
+    metric: str,
 ) -> ComparedSize:
     first, second = reach
     durations = exponential(difference(second.durations, first.durations))
     speeds = [row.speed.step_seconds if row.speed else None for row in rows]
+    quality = [end.quality if end else {} for end in ends]
+    test = [end.test if end else {} for end in ends]
     return ComparedSize(
         batch_size=batch_size,
-        steps=(_steps(rows[0]), _steps(rows[1])),
+        steps=(first.summary, second.summary),
         steps_ratio=exponential(difference(second.steps, first.steps)),
         samples_ratio=exponential(difference(second.samples, first.samples)),
         seconds_ratio=_seconds_ratio(durations, speeds[0], speeds[1]),
-        validation=(_ended(rows[0], metric), _ended(rows[1], metric)),
-        validation_difference=difference(scores[1]["validation"], scores[0]["validation"]),
-        test_difference=difference(scores[1]["test"], scores[0]["test"]),
+        validation=(_ended(ends[0], metric), _ended(ends[1], metric)),
+        validation_difference=difference(quality[1], quality[0]),
+        test_difference=difference(test[1], test[0]),
     )
 
 
@@ -189,42 +192,46 @@ def _analysis(arm: Arm, targets: Sequence[TargetSpec]) -> Analysis:
     return analyze(config, arm.facts, arm.recipes, arm.runs, arm.speeds)
 
 
-def _reach(arm: Arm, target: TargetSpec | None) -> dict[int, _Reach]:
-    """Batch size → what the target takes at the rate fastest to it."""
-    metric = arm.facts.metric_named(target.metric) if target else None
-    sizes, growths = arm.sizes(), arm.growths()
+def _reach(arms: Sequence[Arm], target: TargetSpec | None) -> list[dict[int, _Reach]]:
+    """Arm by arm, batch size → what the target takes at the rate fastest to it.
+
+    The optimism of choosing a rate is pooled over both arms: what it is by chance in one of them
+    must not look like a difference.
+    """
+    metric = arms[0].facts.metric_named(target.metric) if target else None
     if target is None or metric is None:
-        return dict.fromkeys(sizes, _Reach({}, {}, {}))
-    threshold, confirm = target.threshold, arm.config.confirm
-    evidence = [target_evidence(runs, metric, threshold, confirm) for runs in sizes.values()]
-    found = dict(zip(sizes, give_back_optimism(evidence), strict=True))
-    return {
-        size: _Reach(
-            mapped_logs(found[size].log_steps, growth.iterations),
-            found[size].log_steps,
-            mapped_logs(found[size].log_steps, growth.duration),
-        )
-        for size, growth in growths.items()
-    }
-
-
-def _scores(arm: Arm, batch_size: int, metric: Metric) -> Scores:
-    """Split → seed → the metric at the end, at the rate best on validation there."""
-    runs = arm.sizes()[batch_size]
-    validation = runs.final("validation", metric.name)
-    choice = best_at_end(
-        validation, runs.final("validation", "loss"), higher_is_better=metric.higher_is_better
+        return [dict.fromkeys(arm.sizes(), _Reach(None, {}, {}, {})) for arm in arms]
+    sizes = _sizes(arms)
+    told = give_back_optimism(
+        [target_evidence(s, metric, target.threshold, arms[n].config.confirm) for n, _, s in sizes]
     )
-    found: dict[str, dict[int, float]] = {}
-    for split in ("validation", "test"):
-        row = runs.final(split, metric.name)[choice.rate] if choice else {}
-        found[split] = {seed: value for seed, value in row.items() if value is not None}
+    growths = [arm.growths() for arm in arms]
+    found: list[dict[int, _Reach]] = [{} for _ in arms]
+    for (number, size, _), evidence in zip(sizes, told, strict=True):
+        growth, logs = growths[number][size], evidence.log_steps
+        found[number][size] = _Reach(
+            mapped(evidence.steps, growth.iterations),
+            mapped_logs(logs, growth.iterations),
+            logs,
+            mapped_logs(logs, growth.duration),
+        )
     return found
 
 
-def _steps(row: BatchSizeSummary) -> Estimate | None:
-    return row.to_target[0].steps if row.to_target else None
+def _sizes(arms: Sequence[Arm]) -> list[tuple[int, int, SizeRuns]]:
+    """Which arm, batch size, and its runs there."""
+    return [(n, size, runs) for n, arm in enumerate(arms) for size, runs in arm.sizes().items()]
 
 
-def _ended(row: BatchSizeSummary, metric: Metric) -> Estimate | None:
-    return row.final.validation.get(metric.name) if row.final else None
+def _ends(arms: Sequence[Arm], metric: Metric) -> list[dict[int, FinalEvidence | None]]:
+    """Arm by arm, batch size → where its runs end; optimism is pooled as in :func:`_reach`."""
+    sizes = _sizes(arms)
+    ends = [final_evidence(runs, metric, {metric.name: metric}) for *_, runs in sizes]
+    found: list[dict[int, FinalEvidence | None]] = [{} for _ in arms]
+    for (number, size, _), end in zip(sizes, give_back_at_end(ends, metric), strict=True):
+        found[number][size] = end
+    return found
+
+
+def _ended(end: FinalEvidence | None, metric: str) -> Estimate | None:
+    return end.summary.validation.get(metric) if end else None

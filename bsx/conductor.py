@@ -130,6 +130,7 @@ class Conductor:
     def _rounds(self) -> str:
         speeds = self._missing_speeds()
         while True:
+            self._take_up()  # of this round, too, some may be stored
             coming = self._coming()
             groups = coming.groups if coming else self._to_be_observed()
             units = self._ordered(groups, speeds)
@@ -197,8 +198,9 @@ class Conductor:
         """Count what is stored already as done, whichever sweep it was measured for."""
         if self.fresh:
             return
-        self._settled = stored_runs(self.store, self.config, self.facts, self.recipes)
-        self.store.adopt(self.sweep_id, self._settled, [])
+        before = self._settled
+        self._settled = stored_runs(self.store, self.config, self.facts, self.recipes, before)
+        self.store.adopt(self.sweep_id, self._settled.keys() - before.keys(), [])
 
     def _missing_speeds(self) -> tuple[SpeedUnit, ...]:
         units = plan.speed_units(self.config, self.facts, self.recipes, self.machine, self._cost)
@@ -335,13 +337,18 @@ def _interleaved(groups: Sequence[Trained], speeds: Sequence[SpeedUnit]) -> list
 
 
 def stored_runs(
-    store: Store, config: SweepConfig, facts: Facts, recipes: tuple[Recipe, ...]
+    store: Store,
+    config: SweepConfig,
+    facts: Facts,
+    recipes: tuple[Recipe, ...],
+    known: Mapping[str, RunRecord] | None = None,
 ) -> dict[str, RunRecord]:
     """Return what is stored of a sweep's runs and need not be trained again, by run id.
 
-    Round by round: what is found of one decides which rates the next one has.
+    Round by round: what is found of one decides which rates the next one has. ``known``: what was
+    found or trained before.
     """
-    settled: dict[str, RunRecord] = {}
+    settled = dict(known or {})
     while True:
         ids = plan.members(config, facts, recipes, settled)
         found = store.runs_by_id(ids - settled.keys())

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from bsx import __version__
 from bsx.arithmetic import powers_of_two
-from bsx.data import Splits, check_augmentation, check_order, open_dataset
+from bsx.data import Splits, check_augmentation, check_order, memory_limit, open_dataset
 from bsx.errors import BsxError, ConfigError
 from bsx.models import build_model, can_stack, can_vectorize, ghost_size, has_batchnorm
 from bsx.optim import check_optimizer, check_tuned
@@ -88,6 +88,7 @@ def look(config: SweepConfig) -> Facts:
         ),
         target_scale=tuple(dict.fromkeys(splits.target_scale)),
         ghost_size=ghost_size(model),
+        memory_limit=memory_limit(device),
     )
 
 

@@ -140,8 +140,9 @@ SETTINGS: tuple[Setting, ...] = (
             "saturating"), "How the rate follows the batch size: tuned at each, or none, linear, "
             "sqrt or saturating from the rate at --base-batch-size.  (default: tuned; none for one "
             "rate)", _SIZES, metavar="RULE", flags=("--learning-rate-rule", "--lr-rule")),
-    Setting("base_batch_size", parse.count, "The batch size that a rule starts from.", _SIZES,
-            metavar="INT"),
+    Setting("base_batch_size", parse.count, "The batch size that a rule starts from; where rates "
+            "are tuned, from which the linear and the square-root rule are audited.  (default for "
+            "the audit: the smallest)", _SIZES, metavar="INT"),
     Setting("saturation", parse.positive, "The batch size at which a saturating rate has come to "
             "half of its limit.", _SIZES, metavar="FLOAT"),
     Setting("scout", parse.switch, "Try each learning rate with one seed first, and with the "

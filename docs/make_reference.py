@@ -25,7 +25,7 @@ from bsx.cli.app import COMMANDS, load_command, run
 from bsx.config import read_sweep
 from bsx.probe import compared
 from bsx.render import pairs, probe_comparison, probing
-from bsx.render.document import document, rows
+from bsx.render.document import document, rate_rows, rows
 from bsx.render.formats import Format
 from bsx.render.sentences import WORDS
 from bsx.schema import (
@@ -43,13 +43,17 @@ from bsx.schema import (
     Final,
     GradientPoint,
     Gradients,
+    MemoryLimit,
     Metric,
     NoiseCurve,
     Pair,
     Probe,
     ProbedSize,
+    RateSummary,
+    RateToTarget,
     Recommendation,
     Regimes,
+    RuleBase,
     Speed,
     Sweep,
     TargetSummary,
@@ -153,6 +157,21 @@ KEYS = {
     "batch_sizes[].epochs": "the budget of a run in epochs",
     "batch_sizes[].grows_to": "with `--decay batch-size` the largest batch of a run; null where "
         "the size stays",
+    "batch_sizes[].learning_rates[].learning_rate": "a rate that was tried; null where a program "
+        "was told none",
+    "batch_sizes[].learning_rates[].seeds": "seeds that tried it",
+    "batch_sizes[].learning_rates[].diverged": "how many of them diverged",
+    "batch_sizes[].learning_rates[].to_target[].steps": "updates to the target at this rate, as "
+        "measured; an estimate",
+    "batch_sizes[].learning_rates[].to_target[].reached_fraction": "share of the seeds that "
+        "reached it",
+    "batch_sizes[].learning_rates[].validation": "the metric that quality is judged by → estimate, "
+        "at the end, as measured",
+    "batch_sizes[].rules": "`linear` and `sqrt` → what the rule from `rule_base` makes of the rate "
+        "here: `learning_rate`, `nearest_learning_rate` of those that were tried, `steps_ratio` "
+        "(updates to the first target against the tuned rate, paired; an estimate, with `low` "
+        "alone where the rule's rate did not arrive), `verdict` (base, holds, does_not_hold or "
+        "cannot_be_told) and `reason` (outside, not_reached, few_seeds, no_seeds or null)",
     "batch_sizes[].to_target[].learning_rate": "the rate fastest to the target; with `--tune` "
     "`momentum` and `weight_decay` stand beside it, and how many `trials` were tried in the row",
     "batch_sizes[].to_target[].learning_rate_at_edge": "whether it is the lowest or highest tried",
@@ -166,8 +185,10 @@ KEYS = {
         "reaches it; an estimate without an interval",
     "batch_sizes[].final.learning_rate": "the rate best on validation at the end; with `--tune` "
     "as in `to_target`",
+    "batch_sizes[].final.learning_rate_at_edge": "whether it is the lowest or highest tried",
     "batch_sizes[].final.train": "metric → estimate, on (at most 10,000) training samples",
-    "batch_sizes[].final.validation": "metric → estimate, on validation",
+    "batch_sizes[].final.validation": "metric → estimate, on validation; of the metric that the "
+        "rate was chosen by without the optimism of that choice, as `method` says",
     "batch_sizes[].final.test": "metric → estimate, on test",
     "batch_sizes[].final.generalization_gap": "how much worse on test than on train; an estimate",
     "batch_sizes[].final.best_epoch": "the epoch with the best validation metric; an estimate",
@@ -231,6 +252,7 @@ KEYS = {
     "recommendation.reason": "why, as a sentence",
     "recommendation.price_per_hour": "as given with `--price-per-hour`, or null",
     "recommendation.cost": "of training it to the first target at that price; an estimate",
+    "recommendation.memory_share": "its peak memory as a share of `memory_limit`; an estimate",
     "cautions[].code": "see below",
     "cautions[].message": "what to know, as a sentence",
     "cautions[].batch_size": "the batch size concerned, or null",
@@ -270,6 +292,13 @@ KEYS = {
     "branched.warmup.base_steps": "updates of the run",
     "speed_from": "with `bsx show --speed` where the probe ran (`device`, `threads`, "
     "`environment`), the sizes that were `interpolated`, and what `differs`; else null",
+    "rule_base.batch_size": "where the audited rules start (`--base-batch-size`); `rule_base` is "
+    "null where there is no choice of rates to audit them by",
+    "rule_base.learning_rate": "the rate tuned there",
+    "memory_limit.limit_bytes": "the most that a process can hold; `memory_limit` is null where "
+    "the system does not tell, or did not when the sweep was run",
+    "memory_limit.source": "device, container or machine: whose limit it is",
+    "explanation": "with `bsx show --explain` topic → paragraphs; else null",
 }  # fmt: skip
 
 PROBE_KEYS = {
@@ -538,6 +567,20 @@ def _documents() -> Iterator[str]:
     yield ", ".join(f"`{name}`" for name in row_columns())
     yield "Of a branched sweep (`--method branched`) a row is a point and batch size:"
     yield ", ".join(f"`{name}`" for name in branch_columns())
+    yield (
+        "With `bsx show --rates` a row is a batch size and one of the learning rates that were "
+        "tried there, with the columns:"
+    )
+    yield ", ".join(f"`{name}`" for name in rate_rows(document(*_sample()))[0])
+    yield "### Arms"
+    yield (
+        "With `--vary` the document is an object of `arms` and `comparisons`. An arm is a document "
+        "as above, set apart by its `arm`; every arm but the first has a comparison with it, which "
+        "is the document of `bsx compare`. Its `batch_sizes` are those that both have, each with "
+        "the `steps` of both, `steps_ratio`, `samples_ratio` and `seconds_ratio` of second to "
+        "first, the `validation` of both, `validation_difference` and `test_difference`, second "
+        "less first: estimates, paired over shared seeds."
+    )
     yield "## The document of `bsx import`"
     yield (
         "Of curves it is that of a sweep; what follows from the size of the training set is null "
@@ -632,6 +675,7 @@ def _sample() -> tuple[Sweep, Analysis]:
     facts = Facts(
         "digits", "", 3, 1, 1, (1,), 2, "classification", (Metric("accuracy", True, True),), 1,
         False, 1, "lanes", "cpu", 1, baseline=Baseline("most frequent class", {}, {}),
+        memory_limit=MemoryLimit(1, "machine"),
     )  # fmt: skip
     metrics = {"loss": one, "accuracy": one}
     summary = BatchSizeSummary(
@@ -642,6 +686,7 @@ def _sample() -> tuple[Sweep, Analysis]:
         noise_scale=one, noise_curve=NoiseCurve(0.1, 0, (), one, "target"),
         sharpness=one, hessian_eigenvalue=one, against_small=AgainstSmall(one, one, one),
         at_equal_epochs=EqualLength(0.1, one, one), at_equal_steps=EqualLength(0.1, one, one),
+        learning_rates=(RateSummary(0.1, 1, 0, (RateToTarget(one, 1.0),), {"accuracy": one}),),
     )  # fmt: skip
     target = TargetSummary("accuracy", 0.9, "auto", one, one, one, one, 2, "fitted")
     target = dataclasses.replace(target, regimes=Regimes(0.2, (2, 2), one, one))
@@ -653,6 +698,7 @@ def _sample() -> tuple[Sweep, Analysis]:
         (Caution("no_target"),),
         branched=_sample_branches(one),
         gradients=Gradients(2, 0.1, 0, 0.9, (GradientPoint("start", 0, 0.0, 1.0, one, one, ()),)),
+        rule_base=RuleBase(2, 0.1),
     )
     return Sweep("0", config, facts, {}, "complete", ""), analysis
 

@@ -231,7 +231,7 @@ def test_a_rule_starts_from_its_base() -> None:
         ({"optimizer_args": ("lr=0.1",)}, "give the rate with --learning-rate"),
         ({"learning_rate": "0.1", "learning_rate_rule": "tuned"}, "there is nothing to tune"),
         ({"learning_rate_rule": "sqrt"}, "name it with --base-batch-size"),
-        ({"base_batch_size": "32"}, "has no meaning without a rule"),
+        ({"base_batch_size": "32", "learning_rate": "0.1"}, "with one rate and without a rule"),
         ({"min_steps": "50", "steps": "40"}, "--min-steps 50 is above --steps 40"),
         ({"momentum": "0.5", "optimizer_args": ("momentum=0.9",)}, "disagree; give one of the two"),
         ({"seeds": "9" * 30}, "must be at most 10^18"),
@@ -394,3 +394,13 @@ def test_what_batches_grow_to_is_of_the_arm_in_which_they_grow() -> None:
     flags = {"schedule": "step", "vary": ("decay=rate,batch-size",), "grow_to": "64"}
     trainings = [sweep.training for _, sweep in read_arms(flags, {}, None)[0]]
     assert [(t.decay, t.grow_to) for t in trainings] == [("rate", None), ("batch-size", 64)]
+
+
+def test_the_base_of_the_audit_is_no_part_of_the_question() -> None:
+    plain, _ = read_sweep({}, {}, None)
+    based, _ = read_sweep({"base_batch_size": "32"}, {}, None)
+    assert (plain.audit_base, based.audit_base) == (None, 32)
+    assert based.question() == plain.question()
+    ruled = {"base_batch_size": "32", "learning_rate": "0.1", "learning_rate_rule": "linear"}
+    config, _ = read_sweep(ruled, {}, None)
+    assert (config.audit_base, config.learning_rates.base_batch_size) == (None, 32)

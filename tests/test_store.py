@@ -17,6 +17,7 @@ from bsx.schema import (
     Curve,
     CurvePoint,
     Ingredient,
+    MemoryLimit,
     Run,
     RunRecord,
     RunStatus,
@@ -64,6 +65,19 @@ def record(rate: float = 0.1, seed: int = 0, **changes: Any) -> RunRecord:
 def stored(store: Store, sweep_id: str = "aaa111") -> list[RunRecord]:
     """Return what the store holds of a sweep."""
     return store.runs(sweep_id)
+
+
+def test_a_sweep_taken_up_again_is_known_and_read_as_it_is_told_now(tmp_path: Path) -> None:
+    """An earlier version may have known less of its data; what was measured stays."""
+    with begun(tmp_path, tolerance=0.005) as store:
+        store.append("aaa111", "unit", [record()])
+        before = store.sweep().created
+        now = fakes.facts(memory_limit=MemoryLimit(2**34, "machine"), target_scale=(2.5,))
+        store.begin_sweep("aaa111", fakes.config(tolerance=0.02), now, {"machine": "fake"})
+        sweep = store.sweep()
+        assert sweep.facts == now
+        assert (sweep.config.tolerance, sweep.created) == (0.02, before)
+        assert stored(store) == [record()]
 
 
 @given(st.lists(POINTS, max_size=20))

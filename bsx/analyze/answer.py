@@ -7,11 +7,13 @@ what to take, and what the reader must know to read it rightly.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bsx import arithmetic
 from bsx.analyze.branched import analyze_branched
 from bsx.analyze.cautions import Target, baseline_cautions, size_cautions
 from bsx.analyze.diagnose import diagnosed
+from bsx.analyze.remedies import with_command
 from bsx.recommend import recommend
 from bsx.schema import (
     Analysis,
@@ -32,12 +34,13 @@ from bsx.stats.candidates import candidate_of
 from bsx.stats.cautions import micro_batch_cautions
 from bsx.stats.critical_batch import TradeOff
 from bsx.stats.curves import LOSS, SizeRuns
+from bsx.stats.ends import final_evidence, give_back_at_end
 from bsx.stats.growth import growth_of
+from bsx.stats.rules import Audit, audit
 from bsx.stats.selection import LEAVE_OUT_FROM
 from bsx.stats.sizes import SizeEvidence, row_of
 from bsx.stats.summaries import (
     TargetEvidence,
-    final_evidence,
     give_back_optimism,
     measured_speed,
     speed_summary,
@@ -90,6 +93,8 @@ def analyze(
         _size(recipe, config, facts, by_size[i], runs, speeds, tuple(e[i] for e in evidence))
         for i, recipe in enumerate(rows)
     ]
+    ends = give_back_at_end([size.final for size in sizes], facts.metric)
+    sizes = [replace(size, final=end) for size, end in zip(sizes, ends, strict=True)]
     tradeoffs = [_tradeoff(sizes, index, reference_batch_size) for index in range(len(chosen))]
     recommendation, said = _recommend(config, facts, sizes, tradeoffs)
     cautions += said
@@ -103,7 +108,10 @@ def analyze(
     seeds = max((len(size.runs.seeds) for size in sizes), default=0)
     if 0 < seeds < LEAVE_OUT_FROM:
         cautions.append(Caution("few_seeds", {"seeds": seeds}))
-    table = [row_of(size) for size in sizes]
+    base, rules = _rules(config, sizes)
+    table = [
+        replace(row_of(size, facts.metric), rules=rules.get(size.batch_size, {})) for size in sizes
+    ]
     if config.command is not None:
         table = [own_program.length_of_curves(row, runs) for row in table]
     found = Analysis(
@@ -112,8 +120,9 @@ def analyze(
         tuple(table),
         recommendation,
         tuple(cautions),
+        rule_base=base,
     )
-    found = diagnosed(found, config, facts, sizes, chosen, measured)
+    found = diagnosed(with_command(found, config), config, facts, sizes, chosen, measured)
     return own_program.without_unknowns(found, config, told)
 
 
@@ -238,3 +247,13 @@ def _summaries(
         )
         for index, (target, tradeoff) in enumerate(zip(targets, tradeoffs, strict=True))
     ]
+
+
+def _rules(config: SweepConfig, sizes: Sequence[SizeEvidence]) -> Audit:
+    """Audit the rules for the learning rate by the first target.
+
+    Not of batches that grow, nor where more is tuned than the rate: rules tell the rate alone.
+    """
+    if config.search is not None or any(size.growth.grows for size in sizes):
+        return None, {}
+    return audit({s.batch_size: s.targets[0] for s in sizes if s.targets}, config.audit_base)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,14 +30,26 @@ def compare(
 
     $ bsx compare plain normed
     """
+    from bsx.cli.output import print_found
     from bsx.config import read_view
+    from bsx.render import comparison as rendered
     from bsx.store import Store
 
     view, door = read_view(flags, os.environ)
     warn_of_variables(os.environ)
     with Store(door.store) as store:
         arms = [arm_of(store, store.sweep(wanted), wanted) for wanted in (first, second)]
-    print_compared(arms, view.targets, door.format, door.get)
+    comparisons = compared(arms, view.targets)
+    warn(comparisons)
+    documents, metric = [rendered.document(one) for one in comparisons], arms[0].facts.metric
+    print_found(
+        documents[0],
+        rendered.rows(documents),
+        form=door.format,
+        get=door.get,
+        draw=lambda console: rendered.print_comparisons(console, comparisons, metric),
+        markdown=lambda: rendered.markdown(comparisons, metric),
+    )
 
 
 def arm_of(store: Store, sweep: Sweep, label: str) -> Arm:
@@ -66,47 +77,23 @@ def arm_of(store: Store, sweep: Sweep, label: str) -> Arm:
     )
 
 
-def print_compared(
-    arms: list[Arm],
-    targets: tuple[TargetSpec, ...],
-    form: str,
-    get: str | None,
-    quiet: bool = False,
-) -> None:
-    """Compare every arm with the first and print it; what to beware of goes to stderr.
+def compared(arms: Sequence[Arm], targets: tuple[TargetSpec, ...] = ()) -> list[Comparison]:
+    """Compare every arm with the first.
 
     Raises:
         ConfigError: for arms that cannot be compared.
     """
-    from bsx.compare import compare as compared
+    from bsx.compare import compare as compare_arms
     from bsx.errors import ConfigError
-    from bsx.render import comparison as rendered
-    from bsx.render.formats import Format, get_text, machine_text
 
     try:
-        comparisons = [compared(arms[0], arm, targets) for arm in arms[1:]]
+        return [compare_arms(arms[0], arm, targets) for arm in arms[1:]]
     except ValueError as error:
         raise ConfigError(str(error)) from None
-    if not quiet:
-        _warn(comparisons)
-    documents = [rendered.document(comparison) for comparison in comparisons]
-    document = documents[0] if len(documents) == 1 else {"comparisons": documents}
-    if get is not None:
-        sys.stdout.write(get_text(document, get))
-    elif form == Format.TABLE:
-        from rich.console import Console
-
-        rendered.print_comparisons(Console(), comparisons, arms[0].facts.metric)
-    else:
-        rows = [
-            {"first": found["first"], "second": found["second"], **row}
-            for found in documents
-            for row in found["batch_sizes"]
-        ]
-        sys.stdout.write(machine_text(document, rows, Format(form)))
 
 
-def _warn(comparisons: Sequence[Comparison]) -> None:
+def warn(comparisons: Sequence[Comparison]) -> None:
+    """Say on stderr what to beware of."""
     from rich.console import Console
 
     from bsx.render.tables import print_cautions

@@ -54,34 +54,42 @@ def print_arms(
     get: str | None,
     quiet: bool,
 ) -> None:
-    """Print the sweeps of the arms of ``--vary``, and on the terminal how they compare.
+    """Print the sweeps of the arms of ``--vary`` and how they compare with the first.
+
+    An arm that is judged by another metric than the first is not compared.
 
     Raises:
         NothingFound: where ``get`` leads nowhere.
     """
-    from bsx.render import document as documents
-    from bsx.render.formats import Format, get_text, machine_text
+    from bsx.cli.compare import arm_of, compared, warn
+    from bsx.render import arms as rendered
+    from bsx.render.comparison import print_comparisons
 
-    if form == Format.TABLE and get is None:
-        from bsx.cli.compare import arm_of, print_compared
+    found = [(label, sweep, analyzed(store, sweep, recipes)) for label, sweep, recipes in arms]
+    metric = arms[0][1].facts.metric
+    alike = [arm_of(store, s, label) for label, s, _ in arms if s.facts.metric == metric]
+    comparisons = compared(alike)
+    document = rendered.document(found, comparisons)
 
-        for label, sweep, recipes in arms:
-            sys.stdout.write(f"══ {label}\n\n")
-            print_sweep(store, sweep, recipes, form=form, get=None, quiet=quiet)
+    def draw(console: Console) -> None:
+        for label, sweep, analysis in found:
+            rendered.print_title(console, label)
+            sys.stdout.flush()
+            print_analysis(sweep, analysis, form=form, get=None, quiet=quiet)
             sys.stdout.write("\n")
-        if len(arms) > 1:
-            compared = [arm_of(store, sweep, label) for label, sweep, _ in arms]
-            print_compared(compared, (), form, None, quiet)
-        return
-    found = [
-        {"arm": label, **documents.document(sweep, analyzed(store, sweep, recipes))}
-        for label, sweep, recipes in arms
-    ]
-    if get is not None:
-        sys.stdout.write(get_text({"arms": found}, get))
-        return
-    rows = [{"arm": one["arm"], **row} for one in found for row in documents.rows(one)]
-    sys.stdout.write(machine_text({"arms": found}, rows, Format(form)))
+        if not quiet:
+            warn(comparisons)
+        if comparisons:
+            print_comparisons(console, comparisons, metric)
+
+    print_found(
+        document,
+        rendered.rows(document),
+        form=form,
+        get=get,
+        draw=draw,
+        markdown=lambda: rendered.markdown(found, comparisons, metric),
+    )
 
 
 def print_sweep(
@@ -93,19 +101,19 @@ def print_sweep(
     get: str | None,
     quiet: bool,
     probed: Mapping[str, Any] | None = None,
-    views: bool = False,
+    part: str | None = None,
 ) -> None:
     """Analyse what is stored of ``sweep`` and print it: results to stdout, cautions to stderr.
 
-    ``probed``: the document of a probe, whose speeds replace the sweep's own. ``views``: of all
-    tables, the one of equal epochs and equal iterations.
+    ``probed``: the document of a probe, whose speeds replace the sweep's own. ``part``: see
+    :func:`print_analysis`.
 
     Raises:
         NothingFound: where ``get`` leads nowhere.
         ConfigError: for a path or target that cannot be meant.
     """
     analysis = analyzed(store, sweep, recipes, probed)
-    print_analysis(sweep, analysis, form=form, get=get, quiet=quiet, views=views)
+    print_analysis(sweep, analysis, form=form, get=get, quiet=quiet, part=part)
 
 
 def print_analysis(
@@ -115,37 +123,55 @@ def print_analysis(
     form: str,
     get: str | None,
     quiet: bool,
-    views: bool = False,
+    part: str | None = None,
 ) -> None:
     """Print what was found out: results to stdout, cautions to stderr.
+
+    ``part``: ``rates`` for the learning rates alone, ``views`` for equal epochs and equal
+    iterations, ``explain`` for what it all means in words, cautions included; None for the tables.
 
     Raises:
         NothingFound: where ``get`` leads nowhere.
         ConfigError: for a path that cannot be meant.
     """
     from bsx.render import document as documents
+    from bsx.render import explain, markdown, rates, tables
     from bsx.render.formats import Format
-    from bsx.render.markdown import sweep_markdown, table
-    from bsx.render.tables import print_cautions, print_grid
-    from bsx.render.tables import print_sweep as draw_sweep
     from bsx.render.targets import cautions_in_full
 
     document = documents.document(sweep, analysis)
-    drawn = _views(sweep, analysis) if views else None
+    rows, draw, write = documents.rows, tables.print_sweep, markdown.sweep_markdown
+    if part == "rates":
+        rows, draw, write = documents.rate_rows, rates.print_rates, rates.markdown
+    elif part == "explain":
+        document["explanation"] = explain.explanation(sweep, analysis)
+        draw, write = explain.print_explanation, explain.markdown
+    elif part == "views":
+        draw, write = _draw_views, _write_views
     print_found(
         document,
-        documents.rows(document),
+        rows(document),
         form=form,
         get=get,
-        draw=lambda console: (
-            print_grid(console, drawn) if drawn else draw_sweep(console, sweep, analysis)
-        ),
-        markdown=lambda: f"{table(drawn)}\n" if drawn else sweep_markdown(sweep, analysis),
+        draw=lambda console: draw(console, sweep, analysis),
+        markdown=lambda: write(sweep, analysis),
     )
-    if form == Format.TABLE and get is None and not quiet:
+    if part is None and form == Format.TABLE and get is None and not quiet:
         from rich.console import Console
 
-        print_cautions(Console(stderr=True), cautions_in_full(analysis), sweep.facts.metric)
+        tables.print_cautions(Console(stderr=True), cautions_in_full(analysis), sweep.facts.metric)
+
+
+def _draw_views(console: Console, sweep: Sweep, analysis: Analysis) -> None:
+    from bsx.render.tables import print_grid
+
+    print_grid(console, _views(sweep, analysis))
+
+
+def _write_views(sweep: Sweep, analysis: Analysis) -> str:
+    from bsx.render.markdown import table
+
+    return f"{table(_views(sweep, analysis))}\n"
 
 
 def _views(sweep: Sweep, analysis: Analysis) -> Grid:

@@ -19,15 +19,8 @@ if TYPE_CHECKING:
 
 @with_settings(
     (
-        "target",
-        "confirm",
-        "tolerance",
-        "objective",
-        "price_per_hour",
-        "store",
-        "format",
-        "get",
-        "quiet",
+        *("target", "confirm", "tolerance", "objective", "price_per_hour", "base_batch_size"),
+        *("store", "format", "get", "quiet"),
     )
 )
 def show(
@@ -51,6 +44,18 @@ def show(
             "iterations.",
         ),
     ] = False,
+    rates: Annotated[
+        bool,
+        typer.Option(
+            "--rates",
+            help="Every learning rate that was tried at each batch size, what was chosen among "
+            "them, and whether the linear or the square-root rule would have done.",
+        ),
+    ] = False,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="What each number means for this sweep, in plain words."),
+    ] = False,
     **flags: Any,
 ) -> None:
     """Show a stored sweep again, also with another target, objective or speeds. No training.
@@ -67,6 +72,10 @@ def show(
 
     $ bsx show --objective cost --price-per-hour 2.50
 
+    $ bsx show --explain
+
+    $ bsx show --rates --base-batch-size 32
+
     $ bsx show 3f9c --format json
 
     $ bsx show --speed speed.json
@@ -81,6 +90,7 @@ def show(
     from bsx.store import Store
 
     view, door = read_view(flags, os.environ)
+    part = _part({"rates": rates, "explain": explain, "views": views}, door.format)
     if not door.quiet:
         warn_of_variables(os.environ)
     probed = None if speed is None else _read_probe(speed)
@@ -90,7 +100,7 @@ def show(
         if probed is not None and config.command is not None:
             raise ConfigError(f"--speed {speed}: how fast a program of yours is, it alone reports")
         if config.branching is not None:
-            _check_branched(view, speed)
+            _check_branched(view, speed, part)
         config = view.of(config)
         parse.check_price(config.aim, config.price_per_hour)
         recipes = plan.recipes(config, stored.facts)
@@ -102,17 +112,19 @@ def show(
             get=door.get,
             quiet=door.quiet,
             probed=probed,
-            views=views,
+            part=part,
         )
 
 
-def _check_branched(view: View, speed: Path | None) -> None:
+def _check_branched(view: View, speed: Path | None, part: str | None) -> None:
     """Refuse what means nothing to branches; of a tolerance they are judged by it."""
     given = {
         "--target": view.targets,
         "--objective": view.aim,
         "--price-per-hour": view.price_per_hour,
         "--speed": speed,
+        "--base-batch-size": view.audit_base,
+        f"--{part}": part,
     }
     for flag, value in given.items():
         if value:
@@ -120,6 +132,17 @@ def _check_branched(view: View, speed: Path | None) -> None:
                 f"{flag} has no meaning for this sweep: its branches (--method branched) reach no "
                 "target and are not timed; --tolerance has"
             )
+
+
+def _part(given: Mapping[str, bool], form: str) -> str | None:
+    """Return which part of what there is to say is asked for; None for the tables."""
+    asked = [name for name, wanted in given.items() if wanted]
+    if len(asked) > 1:
+        flags = " and ".join(f"--{name}" for name in asked[:2])
+        raise ConfigError(f"{flags}: give one of the two at a time")
+    if "explain" in asked and form in ("csv", "jsonl"):
+        raise ConfigError(f"--explain is text and has no rows for --format {form}; give markdown")
+    return asked[0] if asked else None
 
 
 def _read_probe(file: Path) -> Mapping[str, Any]:

@@ -52,7 +52,22 @@ class _Asked:
 def sweep(
     file: Annotated[
         Path | None,
-        typer.Argument(help="A TOML file of these options; flags override it.", metavar="[FILE]"),
+        typer.Argument(
+            help="A TOML file of these options; flags override it. With --more-seeds also the name "
+            "of a stored sweep, or the beginning of its id.",
+            metavar="[FILE]",
+        ),
+    ] = None,
+    more_seeds: Annotated[
+        str | None,
+        typer.Option(
+            "--more-seeds",
+            help="Go on from a stored sweep with this many seeds more; only these are trained, and "
+            "paired with those there are. Without a file or flags that say which sweep, it is the "
+            "newest.",
+            metavar="INT",
+            rich_help_panel="Batch sizes, learning rates, seeds",
+        ),
     ] = None,
     **flags: Any,
 ) -> None:
@@ -74,12 +89,21 @@ def sweep(
 
     $ bsx sweep --objective cost --price-per-hour 2.50
 
+    $ bsx sweep --more-seeds 4
+
     $ bsx sweep --get recommendation.batch-size
     """
-    from bsx import registry
+    from bsx import parse, registry
     from bsx.config import read_arms
 
-    arms, door = read_arms(flags, os.environ, file)
+    fingerprints: tuple[str, ...] = ()
+    if more_seeds is None:
+        arms, door = read_arms(flags, os.environ, file)
+    else:
+        from bsx.cli.more_seeds import continued
+
+        more = parse.count(more_seeds, "--more-seeds")
+        arms, door, fingerprints = continued(more, file, flags, os.environ)
     if not door.quiet:
         warn_of_variables(os.environ)
     with _first_signal_stops():
@@ -89,16 +113,28 @@ def sweep(
             with start(patience=first.hang_seconds) as executor:
                 if not door.dry_run:
                     executor.prepare()
-                code = _run(arms, door, executor)
+                code = _run(arms, door, executor, fingerprints)
         except Stopped as stopped:
             typer.echo(f"Stopped by {stopped}; nothing measured is lost.", err=True)
             code = EXIT_STOPPED
     raise typer.Exit(code)
 
 
-def _run(arms: list[tuple[str, SweepConfig]], door: Door, executor: Executor) -> int:
-    """Run one arm after another and print what came of them."""
+def _run(
+    arms: list[tuple[str, SweepConfig]],
+    door: Door,
+    executor: Executor,
+    fingerprints: tuple[str, ...] = (),
+) -> int:
+    """Run one arm after another and print what came of them.
+
+    ``fingerprints``: of the data that a sweep that goes on must find again, if it does.
+    """
     asked = [(label, _asked(config)) for label, config in arms]
+    if fingerprints:
+        from bsx.cli.more_seeds import check_data
+
+        check_data(fingerprints, [arm.facts.fingerprint for _, arm in asked])
     if door.dry_run:
         for _, arm in asked:
             _print_plan(arm, door, executor)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import difflib
 import itertools
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,14 @@ _NOT_VARIED = frozenset(
     | {"stream", "engine", "objective", "price_per_hour", "hang_timeout", "confirm", "method"}
     | {"noise_scale", "gradients", "sharpness"}
 )
+# What may be told anew of a sweep that goes on, besides how it is read: where and how it runs
+FURTHER = {
+    **{
+        key: key for key in ("executor", "name", "device", "threads", "workers", "engine", "stream")
+    },
+    "within": "within_seconds",
+    "hang_timeout": "hang_seconds",
+}
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
 
 
@@ -137,8 +145,31 @@ def read_view(flags: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Vie
         values["objective"],
         values["price_per_hour"],
         asked.get("confirm"),
+        values["base_batch_size"],
     )
     return view, _door(values)
+
+
+def read_further(
+    flags: Mapping[str, Any], environ: Mapping[str, str]
+) -> tuple[Callable[[SweepConfig], SweepConfig], Door]:
+    """Return what flags that change no run make of a stored sweep that goes on.
+
+    Raises:
+        ConfigError: for the first thing that cannot be meant.
+    """
+    view, door = read_view(flags, environ)
+    values, origins = _values(flags, environ, {}, None)
+    given = {
+        attribute: values[key] for key, attribute in FURTHER.items() if origins[key] != "default"
+    }
+
+    def read(config: SweepConfig) -> SweepConfig:
+        found: SweepConfig = replace(view.of(config), **given)
+        parse.check_price(found.aim, found.price_per_hour)
+        return found
+
+    return read, door
 
 
 def default_store(environ: Mapping[str, str]) -> str:

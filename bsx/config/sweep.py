@@ -90,6 +90,7 @@ def _sweep(values: Mapping[str, Any], origins: Mapping[str, str]) -> SweepConfig
         confirm=values["confirm"],
         branching=branching,
         measures=tuple(name for name in MEASURES if values[name.replace("-", "_")]),
+        audit_base=_audit_base(values),
         origins=origins,
     )
 
@@ -137,15 +138,22 @@ def _learning_rates(values: Mapping[str, Any]) -> LearningRates:
             f"--learning-rate-rule {rule} starts from the rate of one batch size; "
             "name it with --base-batch-size"
         )
-    if base is not None and not relative and _scaling(values) == Scaling():
+    if base is not None and mode == "fixed" and not relative and _scaling(values) == Scaling():
         raise ConfigError(
-            f"--base-batch-size {base} has no meaning without a rule that starts from it, such as "
-            "--learning-rate-rule linear"
+            f"--base-batch-size {base} has no meaning with one rate and without a rule that starts "
+            "from it, such as --learning-rate-rule linear"
         )
     if values["scout"] and mode == "fixed":
         raise ConfigError(f"--scout and --learning-rate {rates[0]:g}: leave one of the two out")
     start = base if relative else None
     return LearningRates(mode, rates, rule, start, values["saturation"], values["scout"])
+
+
+def _audit_base(values: Mapping[str, Any]) -> int | None:
+    """Return the base of the audit, which takes place where rates are tuned at each size."""
+    rates = _learning_rates(values)
+    tuned = rates.rule == "tuned" and rates.mode != "fixed"
+    return values["base_batch_size"] if tuned and _scaling(values) == Scaling() else None
 
 
 def _scaling(values: Mapping[str, Any]) -> Scaling:

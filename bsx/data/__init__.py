@@ -2,6 +2,7 @@
 
 from bsx.data.dataset import Dataset, Part, Samples, Splits
 from bsx.data.prepare import open_dataset
+from bsx.data.room import memory_limit
 from bsx.data.sampling import WAYS, check_augmentation, check_order
 from bsx.data.stream import Stream
 
@@ -14,5 +15,6 @@ __all__ = [
     "Stream",
     "check_augmentation",
     "check_order",
+    "memory_limit",
     "open_dataset",
 ]

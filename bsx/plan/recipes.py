@@ -58,6 +58,11 @@ def batch_sizes(config: SweepConfig, facts: Facts) -> tuple[int, ...]:
         raise ConfigError(
             f"--base-batch-size {base}: its rate is tuned first, so it must be one of --batch-sizes"
         )
+    if config.audit_base is not None and config.audit_base not in sizes:
+        raise ConfigError(
+            f"--base-batch-size {config.audit_base}: the rate tuned there is what a rule starts "
+            "from, so it must be one of --batch-sizes"
+        )
     return tuple(sorted(set(sizes)))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bsx.render import numbers, phrases, wording
+from bsx.render import memory, numbers, phrases, wording
 from bsx.render.grid import Column, Grid, drop
 from bsx.schema import (
     Analysis,
@@ -51,8 +51,8 @@ def explanation(sweep: Sweep, analysis: Analysis, recommendation: Recommendation
     if recommendation.reason.code not in _ALONE:
         lines.append(_indifferent(analysis, recommendation))
     lines += _money(recommendation)
-    rate = _other_rate(analysis, recommendation)
-    return [*lines, rate] if rate else lines
+    told = (_other_rate(analysis, recommendation), memory.headroom(sweep, analysis))
+    return [*lines, *(line for line in told if line)]
 
 
 def _other_rate(analysis: Analysis, recommendation: Recommendation) -> str | None:
@@ -86,7 +86,7 @@ def _money(recommendation: Recommendation) -> list[str]:
     cost, price = recommendation.cost, recommendation.price_per_hour
     if recommendation.objective == "cost" or cost is None or price is None:
         return []
-    each, much = numbers.significant(price), numbers.estimate(cost, numbers.significant)
+    each, much = numbers.money(price), numbers.estimate(cost, numbers.money)
     return [f"At {each} an hour the time to the target costs {much}."]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -10,6 +10,7 @@ from rich.text import Text
 
 from bsx.render import numbers, phrases, wording
 from bsx.render.grid import Column, Grid, drop
+from bsx.render.markdown import escaped, table
 from bsx.render.tables import Plain, draw
 from bsx.schema import SCHEMA_VERSION, ComparedSize, Comparison, Estimate, Metric, plain
 
@@ -37,6 +38,25 @@ def print_comparisons(console: Console, comparisons: Sequence[Comparison], metri
         parts += [*draw(_grid(comparison, metric), console.width), ""]
     parts.append(Text(_READING, style="dim"))
     console.print(Plain(Group(*parts)), end="")
+
+
+def markdown(comparisons: Sequence[Comparison], metric: Metric) -> str:
+    """Write the same as Markdown, ending with a newline."""
+    blocks = []
+    for comparison in comparisons:
+        title = f"{phrases.clean(comparison.second)} against {phrases.clean(comparison.first)}"
+        blocks += [f"# {escaped(title)}", wording.sentence(escaped(_critical(comparison)))]
+        blocks.append(table(_grid(comparison, metric)))
+    return "\n\n".join([*blocks, _READING]) + "\n"
+
+
+def rows(documents: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Flatten documents into one row a comparison and batch size."""
+    return [
+        {"first": found["first"], "second": found["second"], **row}
+        for found in documents
+        for row in found["batch_sizes"]
+    ]
 
 
 _READING = (
@@ -75,7 +95,7 @@ def _grid(comparison: Comparison, metric: Metric) -> Grid:
             tuple(_difference(row.test_difference, scale) for row in rows),
         ),
     )
-    goal = ""
+    goal = "without a target that both reach"
     if comparison.target_metric is not None:
         values = {**vars(comparison), "metric": comparison.target_metric}
         goal = f"to validation {phrases.goal(values)}"

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bsx.render import diagnosed, wording
+from bsx.render.memory import memory_share
 from bsx.schema import (
     SCHEMA_VERSION,
     Analysis,
@@ -19,7 +20,7 @@ from bsx.schema import (
     Facts,
     Final,
     Metric,
-    Recommendation,
+    RateSummary,
     Regimes,
     Search,
     Speed,
@@ -50,11 +51,14 @@ def document(sweep: Sweep, analysis: Analysis) -> dict[str, Any]:
         "targets": [target_of(target) for target in analysis.targets],
         "batch_sizes": [_batch_size(s, sweep.config.search) for s in analysis.batch_sizes],
         "baseline": plain(sweep.facts.baseline),
-        "recommendation": _recommendation(analysis.recommendation, metric),
+        "recommendation": _recommendation(sweep, analysis, metric),
         "cautions": [caution_of(caution, metric) for caution in analysis.cautions],
         "speed_from": plain(analysis.speed_from),
         "branched": plain(analysis.branched),
         **diagnosed.of_sweep(analysis),
+        "rule_base": plain(analysis.rule_base),
+        "memory_limit": plain(sweep.facts.memory_limit),
+        "explanation": None,  # of `bsx show --explain`
     }
 
 
@@ -115,6 +119,8 @@ def _batch_size(summary: BatchSizeSummary, search: Search | None) -> dict[str, A
         "steps": summary.steps,
         "epochs": summary.epochs,
         "grows_to": summary.grows_to,
+        "learning_rates": [_rate(rate, search) for rate in summary.learning_rates],
+        "rules": plain(summary.rules),
         **({} if search is None else {"trials": summary.trials}),
         "to_target": [to_target_of(entry, search) for entry in summary.to_target],
         "final": _final(summary.final, search),
@@ -126,6 +132,11 @@ def _batch_size(summary: BatchSizeSummary, search: Search | None) -> dict[str, A
 def _tuned(search: Search | None, values: Mapping[str, float]) -> dict[str, float | None]:
     """Return what was tuned beside the learning rate; null where no trial was chosen."""
     return {axis.name: values.get(axis.name) for axis in (search.beside if search else ())}
+
+
+def _rate(rate: RateSummary, search: Search | None) -> dict[str, Any]:
+    told = plain(rate)
+    return {"learning_rate": told.pop("learning_rate"), **_tuned(search, told.pop("tuned")), **told}
 
 
 def to_target_of(entry: ToTarget, search: Search | None = None) -> dict[str, Any]:
@@ -150,6 +161,7 @@ def _final(final: Final | None, search: Search | None) -> dict[str, Any] | None:
     return {
         "learning_rate": final.learning_rate,
         **_tuned(search, final.tuned),
+        "learning_rate_at_edge": final.learning_rate_at_edge,
         "train": plain(final.train),
         "validation": plain(final.validation),
         "test": plain(final.test),
@@ -174,8 +186,9 @@ def speed_of(speed: Speed | None) -> dict[str, Any] | None:
 
 
 def _recommendation(
-    recommendation: Recommendation | None, metric: Metric | None
+    sweep: Sweep, analysis: Analysis, metric: Metric | None
 ) -> dict[str, Any] | None:
+    recommendation = analysis.recommendation
     if recommendation is None:
         return None
     return {
@@ -189,6 +202,7 @@ def _recommendation(
         },
         "price_per_hour": recommendation.price_per_hour,
         "cost": plain(recommendation.cost),
+        "memory_share": plain(memory_share(sweep, analysis)),
         "reason": wording.reason(recommendation, metric),
     }
 
@@ -280,6 +294,29 @@ def _row(
     return row
 
 
+def rate_rows(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Flatten a document into one row a batch size and learning rate that was tried."""
+    return [
+        _rate_row(size["batch_size"], entry, document["targets"], document["metric"])
+        for size in document["batch_sizes"]
+        for entry in size["learning_rates"]
+    ]
+
+
+def _rate_row(
+    batch_size: int, entry: Mapping[str, Any], targets: list[Mapping[str, Any]], metric: str
+) -> dict[str, Any]:
+    row = {"batch_size": batch_size}
+    row |= {key: entry[key] for key in ("learning_rate", "seeds", "diverged")}
+    for number, (target, found) in enumerate(zip(targets, entry["to_target"], strict=True)):
+        prefix = "to_target" if number == 0 else f"to_target_{number + 1}"
+        row[f"{prefix}_metric"] = target["metric"]
+        row[f"{prefix}_threshold"] = target["threshold"]
+        row |= estimate_cells(f"{prefix}_steps", found["steps"], censored=True)
+        row[f"{prefix}_reached_fraction"] = found["reached_fraction"]
+    return row | estimate_cells(f"validation_{metric}", entry["validation"].get(metric))
+
+
 def _to_target_cells(
     prefix: str, target: Mapping[str, Any], entry: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -299,7 +336,10 @@ def _to_target_cells(
 
 
 def _final_cells(final: Mapping[str, Any], metrics: Mapping[str, list[str]]) -> dict[str, Any]:
-    cells: dict[str, Any] = {"final_learning_rate": final.get("learning_rate")}
+    cells: dict[str, Any] = {
+        "final_learning_rate": final.get("learning_rate"),
+        "final_learning_rate_at_edge": final.get("learning_rate_at_edge"),
+    }
     for split, names in metrics.items():
         for name in names:
             cells |= estimate_cells(f"final_{split}_{name}", final.get(split, {}).get(name))

@@ -62,6 +62,25 @@ class Grid:
             grid = grid._conceding(key, concession)
         return grid
 
+    def parts(self, width: int) -> list[Grid]:
+        """Return the grid in as many as are needed, one below another, for ``width``.
+
+        Each has the first column and about as many of the others.
+        """
+        first, *others = self.columns
+        for number in range(1, len(others) + 1):
+            each = -(-len(others) // number)
+            rows = [others[n : n + each] for n in range(0, len(others), each)]
+            parts = [self._part((first, *row), n, len(rows)) for n, row in enumerate(rows)]
+            if all(part.width() <= width for part in parts):
+                return parts
+        return parts if others else [self]
+
+    def _part(self, columns: tuple[Column, ...], number: int, of: int) -> Grid:
+        title = f"{self.title} (continued)" if number else self.title
+        notes = self.notes if number == of - 1 else ()
+        return dataclasses.replace(self, title=title, columns=columns, notes=notes)
+
     def without(self, cell: str) -> Grid:
         """Return the grid without the columns in which nothing stands but ``cell``."""
         kept = tuple(c for c in self.columns if any(text != cell for text in c.cells))

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from bsx.render import branched, diagnostic_grids, numbers, phrases, places, searched, targets
+from bsx.render import (
+    branched,
+    diagnostic_grids,
+    numbers,
+    phrases,
+    places,
+    rules,
+    searched,
+    targets,
+)
 from bsx.render.grid import Column, Grid, drop, shorten
 from bsx.schema import (
     Analysis,
@@ -127,7 +136,7 @@ def convergence(analysis: Analysis, number: int = 0, confirm: int = 1) -> Grid:
         + drop("epochs", "rate")
         + shorten("steps")
         + drop("seconds"),
-        notes=(*_censored_note(entries), *edge_notes),
+        notes=(*_censored_note(entries), *edge_notes, *rules.note(sizes)),
         marked=_marked(analysis),
     )
 
@@ -157,7 +166,9 @@ def quality(sweep: Sweep, analysis: Analysis) -> Grid:
     known = [final is not None for final in finals] + [True] * len(below)
     finals += [] if baseline is None else [_as_final(baseline)]
     metric = sweep.facts.metric_named(analysis.metric) or Metric(analysis.metric, True)
-    rates, _ = _rates([(f.learning_rate if f else None, None) for f in finals])
+    rates, edge_notes = _rates(
+        [(f.learning_rate, f.learning_rate_at_edge) if f else (None, None) for f in finals]
+    )
     diverged = [*map(_diverged, sizes), *(numbers.UNKNOWN for _ in below)]
     columns = (
         _batch_size(analysis, below),
@@ -190,7 +201,7 @@ def quality(sweep: Sweep, analysis: Analysis) -> Grid:
         + drop("gap")
         + shorten("test")
         + drop("validation"),
-        notes=(*_baseline_note(baseline), *_units_note(sweep.facts, metric)),
+        notes=(*_baseline_note(baseline), *_units_note(sweep.facts, metric), *edge_notes),
         marked=_marked(analysis),
     )
 

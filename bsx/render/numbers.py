@@ -41,6 +41,18 @@ def significant(value: float | None, digits: int = 3) -> str:
     return _trimmed(f"{rounded:,.{decimals}f}")
 
 
+def money(value: float | None) -> str:
+    """Write an amount without an exponent, however small: ``2.5``, ``0.00000451``."""
+    if value is None:
+        return UNKNOWN
+    rounded = float(f"{value:.3g}")
+    if 0 < abs(rounded) < 1e-12:
+        return "< 0.000000000001"
+    if not rounded:
+        return "0"
+    return _trimmed(f"{rounded:,.{max(0, 2 - _magnitude(rounded))}f}")
+
+
 def whole(value: float | None) -> str:
     """Write a measured count to three significant digits and no decimals: ``22,600``, ``44``."""
     return UNKNOWN if value is None else f"{float(f'{round(value):.3g}'):,.0f}"

@@ -92,6 +92,15 @@ def tolerance(values: Values) -> str:
     return numbers.significant(width)
 
 
+def more_seeds(values: Values, seeds: int) -> str:
+    """Name the command that goes on with so many seeds more; nothing where there is none."""
+    how = values.get("goes_on")
+    if how is None or seeds < 1:
+        return ""
+    flag = f"--more-seeds {seeds}"
+    return f"`bsx sweep {flag}`" if how == "alone" else f"the same command with {flag}"
+
+
 def each(
     group: Sequence[Values],
     key: str,

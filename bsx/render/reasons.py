@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bsx.render import numbers
-from bsx.render.phrases import Values, batch_sizes, spelled, tolerance
+from bsx.render.phrases import Values, batch_sizes, more_seeds, spelled, tolerance
 
 _NAMES = {"steps": "iterations"}  # of objectives, where they are not their own
 _WHY_NO_TIME = {
@@ -91,11 +91,16 @@ def _quality_tied(values: Values) -> str:
         return (
             f"{fastest}; about {numbers.count(values['seeds_needed'])} seeds, not "
             f"{numbers.count(values['seeds'])}, would settle whether {best}, whose mean is the "
-            "best, ends better"
+            f"best, ends better{_by_command(values)}"
         )
     if values["spread_known"]:
         return f"{fastest}; its mean is too near that of {best}, the best, for seeds to settle it"
     return f"{fastest}; more seeds may show that {best}, whose mean is the best, ends better"
+
+
+def _by_command(values: Values) -> str:
+    command = more_seeds(values, values["seeds_needed"] - values["seeds"])
+    return f" ({command})" if command else ""
 
 
 def _least_memory(values: Values) -> str:
@@ -133,9 +138,9 @@ def _least(values: Values) -> str:
         "steps": ("in the fewest iterations", numbers.whole),
         "samples": ("with the fewest samples", numbers.whole),
     }
-    name, form = how.get(str(values.get("objective")), ("at the least cost", numbers.significant))
+    name, form = how.get(str(values.get("objective")), ("at the least cost", numbers.money))
     text = name if cost is None else f"{name}, about {form(cost)}"
-    return text if price is None else f"{text} at {numbers.significant(price)} an hour"
+    return text if price is None else f"{text} at {numbers.money(price)} an hour"
 
 
 REASONS: dict[str, Callable[[Values], str]] = {

@@ -16,10 +16,13 @@ from bsx.render.phrases import (
     each,
     goal,
     listed,
+    more_seeds,
     spelled,
     tolerance,
 )
 from bsx.schema import Estimate
+
+_SOME_SEEDS = 5  # more, where nobody can say how many would do
 
 
 def _remedy(group: Sequence[Values], here: str, elsewhere: str) -> str:
@@ -155,8 +158,9 @@ def _few_seeds(group: Sequence[Values]) -> str:
     )
     if seeds == 2:
         have += f" (n = 2 stands for those whose ends differ by a factor above {numbers.VAGUE})"
-    more = "--seeds 5 or more is better, and trains only the new ones"
-    return f"{have}; {_remedy(group, more, '5 or more are better')}"
+    command = more_seeds(group[0], 5 - seeds)
+    trains = f": {command} trains only the new ones" if command else ""
+    return f"{have}; 5 or more are better{trains}"
 
 
 def _no_critical_batch_size(group: Sequence[Values]) -> str:
@@ -221,11 +225,10 @@ def _speed_of_other(group: Sequence[Values]) -> str:
 
 def _quality_not_settled(group: Sequence[Values]) -> str:
     first = group[0]
-    needed = first.get("seeds_needed")
-    more = numbers.count(needed) if needed else ""
-    here = f"about --seeds {more} would settle it" if needed else "add --seeds"
-    there = f"about {more} seeds would" if needed else "more seeds may"
-    remedy = _remedy(group, here, there)
+    needed, seeds = first.get("seeds_needed"), int(first["seeds"])
+    command = more_seeds(first, needed - seeds if needed else _SOME_SEEDS)
+    remedy = f"about {numbers.count(needed)} would" if needed else "more of them may"
+    remedy += f" ({command})" if command else ""
     return (
         f"{first['seeds']} seeds cannot show which batch sizes end within "
         f"{tolerance(first)} of the best; {remedy}, or a wider --tolerance"
@@ -240,7 +243,8 @@ def _not_better_than_baseline(group: Sequence[Values]) -> str:
         f"{baseline} of the baseline ({clean(first['name'])}), which needs no model"
     )
     if first.get("likely"):
-        return f"{said}; add --seeds to be sure"
+        command = more_seeds(first, _SOME_SEEDS)
+        return f"{said}; add seeds to be sure{f' ({command})' if command else ''}"
     return f"{said}; train longer (--epochs), or try other learning rates or another --model"
 
 

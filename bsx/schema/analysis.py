@@ -28,6 +28,54 @@ class ToTarget:
 
 
 @dataclass(frozen=True)
+class RateToTarget:
+    """How the runs at one learning rate reach one target, as measured."""
+
+    steps: Estimate | None
+    reached_fraction: float | None
+
+
+@dataclass(frozen=True)
+class RateSummary:
+    """One learning rate that was tried at one batch size.
+
+    ``diverged`` of its ``seeds`` did so; ``validation``: metric → where the others end. Nothing was
+    chosen here, so that nothing is given back: the rate that was chosen looks better than it is.
+    """
+
+    learning_rate: float | None  # None: the user's own program was not told one
+    seeds: int
+    diverged: int
+    to_target: tuple[RateToTarget, ...]
+    validation: Mapping[str, Estimate]
+    tuned: Mapping[str, float] = field(default_factory=dict)  # beside the rate, by name
+
+
+@dataclass(frozen=True)
+class AuditedRule:
+    """What a rule makes of the rate tuned at another batch size, against the one tuned here.
+
+    ``steps_ratio``: iterations to the first target at the rule's rate, as a multiple of those at
+    the tuned one, paired over seeds. ``verdict``: base (where the rule starts), holds,
+    does_not_hold or cannot_be_told; ``reason`` is a code where that is not plain from the ratio.
+    """
+
+    learning_rate: float
+    nearest_learning_rate: float  # of those that were tried
+    steps_ratio: Estimate | None
+    verdict: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class RuleBase:
+    """The batch size that audited rules start from, and the rate that was tuned there."""
+
+    batch_size: int
+    learning_rate: float
+
+
+@dataclass(frozen=True)
 class Final:
     """Where one batch size ends, at the rate best on validation at the end."""
 
@@ -38,6 +86,7 @@ class Final:
     generalization_gap: Estimate | None
     best_epoch: Estimate | None
     tuned: Mapping[str, float] = field(default_factory=dict)  # beside the rate, by name
+    learning_rate_at_edge: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +143,8 @@ class BatchSizeSummary:
     against_small: AgainstSmall | None = None
     at_equal_epochs: EqualLength | None = None
     at_equal_steps: EqualLength | None = None
+    learning_rates: tuple[RateSummary, ...] = ()  # all that were tried, from small to large
+    rules: Mapping[str, AuditedRule] = field(default_factory=dict)  # linear, sqrt
 
 
 @dataclass(frozen=True)
@@ -174,3 +225,4 @@ class Analysis:
     small_batch_size: int | None = None  # what larger sizes are compared with
     equal_epochs: float | None = None  # how far every size has trained, at least
     equal_steps: int | None = None
+    rule_base: RuleBase | None = None  # None: there is no rule to audit

@@ -253,12 +253,13 @@ class SweepConfig:
     branching: Branching | None = field(default=None, metadata=LATER)  # None: all from the start
     search: Search | None = None  # of more than the learning rate; None: that alone
     measures: tuple[str, ...] = ()  # of MEASURES: what is measured beside, of runs trained again
+    audit_base: int | None = None  # the batch size that audited rules start from; None: smallest
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def question(self) -> dict[str, Any]:
         """Return the part that decides which runs the sweep consists of."""
         document: dict[str, Any] = plain(self)
-        of_reading = ("tolerance", "aim", "price_per_hour", "confirm", "measures")
+        of_reading = ("tolerance", "aim", "price_per_hour", "confirm", "measures", "audit_base")
         of_running = ("executor", "within_seconds", "name", "stream", "hang_seconds", "origins")
         for key in (*of_reading, *of_running):
             del document[key]
@@ -276,6 +277,7 @@ class View:
     aim: str | None = None
     price_per_hour: float | None = None
     confirm: int | None = None
+    audit_base: int | None = None
 
     def of(self, config: SweepConfig) -> SweepConfig:
         """Return the sweep as it is to be read."""
@@ -285,6 +287,7 @@ class View:
             "aim": self.aim,
             "price_per_hour": self.price_per_hour,
             "confirm": self.confirm,
+            "audit_base": self.audit_base,
         }
         changes: dict[str, Any] = {key: v for key, v in given.items() if v is not None}
         return replace(config, **changes)

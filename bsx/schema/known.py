@@ -40,6 +40,14 @@ class Baseline:
 
 
 @dataclass(frozen=True)
+class MemoryLimit:
+    """The most that one process can hold in memory, and whose limit that is."""
+
+    limit_bytes: int
+    source: str  # device | container | machine
+
+
+@dataclass(frozen=True)
 class Facts:
     """What planning must know of the data, the model and the machine, looked at once."""
 
@@ -64,6 +72,7 @@ class Facts:
     target_scale: tuple[float, ...] = ()  # of standardized targets, each once: 1 is so much of them
     ghost_size: int | None = None  # samples in a chunk of Ghost BatchNorm, if that is the only norm
     streamed: bool = False  # whether the inputs do not fit in memory and are fetched
+    memory_limit: MemoryLimit | None = None  # None: the system does not tell
 
     @classmethod
     def told(

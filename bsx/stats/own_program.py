@@ -104,7 +104,8 @@ def without_rates(analysis: Analysis) -> Analysis:
         replace(
             row,
             to_target=tuple(replace(t, learning_rate=None, **unknown) for t in row.to_target),
-            final=row.final and replace(row.final, learning_rate=None),
+            final=row.final and replace(row.final, learning_rate=None, learning_rate_at_edge=None),
+            learning_rates=tuple(replace(r, learning_rate=None) for r in row.learning_rates),
         )
         for row in analysis.batch_sizes
     ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bsx.schema import (
     BatchSizeSummary,
+    Metric,
     Recipe,
     RunRecord,
     RunStatus,
@@ -14,8 +15,10 @@ from bsx.schema import (
     Trial,
 )
 from bsx.stats.curves import EVIDENCE, SizeRuns
+from bsx.stats.ends import FinalEvidence
 from bsx.stats.growth import Growth
-from bsx.stats.summaries import FinalEvidence, TargetEvidence, to_target
+from bsx.stats.rates import rate_summaries
+from bsx.stats.summaries import TargetEvidence, to_target
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,8 @@ def status_of(size: SizeEvidence) -> str:
     return "censored" if steps is not None and steps.value is None else "ok"
 
 
-def row_of(size: SizeEvidence) -> BatchSizeSummary:
-    """Return the row of every table that this size fills."""
+def row_of(size: SizeEvidence, metric: Metric) -> BatchSizeSummary:
+    """Return the row of every table that this size fills; quality is judged by ``metric``."""
     evidence = [r for row in size.runs.records.values() for r in row.values()]
     diverged = sum(r.status is RunStatus.DIVERGED for r in evidence)
     return BatchSizeSummary(
@@ -83,4 +86,5 @@ def row_of(size: SizeEvidence) -> BatchSizeSummary:
         speed=size.speed,
         grows_to=size.growth.largest if size.growth.grows else None,
         trials=sum(isinstance(point, Trial) for point in size.runs.rates) or None,
+        learning_rates=rate_summaries(size.runs, size.targets, metric, size.growth.iterations),
     )

@@ -1,19 +1,19 @@
-"""One batch size at a time: how it reaches a target, where it ends, how fast it runs.
+"""One batch size at a time: how it reaches a target, how fast it runs.
 
 Each function joins the choice of a rate, what that choice costs in honesty, and the interval. What
-batch sizes have to do with one another is in ``critical_batch`` and ``costs``.
+batch sizes have to do with one another is in ``critical_batch`` and ``costs``; where one ends in
+``ends``.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from statistics import median
 
 from bsx.schema import (
     Estimate,
-    Final,
     Metric,
     Point,
     RunStatus,
@@ -24,25 +24,20 @@ from bsx.schema import (
     tuned_of,
 )
 from bsx.stats.critical_batch import TradeOff, fit_tradeoff
-from bsx.stats.curves import LOSS, SizeRuns, steps_table
-from bsx.stats.gap import generalization_gap
+from bsx.stats.curves import SizeRuns, steps_table
 from bsx.stats.growth import Growth, mapped
-from bsx.stats.intervals import mean_estimate, median_estimate, product_estimate, reciprocal
+from bsx.stats.intervals import median_estimate, product_estimate, reciprocal
 from bsx.stats.layout import StepsTable
 from bsx.stats.selection import (
     LEAVE_OUT_FROM,
     Choice,
-    best_at_end,
     fastest,
     leave_one_out,
 )
 from bsx.stats.steps_to_target import Crossing, summarize
 
-SPLITS = ("train", "validation", "test")
-_NEVER_NEGATIVE = frozenset({"loss", "mse", "mae", "perplexity", "bits-per-character"})
 _GIVEN_BACK = ", optimism of the choice given back"
 _MEAN_CURVE = "crossing of the seeds' mean curve"
-_CHOSEN_BY = "t interval, the rate was chosen by it"
 
 
 @dataclass(frozen=True)
@@ -53,6 +48,7 @@ class TargetEvidence:
     seeds would have chosen. Where no run reached the target there is no choice, and they hold how
     far each seed was looked at. ``optimism`` is how much too few log steps the choice makes of it.
     ``of_mean`` is where the mean of the seeds' curves crosses.
+    ``tried``: the crossings at every rate.
     """
 
     choice: Choice | None
@@ -60,6 +56,7 @@ class TargetEvidence:
     left_out: Mapping[int, Crossing]
     optimism: float = 0.0
     of_mean: Crossing | None = None
+    tried: Mapping[Point, Mapping[int, Crossing]] = field(default_factory=dict)
 
     @property
     def steps(self) -> Estimate | None:
@@ -99,15 +96,6 @@ class TargetEvidence:
         return len(self.log_steps) / len(self.crossings) if self.crossings else None
 
 
-@dataclass(frozen=True)
-class FinalEvidence:
-    """Where one batch size ends: the summary, and the seeds' own validation scores."""
-
-    choice: Choice
-    summary: Final
-    quality: Mapping[int, float]
-
-
 def target_evidence(
     runs: SizeRuns, metric: Metric, threshold: float, confirm: int = 1
 ) -> TargetEvidence:
@@ -132,12 +120,12 @@ def evidence_of(crossings: Mapping[Point, Mapping[int, Crossing]]) -> TargetEvid
             for seed, crossing in row.items():
                 if seed not in longest or crossing.last > longest[seed].last:
                     longest[seed] = crossing
-        return TargetEvidence(None, longest, {})
+        return TargetEvidence(None, longest, {}, tried=crossings)
     left_out = {}
     if len({seed for row in crossings.values() for seed in row}) >= LEAVE_OUT_FROM:
         rates = leave_one_out(table, fastest)
         left_out = {seed: crossings[rate][seed] for seed, rate in rates.items()}
-    return TargetEvidence(choice, crossings[choice.rate], left_out)
+    return TargetEvidence(choice, crossings[choice.rate], left_out, tried=crossings)
 
 
 def give_back_optimism(evidence: Sequence[TargetEvidence]) -> list[TargetEvidence]:
@@ -147,16 +135,22 @@ def give_back_optimism(evidence: Sequence[TargetEvidence]) -> list[TargetEvidenc
     seeds would have chosen does not: the mean difference of the two, in log steps, is the optimism.
     It is pooled over the batch sizes. One size's own is noise more than correction, and seeds that
     are scored at different rates make intervals too narrow: in simulation 84 to 94 % coverage, and
-    95 to 98 % with the pooled one, at two thirds of the error.
+    95 to 98 % with the pooled one, at two thirds of the error. A size with a single rate had no
+    choice: it tells nothing of the optimism, and has none.
     """
+
+    def had_choice(e: TargetEvidence) -> bool:
+        return e.choice is not None and len(e.tried) != 1
+
     differences = [
         math.log(e.left_out[seed].step or 1) - math.log(crossing.step)
         for e in evidence
+        if had_choice(e)
         for seed, crossing in e.crossings.items()
         if crossing.step is not None and seed in e.left_out and e.left_out[seed].step is not None
     ]
     optimism = max(sum(differences) / len(differences), 0.0) if differences else 0.0
-    return [replace(e, optimism=optimism if e.choice else 0.0) for e in evidence]
+    return [replace(e, optimism=optimism if had_choice(e) else 0.0) for e in evidence]
 
 
 def tradeoff_of(evidence: Mapping[int, TargetEvidence], reference: int | None = None) -> TradeOff:
@@ -218,52 +212,6 @@ def _samples(
     epochs, rest = divmod(batches.censored_at, steps_per_epoch)
     seen = epochs * ((steps_per_epoch - 1) * batch_size + last_batch) + rest * batch_size
     return replace(batches.scaled(batch_size), censored_at=seen)
-
-
-def final_evidence(
-    runs: SizeRuns, metric: Metric, names: Mapping[str, Metric]
-) -> FinalEvidence | None:
-    """Choose the rate best on validation at the end and summarize where its runs end.
-
-    ``names`` are the metrics to summarize. The validation metric that the rate was chosen by looks
-    better than it is, and its ``method`` says so; train and test had no part in the choice. None
-    where no run came to its end.
-    """
-    values = runs.final("validation", metric.name)
-    choice = best_at_end(
-        values, runs.final("validation", LOSS), higher_is_better=metric.higher_is_better
-    )
-    if choice is None:
-        return None
-    scores = {
-        split: {name: _known(runs.final(split, name)[choice.rate]) for name in names}
-        for split in SPLITS
-    }
-    tables: dict[str, dict[str, Estimate]] = {split: {} for split in SPLITS}
-    for split, by_name in scores.items():
-        chosen_by = split == "validation" and len(runs.rates) > 1
-        for name, by_seed in by_name.items():
-            bounds = _bounds(names[name])
-            method = _CHOSEN_BY if chosen_by and name == metric.name else "t interval"
-            estimate = mean_estimate(list(by_seed.values()), bounds=bounds, method=method)
-            if estimate is not None:
-                tables[split][name] = estimate
-    summary = Final(
-        rate_of(choice.rate),
-        tables["train"],
-        tables["validation"],
-        tables["test"],
-        generalization_gap(scores["train"][metric.name], scores["test"][metric.name], metric),
-        mean_estimate(runs.best_epochs(choice.rate, metric), bounds=(0.0, None)),
-        tuned_of(choice.rate),
-    )
-    return FinalEvidence(choice, summary, scores["validation"][metric.name])
-
-
-def _bounds(metric: Metric) -> tuple[float | None, float | None]:
-    if metric.bounded:
-        return 0.0, 1.0
-    return (0.0, None) if metric.name in _NEVER_NEGATIVE else (None, None)
 
 
 def speed_summary(
@@ -328,7 +276,3 @@ def spread(draws: Sequence[float]) -> float:
         return ordered[below] + (at - below) * (ordered[above] - ordered[below])
 
     return (quantile(0.75) - quantile(0.25)) / quantile(0.5)
-
-
-def _known(row: Mapping[int, float | None]) -> dict[int, float]:
-    return {s: v for s, v in row.items() if v is not None and math.isfinite(v)}

@@ -129,14 +129,18 @@ class Store(DiagnosticTables):
     def begin_sweep(
         self, sweep_id: str, config: SweepConfig, facts: Facts, environment: Mapping[str, Any]
     ) -> None:
-        """Put the sweep down as running; what is stored of it stays."""
+        """Put the sweep down as running; what was measured of it stays.
+
+        How it is to be read and what is known of its data are as they are told now: an earlier
+        version may have known less.
+        """
         now = _now()
         with self._transaction() as db:
             db.execute(
                 "INSERT INTO sweeps VALUES (?, ?, ?, ?, 'running', ?, ?, ?) "
                 "ON CONFLICT (sweep_id) DO UPDATE SET touched = excluded.touched, "
                 "status = 'running', name = coalesce(excluded.name, name), "
-                "config = excluded.config",
+                "config = excluded.config, facts = excluded.facts",
                 (
                     sweep_id,
                     config.name,

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from bsx.data import room
-from bsx.data.room import Room, room_for_inputs
+from bsx.data.room import Room, memory_limit, room_for_inputs
 from bsx.errors import DataError
+from bsx.schema import MemoryLimit
 
 MB = 10**6
 
@@ -65,3 +66,33 @@ def test_what_may_not_be_streamed_takes_all_or_is_refused(monkeypatch: pytest.Mo
     assert all_of_it.holds((100, 10**6), "mine")
     with pytest.raises(DataError, match=r"inputs of mine need 0\.8 GB of memory, 0\.4 GB"):
         all_of_it.holds((200, 10**6), "mine")
+
+
+def limits(groups: Path, own: str) -> list[int]:
+    """Return the limits of the groups that ``own`` says this process is in."""
+    (groups / "own").write_text(own)
+    return list(room._limits_of_groups(groups, groups / "own"))
+
+
+def test_the_limit_is_what_may_be_held_whatever_is_in_use(tmp_path: Path) -> None:
+    group(tmp_path / "a" / "b", str(900 * MB), 600 * MB, 100 * MB)
+    group(tmp_path / "a", "max", 700 * MB, 0)
+    group(tmp_path, str(500 * MB), 300 * MB, 0)
+    assert limits(tmp_path, "0::/a/b\n") == [900 * MB, 500 * MB]
+
+
+def test_the_smaller_of_machine_and_container_is_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "_of_machine", lambda _what: 800 * MB)
+    for found, expected in (
+        ([], MemoryLimit(800 * MB, "machine")),
+        ([500 * MB, 900 * MB], MemoryLimit(500 * MB, "container")),
+        ([2**63 - 4096], MemoryLimit(800 * MB, "machine")),  # how cgroups 1 say that there is none
+    ):
+        monkeypatch.setattr(room, "_limits_of_groups", lambda found=found: iter(found))
+        assert memory_limit("cpu") == expected
+    assert memory_limit("mps") is None
+
+
+def test_this_machine_tells_its_memory() -> None:
+    there = memory_limit("cpu")
+    assert there is None or 2**27 < there.limit_bytes < 2**50

@@ -48,6 +48,20 @@ SCORES = {"type": "object", "additionalProperties": NUMBER}
 COUNT = {"type": "integer"}
 TEXT = {"type": "string"}
 
+RATE = _object(
+    learning_rate=NUMBER,
+    seeds={"type": "integer"},
+    diverged={"type": "integer"},
+    to_target=_list(_object(steps=KNOWN_OR_NULL, reached_fraction=NUMBER)),
+    validation=METRICS,
+)
+RULE = _object(
+    learning_rate={"type": "number"},
+    nearest_learning_rate={"type": "number"},
+    steps_ratio=KNOWN_OR_NULL,
+    verdict={"enum": ["base", "holds", "does_not_hold", "cannot_be_told"]},
+    reason={"type": ["string", "null"]},
+)
 TO_TARGET = _object(
     learning_rate=NUMBER,
     learning_rate_at_edge={"type": ["boolean", "null"]},
@@ -61,6 +75,7 @@ TO_TARGET = _object(
 )
 FINAL = _object(
     learning_rate={"type": "number"},
+    learning_rate_at_edge={"type": ["boolean", "null"]},
     train=METRICS,
     validation=METRICS,
     test=METRICS,
@@ -118,6 +133,8 @@ BATCH_SIZE = _object(
     steps=COUNT,
     epochs={"type": "number"},
     grows_to=_maybe(COUNT),
+    learning_rates=_list(RATE),
+    rules={"type": "object", "additionalProperties": RULE},
     to_target=_list(TO_TARGET),
     final=_maybe(FINAL),
     speed=_maybe(SPEED),
@@ -184,6 +201,9 @@ CONTRACT = _object(
     small_batch_size={"type": ["integer", "null"]},
     equal_epochs=NUMBER,
     equal_steps={"type": ["integer", "null"]},
+    rule_base=_maybe(_object(batch_size=COUNT, learning_rate={"type": "number"})),
+    memory_limit=_maybe(_object(limit_bytes=COUNT, source=TEXT)),
+    explanation=_maybe({"type": "object", "additionalProperties": _list(TEXT)}),
     recommendation=_maybe(
         _object(
             batch_size=COUNT,
@@ -193,6 +213,7 @@ CONTRACT = _object(
             relative_cost={"type": "object", "additionalProperties": ESTIMATE},
             price_per_hour=NUMBER,
             cost=KNOWN_OR_NULL,
+            memory_share=KNOWN_OR_NULL,
             reason=TEXT,
         )
     ),

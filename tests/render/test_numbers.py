@@ -189,3 +189,14 @@ def test_a_column_of_durations_has_the_unit_of_its_smallest() -> None:
     assert numbers.time_unit([40.0, 7200.0])[0] == "s"
     assert numbers.time_unit([90.0, 7200.0])[0] == "min"
     assert numbers.time_unit([])[0] == "s"
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        (None, "–"), (0, "0"), (2.5, "2.5"), (1234.5, "1,230"), (0.0312, "0.0312"),
+        (4.514e-6, "0.00000451"), (1e-9, "0.000000001"), (3e-14, "< 0.000000000001"),
+    ],
+)  # fmt: skip
+def test_amounts_of_money_have_no_exponent(amount: float | None, text: str) -> None:
+    assert numbers.money(amount) == text

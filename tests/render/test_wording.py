@@ -134,7 +134,7 @@ def test_data_of_one_name_that_are_not_the_same_are_called_changed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("likely", "remedy"), [(True, "add --seeds to be sure"), (False, r"train longer \(--epochs\)")]
+    ("likely", "remedy"), [(True, "add seeds to be sure"), (False, r"train longer \(--epochs\)")]
 )
 def test_what_does_not_beat_the_baseline_says_both_and_a_remedy(likely: bool, remedy: str) -> None:
     values = {**VALUES["not_better_than_baseline"], "likely": likely}
@@ -268,3 +268,29 @@ def test_an_unknown_reason_for_a_recommendation_is_spelled_out() -> None:
     reason = Caution("told_by_an_oracle", {"name": "Pythia"})
     text = wording.reason(dataclasses.replace(RECOMMENDATION, reason=reason))
     assert text == "Told by an oracle (name Pythia)."
+
+
+@pytest.mark.parametrize(
+    ("goes_on", "said"),
+    [
+        ("alone", "about 12 would (`bsx sweep --more-seeds 7`)"),
+        ("same_options", "about 12 would (the same command with --more-seeds 7)"),
+        (None, "about 12 would, or"),
+    ],
+)
+def test_the_command_that_adds_seeds_is_named_where_there_is_one(
+    goes_on: str | None, said: str
+) -> None:
+    values = {**VALUES["quality_not_settled"], "goes_on": goes_on}
+    assert said in wording.message(Caution("quality_not_settled", values))
+
+
+def test_a_reason_names_the_command_that_would_settle_it() -> None:
+    values = {
+        "metric": "accuracy", "tolerance": 0.005, "best": 8, "alike": (8, 64), "seconds": 0.5,
+        "seeds": 5, "seeds_needed": 30, "spread_known": True, "missing": None,
+    }  # fmt: skip
+    reason = Caution("quality_tied", {**values, "goes_on": "alone"}, 64)
+    text = wording.reason(Recommendation(64, 0.1, "quality", (8,), reason))
+    assert "about 30 seeds, not 5, would settle" in text
+    assert "(`bsx sweep --more-seeds 25`)" in text

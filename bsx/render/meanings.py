@@ -1,0 +1,57 @@
+"""What a caution means for who reads the numbers: a sentence a code, for ``explain``."""
+
+from __future__ import annotations
+
+_MEANINGS = {
+    "learning_rate_at_edge": "Until that is tried, the size may be better than it looks here.",
+    "censored": (
+        "Such runs are not left out, which would flatter the size: they count as longer than what "
+        "was given to them."
+    ),
+    "diverged": (
+        "A run diverges when its steps are so large that the loss runs away instead of falling."
+    ),
+    "out_of_memory": "That is a result, not an error: it says how large a batch may be.",
+    "failed": "Nothing is known of what failed; the other sizes are not touched by it.",
+    "not_run": "There was no time for it, so that nothing is said of it.",
+    "batchnorm_of_micro_batch": (
+        "BatchNorm uses the mean and spread of the samples it sees together, so that it matters "
+        "how many these are."
+    ),
+    "batch_grows": "Compare such rows by samples and time rather than by the size that names them.",
+    "growth_not_timed": "The true time is likely shorter.",
+    "tail_merged": "It changes one batch of each epoch by one sample, and nothing else.",
+    "target_auto": (
+        "Another target may favour another batch size, so set the one that you need if you know it."
+    ),
+    "target_not_common": "Sizes that did not reach it have no time to the target to compare.",
+    "no_target": "Without a target sizes are compared by where they end, and not by how fast.",
+    "few_seeds": (
+        "With so few it is hard to tell a better size from a luckier one; read small differences "
+        "as none."
+    ),
+    "no_critical_batch_size": "The measured iterations hold all the same.",
+    "critical_batch_size_beyond": "Nothing was measured there, so take it as a rough guess.",
+    "poor_fit": "Trust the measured rows more than the curve through them.",
+    "speed_noisy": (
+        "Other programs slow the timing down, so that times to the target are less sure than "
+        "their iterations."
+    ),
+    "speed_of_other": "The iterations are this sweep's own; the seconds are of something else.",
+    "quality_not_settled": (
+        "The recommendation goes by the means for now; more seeds may move it to another size."
+    ),
+    "not_better_than_baseline": (
+        "A model that does not beat a guess has not learned the task yet, and a batch size for it "
+        "means little."
+    ),
+    "no_recommendation": "The tables show what was measured all the same.",
+    "objective_without_seconds": "With a column of seconds the time itself could be compared.",
+    "columns_left_out": "They changed nothing in these results.",
+    "rows_left_out": "They changed nothing in these results.",
+}  # fmt: skip
+
+
+def meaning(code: str) -> str:
+    """Return the sentence; nothing for a code whose own words must do."""
+    return _MEANINGS.get(code, "")

@@ -1,0 +1,130 @@
+"""Two arms side by side: what they share is the same, in every format."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bsx.compare import Arm, compare
+from bsx.render import comparison as rendered
+from bsx.schema import TargetSpec
+from tests.here import Shell, here
+from tests.stats.oracles import ACCURACY, config, facts, speed_records, sweep_records
+
+__all__ = ["here"]  # a fixture
+
+SIZES = [2**p for p in range(1, 9)]
+
+
+def arm(label: str, sizes: list[int] = SIZES, rates: list[float] | None = None) -> Arm:
+    """Return an arm: the runs of the same sizes and rates are the same in each."""
+    rows, runs = sweep_records(SIZES, 5, np.random.default_rng(2), spread=0.3)
+    speeds = speed_records(SIZES, np.random.default_rng(3))
+    return Arm(
+        label,
+        config(targets=(TargetSpec("accuracy", 0.95),)),
+        facts(),
+        tuple(row for row in rows if row.batch_size in sizes),
+        tuple(
+            run
+            for run in runs
+            if run.run.recipe.batch_size in sizes
+            and (rates is None or run.run.learning_rate in rates)
+        ),
+        tuple(speed for speed in speeds if speed.batch_size in sizes),
+    )
+
+
+def test_runs_that_two_arms_share_show_no_difference_whatever_else_each_has() -> None:
+    found = compare(arm("all"), arm("some", SIZES[:3]))
+    assert [size.batch_size for size in found.sizes] == SIZES[:3]
+    for size in found.sizes:
+        first, second = size.steps
+        assert first is not None and second is not None and first == second
+        for ratio in (size.steps_ratio, size.samples_ratio):
+            assert ratio is not None
+            assert (ratio.value, ratio.low, ratio.high) == (1.0, 1.0, 1.0)
+        assert size.seconds_ratio is not None and size.seconds_ratio.value == 1.0
+        assert size.validation[0] == size.validation[1]
+        for difference in (size.validation_difference, size.test_difference):
+            assert difference is not None
+            assert (difference.value, difference.low, difference.high) == (0.0, 0.0, 0.0)
+
+
+def test_an_arm_without_a_choice_of_rates_has_no_optimism_to_give_back() -> None:
+    """Both train at the same rate; the one that chose it among nine was lucky in that, too."""
+    found = compare(arm("fixed", rates=[0.125]), arm("tuned"))
+    [at_64] = [size for size in found.sizes if size.batch_size == 64]
+    assert at_64.steps_ratio is not None and at_64.steps_ratio.value is not None
+    assert at_64.steps_ratio.value > 1
+    assert at_64.steps_ratio.low == at_64.steps_ratio.high == at_64.steps_ratio.value
+
+
+def test_markdown_holds_every_size_and_how_to_read_it() -> None:
+    comparisons = [compare(arm("a|b"), arm("second"))]
+    text = rendered.markdown(comparisons, ACCURACY)
+    assert text.startswith(r"# second against a\|b")
+    assert "Critical batch size:" in text
+    assert len(re.findall(r"^\| \d+ \|", text, re.MULTILINE)) == len(SIZES)
+    assert "no difference is shown" in text
+    for block in text.split("\n\n"):
+        if block.startswith("|"):
+            assert len({line.replace(r"\|", "").count("|") for line in block.splitlines()}) == 1
+
+
+@pytest.mark.parametrize("form", ["json", "jsonl", "csv", "markdown", "table"])
+def test_compare_prints_every_format(here: Shell, form: str) -> None:
+    here.swept("--name", "one")
+    here.swept("--name", "other", "--batch-sizes", "8")
+    code, out, err = here.bsx("compare", "one", "other", "--format", form)
+    assert (code, err) == (0, "")
+    if form == "json":
+        [row] = json.loads(out)["batch_sizes"]
+        assert row["batch_size"] == 8
+    if form == "jsonl":
+        assert json.loads(out)["second"] == "other"
+    if form in ("markdown", "table"):
+        assert "other against one" in out
+
+
+def test_compare_gets_one_value(here: Shell) -> None:
+    here.swept("--name", "one")
+    path = "batch_sizes.8.validation_difference.value"
+    assert here.bsx("compare", "one", "one", "--get", path)[1] == "0.0\n"
+
+
+def test_arms_of_vary_are_compared_in_every_format(here: Shell) -> None:
+    args = ["--vary", "model.norm=none,batch"]
+    found = here.swept(*args)
+    [comparison] = found["comparisons"]
+    assert (comparison["first"], comparison["second"]) == ("model.norm=none", "model.norm=batch")
+    assert [row["batch_size"] for row in comparison["batch_sizes"]] == [5, 8]
+    from tests.here import QUICK
+
+    code, out, _ = here.bsx("sweep", *QUICK, *args, "--format", "markdown")
+    assert code == 0
+    headings = re.findall(r"^# (.+)$", out, re.MULTILINE)
+    assert headings == [
+        "model.norm=none", "model.norm=batch", "model.norm=batch against model.norm=none",
+    ]  # fmt: skip
+    path = "comparisons.0.batch_sizes.5.test_difference.value"
+    code, out, _ = here.bsx("sweep", *QUICK, *args, "--get", path)
+    assert code == 0
+    float(out)
+
+
+def test_arms_that_are_judged_differently_are_printed_and_not_compared(here: Shell) -> None:
+    found = here.swept("--vary", "metric=accuracy,top-3")
+    assert [arm["metric"] for arm in found["arms"]] == ["accuracy", "top-3"]
+    assert found["comparisons"] == []
+
+
+def test_what_only_the_arms_know_stays_with_them(tmp_path: Path) -> None:
+    one = arm("one")
+    other = dataclasses.replace(one, config=dataclasses.replace(one.config, tolerance=0.5))
+    assert compare(one, other).sizes == compare(one, one).sizes
