@@ -13,6 +13,7 @@ from bsx import engines, plan
 from bsx.diagnostics import Diagnostics
 from bsx.errors import Stopped
 from bsx.execute.base import Executor, UnitError
+from bsx.outcomes import Outcomes, description
 from bsx.schema import (
     SETTLED,
     BranchUnit,
@@ -20,13 +21,8 @@ from bsx.schema import (
     DiagnosticUnit,
     Facts,
     Group,
-    Notice,
     Recipe,
-    Record,
     Report,
-    RunRecord,
-    RunStatus,
-    SpeedRecord,
     SpeedUnit,
     SweepConfig,
     Unit,
@@ -69,12 +65,11 @@ class Conductor:
     def __post_init__(self) -> None:
         self._began = time.monotonic()
         self._cost = CostModel(1e-3, 1e-6)
-        self._settled: dict[str, RunRecord] = {}
-        self._given_up: dict[str, RunRecord] = {}
-        self._diagnostics = Diagnostics(
-            self.sweep_id, self.config, self.facts, self.recipes, self.store, self.fresh
+        asked = (self.config, self.facts, self.recipes)
+        self._diagnostics = Diagnostics(self.sweep_id, *asked, self.store, self.fresh)
+        self._outcomes = Outcomes(
+            self.sweep_id, self.store, self.watcher, self._diagnostics, self.fresh
         )
-        self._announced: set[str] = set()  # units of which a failed run was told
         self._begun = False
         self._skipped = False  # a unit, for want of time
         self._pace = 1.0  # measured over predicted seconds, of the units so far
@@ -98,7 +93,7 @@ class Conductor:
             raise
 
     def _prepared(self) -> tuple[tuple[Group | BranchUnit, ...], float]:
-        self._take_up()
+        self._outcomes.take_up(self.config, self.facts, self.recipes)
         if self._coming() is not None:
             self._cost = engines.measured(
                 self.config, self.facts, self.recipes, self.machine, self.executor, self.fresh
@@ -130,13 +125,14 @@ class Conductor:
     def _rounds(self) -> str:
         speeds = self._missing_speeds()
         while True:
-            self._take_up()  # of this round, too, some may be stored
+            self._outcomes.take_up(
+                self.config, self.facts, self.recipes
+            )  # of this round, too, some may be stored
             coming = self._coming()
             groups = coming.groups if coming else self._to_be_observed()
             units = self._ordered(groups, speeds)
             if not units:
-                failed = self._given_up or self._diagnostics.failed
-                return "failed" if failed else "complete"
+                return "failed" if self._outcomes.any_failed else "complete"
             alone = sum(unit.predicted_seconds for unit in speeds)
             predicted = alone + side_by_side(groups, self.facts.workers)
             self.watcher.started(len(units), predicted)
@@ -166,7 +162,7 @@ class Conductor:
             self._skipped = True
         finally:
             for unit, records in self.executor.stop():
-                self._keep(unit, records)
+                self._outcomes.keep(unit, records)
             for attempt in running.values():
                 self.store.end_attempt(attempt.stored, "stopped")
         return True
@@ -191,16 +187,8 @@ class Conductor:
         return [*speeds, *longest]
 
     def _coming(self) -> plan.Round | None:
-        known = self._settled | self._given_up
+        known = self._outcomes.known
         return plan.next_round(self.config, self.facts, self.recipes, known, self._cost)
-
-    def _take_up(self) -> None:
-        """Count what is stored already as done, whichever sweep it was measured for."""
-        if self.fresh:
-            return
-        before = self._settled
-        self._settled = stored_runs(self.store, self.config, self.facts, self.recipes, before)
-        self.store.adopt(self.sweep_id, self._settled.keys() - before.keys(), [])
 
     def _missing_speeds(self) -> tuple[SpeedUnit, ...]:
         units = plan.speed_units(self.config, self.facts, self.recipes, self.machine, self._cost)
@@ -210,7 +198,7 @@ class Conductor:
         return tuple(unit for unit in units if unit.unit_id not in done)
 
     def _to_be_observed(self) -> tuple[DiagnosticUnit, ...]:
-        units = self._diagnostics.missing(self._settled, self._cost)
+        units = self._diagnostics.missing(self._outcomes.settled, self._cost)
         if units:
             again = "1 run is" if len(units) == 1 else f"{len(units)} runs are"
             self.watcher.announce(f"{again} trained once more, to measure on the way.")
@@ -226,7 +214,7 @@ class Conductor:
 
     def _start(self, unit: Unit, running: dict[str, _Attempt], number: int = 1) -> None:
         if number == 1:
-            self.watcher.unit_started(unit.unit_id, _description(unit))
+            self.watcher.unit_started(unit.unit_id, description(unit))
         stored = self.store.begin_attempt(unit.unit_id, unit.kind)
         running[unit.unit_id] = _Attempt(unit, number, stored, time.monotonic())
         if isinstance(unit, Group):
@@ -238,7 +226,7 @@ class Conductor:
         unit, told = self.executor.wait()
         attempt = running[unit.unit_id]
         if told is not None and not isinstance(told, UnitError):
-            self._keep(unit, told)
+            self._outcomes.keep(unit, told)
             return
         del running[unit.unit_id]
         seconds = time.monotonic() - attempt.began
@@ -246,7 +234,7 @@ class Conductor:
             self.store.end_attempt(attempt.stored, "done")
         elif self._failed(attempt, told):
             if isinstance(unit, BranchUnit):  # what it told of is stored
-                unit = unit.without(self._settled)
+                unit = unit.without(self._outcomes.settled)
             self._start(unit, running, attempt.number + 1)
             return
         self.watcher.unit_done(unit.unit_id, seconds)
@@ -258,55 +246,16 @@ class Conductor:
         outcome = "out_of_memory" if error.out_of_memory else "failed"
         self.store.end_attempt(attempt.stored, outcome, error.detail or error.reason)
         again = error.worth_retrying and attempt.number < MOST_ATTEMPTS
-        line = f"{_description(attempt.unit)}: {error.reason}"
+        line = f"{description(attempt.unit)}: {error.reason}"
         self.watcher.announce(line + ("; trying again" if again else ""))
         if not again:
-            self._record_failure(attempt.unit, error)
+            self._outcomes.fail(attempt.unit, error)
         return again
-
-    def _keep(self, unit: Unit, records: Sequence[Record]) -> None:
-        for record in records:
-            if isinstance(record, Notice):
-                self.watcher.announce(f"{_description(unit)}: {record.line}")
-        runs = [record for record in records if isinstance(record, RunRecord)]
-        self.store.append(self.sweep_id, unit.unit_id, runs, anew=self.fresh)
-        self._settled |= {run.run_id: run for run in runs if run.status in SETTLED}
-        failed = {run.run_id: run for run in runs if run.status not in SETTLED}
-        if failed and unit.unit_id not in self._announced:
-            self._announced.add(unit.unit_id)
-            error = next(iter(failed.values())).error
-            self.watcher.announce(f"{_description(unit)}: {error}")
-        self._given_up |= failed
-        for record in records:
-            if isinstance(record, SpeedRecord):
-                self.store.append_speed(self.sweep_id, record, anew=self.fresh)
-        self._diagnostics.keep(records)
-
-    def _record_failure(self, unit: Unit, error: UnitError) -> None:
-        """Put down for each run that is missing what became of its unit."""
-        status = RunStatus.OUT_OF_MEMORY if error.out_of_memory else RunStatus.FAILED
-        if isinstance(unit, SpeedUnit):
-            failed = SpeedRecord(
-                unit.unit_id, unit.recipe.batch_size, unit.loop, status, error=error.reason
-            )
-            self.store.append_speed(self.sweep_id, failed, anew=True)
-        if isinstance(unit, DiagnosticUnit):
-            self._diagnostics.give_up(unit, status, error.reason)
-        if not isinstance(unit, Group | BranchUnit):
-            return
-        records = [
-            RunRecord(run=run, status=status, error=error.reason)
-            for run in unit.runs
-            if run.run_id not in self._settled
-        ]
-        self.store.append(self.sweep_id, unit.unit_id, records, anew=self.fresh)
-        known = self._settled if status in SETTLED else self._given_up
-        known.update({record.run_id: record for record in records})
 
     def _is_hopeless(self) -> bool:
         """Whether the user's program has failed throughout, at more than one batch size."""
-        sizes = {record.run.recipe.batch_size for record in self._given_up.values()}
-        return self.config.command is not None and not self._settled and len(sizes) > 1
+        sizes = {record.run.recipe.batch_size for record in self._outcomes.given_up.values()}
+        return self.config.command is not None and not self._outcomes.settled and len(sizes) > 1
 
     def _report(self, unit: Unit) -> Report:
         key = unit.unit_id
@@ -334,37 +283,3 @@ def _interleaved(groups: Sequence[Trained], speeds: Sequence[SpeedUnit]) -> list
         if speed is not None:
             units.append(speed)
     return [*units, *waiting.values()]
-
-
-def stored_runs(
-    store: Store,
-    config: SweepConfig,
-    facts: Facts,
-    recipes: tuple[Recipe, ...],
-    known: Mapping[str, RunRecord] | None = None,
-) -> dict[str, RunRecord]:
-    """Return what is stored of a sweep's runs and need not be trained again, by run id.
-
-    Round by round: what is found of one decides which rates the next one has. ``known``: what was
-    found or trained before.
-    """
-    settled = dict(known or {})
-    while True:
-        ids = plan.members(config, facts, recipes, settled)
-        found = store.runs_by_id(ids - settled.keys())
-        new = {record.run_id: record for record in found if record.status in SETTLED}
-        if not new:
-            return settled
-        settled |= new
-
-
-def _description(unit: Unit) -> str:
-    if isinstance(unit, Group):
-        return f"batch size {unit.recipe.batch_size}"
-    if isinstance(unit, BranchUnit):
-        return f"branches of seed {unit.seed}"
-    if isinstance(unit, SpeedUnit):
-        return f"speed at batch size {unit.recipe.batch_size}"
-    if isinstance(unit, DiagnosticUnit):
-        return f"{', '.join(unit.measures)} at batch size {unit.recipe.batch_size}"
-    return "calibration"

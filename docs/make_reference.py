@@ -25,8 +25,9 @@ from bsx.cli.app import COMMANDS, load_command, run
 from bsx.config import read_sweep
 from bsx.probe import compared
 from bsx.render import pairs, probe_comparison, probing
-from bsx.render.document import document, rate_rows, rows
+from bsx.render.document import document
 from bsx.render.formats import Format
+from bsx.render.rows import rate_rows, rows
 from bsx.render.sentences import WORDS
 from bsx.schema import (
     AgainstSmall,

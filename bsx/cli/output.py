@@ -136,13 +136,14 @@ def print_analysis(
     """
     from bsx.render import document as documents
     from bsx.render import explain, markdown, rates, tables
+    from bsx.render import rows as of_rows
     from bsx.render.formats import Format
     from bsx.render.targets import cautions_in_full
 
     document = documents.document(sweep, analysis)
-    rows, draw, write = documents.rows, tables.print_sweep, markdown.sweep_markdown
+    rows, draw, write = of_rows.rows, tables.print_sweep, markdown.sweep_markdown
     if part == "rates":
-        rows, draw, write = documents.rate_rows, rates.print_rates, rates.markdown
+        rows, draw, write = of_rows.rate_rows, rates.print_rates, rates.markdown
     elif part == "explain":
         document["explanation"] = explain.explanation(sweep, analysis)
         draw, write = explain.print_explanation, explain.markdown

@@ -256,7 +256,7 @@ def _looked_at(config: SweepConfig) -> tuple[Facts, Mapping[str, Any]]:
 
 def _settled(asked: _Asked, folder: str) -> Mapping[str, RunRecord]:
     """What is stored already of the runs of a sweep."""
-    from bsx.conductor import stored_runs
+    from bsx.outcomes import stored_runs
     from bsx.store import Store
 
     if not Store.exists(folder):

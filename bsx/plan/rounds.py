@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from bsx.plan.completed import rates_after
 from bsx.plan.recipes import staying
 from bsx.schema import (
     BranchUnit,
@@ -26,7 +27,7 @@ from bsx.schema import (
     rate_of,
     recipe_at,
 )
-from bsx.tuning import MOST_ROUNDS, Rates, Seeds, first_rates, next_rates
+from bsx.tuning import MOST_ROUNDS, Rates, Seeds, first_rates
 
 # What the lanes of one group may hold in memory at once; more lanes train in a further group.
 LANES_BYTES = 2**30
@@ -143,7 +144,7 @@ def _rounds(
         done = [records[run.run_id] for run in runs if run.run_id in records]
         if len(done) < len(runs):
             return
-        further = next_rates(config, facts, rates, done, widen=number < MOST_ROUNDS - 1)
+        further = rates_after(config, facts, rates, done, widen=number < MOST_ROUNDS - 1)
         if further == rates:
             return
         rates = further

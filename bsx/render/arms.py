@@ -11,6 +11,7 @@ from rich.text import Text
 from bsx.render import comparison as compared
 from bsx.render import document as documents
 from bsx.render import phrases
+from bsx.render import rows as of_rows
 from bsx.render.markdown import escaped, sweep_markdown
 from bsx.render.tables import Plain
 from bsx.schema import Analysis, Comparison, Metric, Sweep
@@ -30,7 +31,7 @@ def document(arms: Arms, comparisons: Sequence[Comparison]) -> dict[str, Any]:
 
 def rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Flatten a document into one row an arm and batch size."""
-    return [{"arm": one["arm"], **row} for one in found["arms"] for row in documents.rows(one)]
+    return [{"arm": one["arm"], **row} for one in found["arms"] for row in of_rows.rows(one)]
 
 
 def print_title(console: Console, label: str) -> None:

@@ -14,6 +14,17 @@ from bsx.render import (
     searched,
     targets,
 )
+from bsx.render.columns import (
+    MARK,
+    count_column,
+    estimates,
+    marked_row,
+    rate_cells,
+    scaled,
+    size_column,
+    status_columns,
+    values_of,
+)
 from bsx.render.grid import Column, Grid, drop, shorten
 from bsx.schema import (
     Analysis,
@@ -29,8 +40,6 @@ from bsx.schema import (
 )
 
 BASELINE = "baseline"
-MARK = "→"
-EDGE = "*"
 
 
 def grids(sweep: Sweep, analysis: Analysis) -> list[Grid]:
@@ -63,20 +72,20 @@ def arithmetic(sweep: Sweep, analysis: Analysis) -> Grid:
     exact = all(float(e).is_integer() for e in epochs if e is not None)
     form = numbers.fixed(0 if exact else 1)
     columns = (
-        _batch_size(analysis),
+        size_column(analysis),
         *_growth(sizes),
-        _counts("per_epoch", "iterations\nper epoch", (s.steps_per_epoch for s in sizes)),
-        _counts("last", "last\nbatch", (s.last_batch for s in sizes)),
-        _counts("steps", "iterations\nin the run", (s.steps for s in sizes)),
+        count_column("per_epoch", "iterations\nper epoch", (s.steps_per_epoch for s in sizes)),
+        count_column("last", "last\nbatch", (s.last_batch for s in sizes)),
+        count_column("steps", "iterations\nin the run", (s.steps for s in sizes)),
         Column("epochs", "epochs\nin the run", tuple(form(e) for e in epochs), "epochs"),
-        _counts("samples", "samples\nseen", (_samples_seen(s) for s in sizes)),
+        count_column("samples", "samples\nseen", (_samples_seen(s) for s in sizes)),
     )
     return Grid(
         "Arithmetic: what each batch size amounts to",
         columns,
         shorten("epochs") + drop("last", "samples", "epochs", "per_epoch"),
-        notes=() if _marked(analysis) is None else (f"{MARK} recommended",),
-        marked=_marked(analysis),
+        notes=() if marked_row(analysis) is None else (f"{MARK} recommended",),
+        marked=marked_row(analysis),
     )
 
 
@@ -93,7 +102,7 @@ def _growth(sizes: Sequence[BatchSizeSummary]) -> tuple[Column, ...]:
     """Say what the batches grow to, if any does."""
     if not any(size.grows_to for size in sizes):
         return ()
-    return (_counts("grows_to", "grows\nto", (s.grows_to or s.batch_size for s in sizes)),)
+    return (count_column("grows_to", "grows\nto", (s.grows_to or s.batch_size for s in sizes)),)
 
 
 # --- convergence ------------------------------------------------------------------------------
@@ -107,21 +116,19 @@ def convergence(analysis: Analysis, number: int = 0, confirm: int = 1) -> Grid:
     target = analysis.targets[number]
     sizes = analysis.batch_sizes
     entries = [s.to_target[number] if number < len(s.to_target) else None for s in sizes]
-    rates, edge_notes = _rates(
+    rates, edge_notes = rate_cells(
         [(e.learning_rate, e.learning_rate_at_edge) if e else (None, None) for e in entries]
     )
     seconds = [e.seconds if e else None for e in entries]
-    unit, factor = numbers.time_unit(_known(seconds))
+    unit, factor = numbers.time_unit(values_of(seconds))
     reached = tuple(_reached(s, e) for s, e in zip(sizes, entries, strict=True))
     columns = (
-        _batch_size(analysis),
+        size_column(analysis),
         Column("rate", "learning\nrate", rates),
-        _estimates("steps", "iterations", [e.steps if e else None for e in entries], numbers.whole),
-        _estimates("epochs", "epochs", [e.epochs if e else None for e in entries]),
-        _estimates(
-            "samples", "samples", [e.samples if e else None for e in entries], numbers.whole
-        ),
-        _estimates("seconds", f"time, {unit}", _scaled(seconds, 1 / factor)),
+        estimates("steps", "iterations", [e.steps if e else None for e in entries], numbers.whole),
+        estimates("epochs", "epochs", [e.epochs if e else None for e in entries]),
+        estimates("samples", "samples", [e.samples if e else None for e in entries], numbers.whole),
+        estimates("seconds", f"time, {unit}", scaled(seconds, 1 / factor)),
         Column("reached", "seeds that\nreached it", reached, "seeds"),
         *((targets.of_mean_curve(entries),) if confirm > 1 else ()),
     )
@@ -137,7 +144,7 @@ def convergence(analysis: Analysis, number: int = 0, confirm: int = 1) -> Grid:
         + shorten("steps")
         + drop("seconds"),
         notes=(*_censored_note(entries), *edge_notes, *rules.note(sizes)),
-        marked=_marked(analysis),
+        marked=marked_row(analysis),
     )
 
 
@@ -166,12 +173,12 @@ def quality(sweep: Sweep, analysis: Analysis) -> Grid:
     known = [final is not None for final in finals] + [True] * len(below)
     finals += [] if baseline is None else [_as_final(baseline)]
     metric = sweep.facts.metric_named(analysis.metric) or Metric(analysis.metric, True)
-    rates, edge_notes = _rates(
+    rates, edge_notes = rate_cells(
         [(f.learning_rate, f.learning_rate_at_edge) if f else (None, None) for f in finals]
     )
     diverged = [*map(_diverged, sizes), *(numbers.UNKNOWN for _ in below)]
     columns = (
-        _batch_size(analysis, below),
+        size_column(analysis, below),
         Column("rate", "learning\nrate", rates),
         _metric("train", finals, metric, lambda final: final.train.get(metric.name)),
         _metric("validation", finals, metric, lambda final: final.validation.get(metric.name)),
@@ -184,11 +191,11 @@ def quality(sweep: Sweep, analysis: Analysis) -> Grid:
             "generalization\ngap",
             "generaliz.\ngap",
         ),
-        _estimates(
+        estimates(
             "best", "best epoch", [f.best_epoch if f else None for f in finals], brief="best\nepoch"
         ),
         Column("diverged", "runs that\ndiverged", tuple(diverged), "diverged"),
-        *_status(sizes, known),
+        *status_columns(sizes, known),
     )
     unit = ", %" if metric.bounded else ""
     return Grid(
@@ -202,7 +209,7 @@ def quality(sweep: Sweep, analysis: Analysis) -> Grid:
         + shorten("test")
         + drop("validation"),
         notes=(*_baseline_note(baseline), *_units_note(sweep.facts, metric), *edge_notes),
-        marked=_marked(analysis),
+        marked=marked_row(analysis),
     )
 
 
@@ -242,7 +249,7 @@ def _metric(
         full = numbers.aligned_plus_minus(quantities, 100)
         short = numbers.aligned_plus_minus(quantities, 100, intervals=False)
     else:
-        form = numbers.fixed(numbers.decimals(_known(quantities), most=6))  # errors may be small
+        form = numbers.fixed(numbers.decimals(values_of(quantities), most=6))  # errors may be small
         full = numbers.aligned(quantities, form)
         short = numbers.aligned(quantities, form, intervals=False)
     # a shorter header comes before doing without the interval
@@ -263,26 +270,26 @@ def speed(sweep: Sweep, analysis: Analysis) -> Grid:
     speeds = [size.speed for size in sizes]
     steps = [s.step_seconds if s else None for s in speeds]
     epochs = [s.epoch_seconds if s else None for s in speeds]
-    step_unit, step_factor = numbers.time_unit(_known(steps))
-    epoch_unit, epoch_factor = numbers.time_unit(_known(epochs))
+    step_unit, step_factor = numbers.time_unit(values_of(steps))
+    epoch_unit, epoch_factor = numbers.time_unit(values_of(epochs))
     peaks = [s.peak_memory_bytes if s else None for s in speeds]
     peak_unit, peak_factor = numbers.byte_unit(peak for peak in peaks if peak)
     peak_sizes = [None if peak is None else peak / peak_factor for peak in peaks]
     peak_form = numbers.fixed(numbers.decimals(peak_sizes))
     columns = (
-        _batch_size(analysis),
-        _estimates("step", f"time per\niteration, {step_unit}", _scaled(steps, 1 / step_factor)),
+        size_column(analysis),
+        estimates("step", f"time per\niteration, {step_unit}", scaled(steps, 1 / step_factor)),
         Column("throughput", "samples\nper second", tuple(_throughput(s) for s in speeds)),
-        _estimates("epoch", f"time per\nepoch, {epoch_unit}", _scaled(epochs, 1 / epoch_factor)),
+        estimates("epoch", f"time per\nepoch, {epoch_unit}", scaled(epochs, 1 / epoch_factor)),
         Column("memory", f"peak\nmemory, {peak_unit}", tuple(peak_form(p) for p in peak_sizes)),
-        *_status(sizes, [s is not None for s in speeds]),
+        *status_columns(sizes, [s is not None for s in speeds]),
     )
     return Grid(
         f"Speed: {places.timed_where(sweep, analysis)}",
         columns,
         shorten("epoch", "step") + drop("memory", "epoch", "step"),
         notes=places.interpolated(analysis),
-        marked=_marked(analysis),
+        marked=marked_row(analysis),
     )
 
 
@@ -291,73 +298,3 @@ def _throughput(speed: Speed | None) -> str:
 
 
 # --- columns that several grids share ---------------------------------------------------------
-
-
-def _batch_size(analysis: Analysis, below: Sequence[str] = ()) -> Column:
-    marked = _marked(analysis)
-    cells = [numbers.count(size.batch_size) for size in analysis.batch_sizes]
-    if marked is not None:
-        cells[marked] = f"{MARK} {cells[marked]}"
-    grows = any(size.grows_to for size in analysis.batch_sizes)
-    header = "batch size\nat start" if grows else "batch\nsize"
-    return Column("batch_size", header, (*cells, *below))
-
-
-def _marked(analysis: Analysis) -> int | None:
-    if analysis.recommendation is None:
-        return None
-    sizes = [size.batch_size for size in analysis.batch_sizes]
-    wanted = analysis.recommendation.batch_size
-    return sizes.index(wanted) if wanted in sizes else None
-
-
-def _counts(key: str, header: str, values: Iterable[int | None]) -> Column:
-    return Column(key, header, tuple(numbers.count(value) for value in values))
-
-
-def _estimates(
-    key: str,
-    header: str,
-    quantities: Sequence[Estimate | None],
-    form: numbers.Form | None = None,
-    brief: str | None = None,
-) -> Column:
-    form = form or numbers.fixed(numbers.decimals(_known(quantities)))
-    full = numbers.aligned(quantities, form)
-    return Column(key, header, full, brief, numbers.aligned(quantities, form, intervals=False))
-
-
-def _known(quantities: Iterable[Estimate | None]) -> list[float]:
-    """Return the values, and for censored ones how far was looked."""
-    found = [q.censored_at if q.value is None else q.value for q in quantities if q is not None]
-    return [value for value in found if value is not None]
-
-
-def _scaled(quantities: Iterable[Estimate | None], factor: float) -> list[Estimate | None]:
-    return [None if q is None else q.scaled(factor) for q in quantities]
-
-
-def _rates(
-    rates: Sequence[tuple[float | None, bool | None]],
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Write learning rates under one another, marking those at the edge of what was tried."""
-    texts = numbers.aligned_at_point([numbers.learning_rate(rate) for rate, _ in rates])
-    if not any(edge for _, edge in rates):
-        return texts, ()
-    marked = tuple(
-        text.rstrip() + EDGE + " " * (len(text) - len(text.rstrip())) if edge else text + " "
-        for text, (_, edge) in zip(texts, rates, strict=True)
-    )
-    return marked, (
-        f"{EDGE} the lowest or highest learning rate tried: a better one may lie beyond",
-    )
-
-
-def _status(sizes: Sequence[BatchSizeSummary], known: Sequence[bool]) -> tuple[Column, ...]:
-    """Say why a row is empty, if any is."""
-    statuses = [size.status for size in sizes] + [""] * (len(known) - len(sizes))
-    words = tuple(
-        "" if there else phrases.status(status)
-        for status, there in zip(statuses, known, strict=True)
-    )
-    return (Column("status", "", words, right=False),) if any(words) else ()

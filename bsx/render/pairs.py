@@ -9,6 +9,7 @@ from rich.console import Console, Group
 
 from bsx.render import document as documents
 from bsx.render import numbers, phrases, targets
+from bsx.render import rows as of_rows
 from bsx.render.grid import Column, Grid, drop, shorten
 from bsx.render.markdown import escaped, table
 from bsx.render.tables import MARGIN, Plain, draw, prose, trade_off
@@ -73,8 +74,8 @@ def rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
             row[f"{prefix}_metric"] = found["targets"][number - 1]["metric"]
             row[f"{prefix}_learning_rate"] = entry["learning_rate"]
             for key in ("steps", "epochs", "samples"):
-                row |= documents.estimate_cells(f"{prefix}_{key}", entry[key], censored=True)
-            row |= documents.estimate_cells(f"{prefix}_fitted_steps", entry["fitted_steps"])
+                row |= of_rows.estimate_cells(f"{prefix}_{key}", entry[key], censored=True)
+            row |= of_rows.estimate_cells(f"{prefix}_fitted_steps", entry["fitted_steps"])
             for key in ("deviation", "efficiency", "reached_fraction"):
                 row[f"{prefix}_{key}"] = entry[key]
         flat.append(row)

@@ -8,8 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from bsx.render import document as documents
 from bsx.render import numbers, phrases, probing
+from bsx.render import rows as of_rows
 from bsx.render.grid import Column, Grid, drop, shorten
 from bsx.render.markdown import escaped, table
 from bsx.render.tables import Plain, draw, prose
@@ -56,7 +56,7 @@ def rows(found: dict[str, Any]) -> list[dict[str, Any]]:
     for arm in found["arms"]:
         for row in probing.rows(arm):
             ratio = ratios.get((arm["arm"], row["batch_size"]), {})
-            cells = documents.estimate_cells("throughput_ratio", ratio.get("throughput_ratio"))
+            cells = of_rows.estimate_cells("throughput_ratio", ratio.get("throughput_ratio"))
             cells["peak_memory_ratio"] = (ratio.get("peak_memory_ratio") or {}).get("value")
             flat.append({"arm": arm["arm"], **row, **cells})
     return flat

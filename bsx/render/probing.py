@@ -9,6 +9,7 @@ from rich.console import Console
 
 from bsx.render import document as documents
 from bsx.render import numbers, phrases, places
+from bsx.render import rows as of_rows
 from bsx.render.grid import Column, Grid, drop, shorten
 from bsx.render.markdown import escaped, table
 from bsx.render.tables import Plain, draw, prose
@@ -66,7 +67,7 @@ def rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
         row = {"batch_size": size["batch_size"], "status": size["status"]}
         row |= {"speed_loop": speed.get("loop")}
         for key in ("step_seconds", "samples_per_second", "epoch_seconds"):
-            row |= documents.estimate_cells(f"speed_{key}", speed.get(key))
+            row |= of_rows.estimate_cells(f"speed_{key}", speed.get(key))
         row["share_of_best"] = size["share_of_best"]
         row["peak_memory_bytes"] = (size["peak_memory_bytes"] or {}).get("value")
         flat.append(row)

@@ -120,22 +120,24 @@ from bsx.schema.search import (
     rate_of,
     tuned_of,
 )
-from bsx.schema.watching import Watcher
-from bsx.schema.work import (
+from bsx.schema.units import (
     BranchUnit,
     CalibrationUnit,
     DiagnosticUnit,
     Group,
     MemoryUnit,
-    Recipe,
     Report,
-    Run,
     SpeedUnit,
-    Trunk,
     Unit,
+    side_by_side,
+)
+from bsx.schema.watching import Watcher
+from bsx.schema.work import (
+    Recipe,
+    Run,
+    Trunk,
     point_of,
     recipe_at,
-    side_by_side,
 )
 
 __all__ = [

@@ -18,9 +18,9 @@ import time
 from pathlib import Path
 
 from bsx import plan
-from bsx.conductor import stored_runs
 from bsx.config import read_sweep
 from bsx.facts import look
+from bsx.outcomes import stored_runs
 from bsx.schema import CostModel, CurvePoint, Facts, Recipe, Run, RunRecord, RunStatus, SweepConfig
 from bsx.store import Store
 

@@ -9,7 +9,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from bsx.render.document import document, rows
+from bsx.render.document import document
+from bsx.render.rows import rows
 from bsx.schema import Analysis
 from tests.render import measured, sample
 

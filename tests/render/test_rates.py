@@ -10,8 +10,9 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from bsx.render import rates, rules
-from bsx.render.document import document, rate_rows
+from bsx.render.document import document
 from bsx.render.grid import Column, Grid
+from bsx.render.rows import rate_rows
 from bsx.schema import (
     Analysis,
     AuditedRule,
