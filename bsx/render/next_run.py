@@ -59,11 +59,11 @@ _REASONS = {
 _STEPS: Mapping[str, tuple[str, str]] = {
     "larger_up_to": (
         "add larger sizes, up to {} (--batch-sizes)",
-        "larger sizes, up to {}",
+        "larger sizes up to {}",
     ),
     "smaller_down_to": (
         "add smaller sizes, down to {} (--batch-sizes)",
-        "smaller sizes, down to {}",
+        "smaller sizes down to {}",
     ),
     "sizes_up_to": (
         "leave out the sizes above {} (--batch-sizes; nothing is trained again), or search their "

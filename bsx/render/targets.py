@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bsx.render import next_run, numbers, phrases
 from bsx.render.grid import Column, Grid, drop, shorten
-from bsx.schema import Analysis, Caution, Estimate, Regimes, TargetSummary, ToTarget
+from bsx.schema import Analysis, Caution, Estimate, TargetSummary, ToTarget
 
 MOST_IN_FULL = 3  # targets with tables of their own; of a ladder only the first has them
 FIRST = "→"
@@ -140,40 +140,42 @@ def regimes_sentence(target: TargetSummary) -> str | None:
     if regimes is None:
         return None
     within = numbers.percent(regimes.within, 0)
-    parts = [
-        f"scaling is perfect within {within} {_until(regimes)}",
-        f"iterations are within {within} of the fewest {_since(regimes)}",
-    ]
-    between = "; in between returns diminish"
-    return f"{parts[0][:1].upper()}{parts[0][1:]}, {parts[1]}{between}."
-
-
-def _until(regimes: Regimes) -> str:
     smallest, largest = map(numbers.count, regimes.measured)
-    boundary = regimes.perfect_up_to
+    perfect, maximal = regimes.perfect_up_to, regimes.maximal_from
+    if perfect and perfect.value is None and (perfect.low or 0.0) >= regimes.measured[1]:
+        return (
+            f"Scaling is perfect within {within} at all sizes measured, up to {largest}; returns "
+            "begin to diminish beyond them."
+        )
+    if maximal and maximal.value is None and maximal.high == regimes.measured[0]:
+        return (
+            f"Iterations are within {within} of the fewest at all sizes measured, from {smallest} "
+            "on; what scaling there is lies below them."
+        )
+    return (
+        f"Scaling is perfect within {within} {_until(perfect, smallest)}, iterations are within "
+        f"{within} of the fewest {_since(maximal, largest)}; in between returns diminish."
+    )
+
+
+def _until(boundary: Estimate | None, smallest: str) -> str:
     if boundary is None:
         return "up to a size that is not known"
     if boundary.value is not None:
         return f"up to batch size {numbers.whole(boundary.value)}"
-    if boundary.low is None:
-        return f"below the smallest size measured, {smallest}, at most"
-    if boundary.low >= regimes.measured[1]:
-        return f"up to the largest size measured, {largest}, and beyond"
-    return f"up to batch size {numbers.whole(boundary.low)} at least"
+    if boundary.low is not None:
+        return f"up to batch size {numbers.whole(boundary.low)} at least"
+    return f"at most below batch size {numbers.whole(boundary.high)}, of sizes from {smallest} on"
 
 
-def _since(regimes: Regimes) -> str:
-    smallest, largest = map(numbers.count, regimes.measured)
-    boundary = regimes.maximal_from
+def _since(boundary: Estimate | None, largest: str) -> str:
     if boundary is None:
         return "from a size on that is not known"
     if boundary.value is not None:
         return f"from batch size {numbers.whole(boundary.value)} on"
-    if boundary.high is None:
-        return f"only beyond the sizes measured, which end at {largest}"
-    if boundary.high <= regimes.measured[0]:
-        return f"from the smallest size measured, {smallest}, on"
-    return f"from batch size {numbers.whole(boundary.high)} on at the latest"
+    if boundary.high is not None:
+        return f"from batch size {numbers.whole(boundary.high)} on at the latest"
+    return f"only beyond the sizes measured, which end at {largest}"
 
 
 def _value(quantity: Estimate | None) -> str:

@@ -87,12 +87,12 @@ def test_regimes_stand_in_the_trade_off_with_their_intervals() -> None:
 @pytest.mark.parametrize(
     ("perfect", "maximal", "said"),
     [
-        (Estimate(None, 1024.0), Estimate(None, 1024.0), "the largest size measured, 1,024, and"),
+        (Estimate(None, 1024.0), Estimate(None, 1024.0), "at all sizes measured, up to 1,024;"),
         (Estimate(None, 120.0), Estimate(None, 1024.0), "up to batch size 120 at least"),
         (Estimate(20.0), Estimate(None, 1024.0), "only beyond the sizes measured, which end at"),
-        (Estimate(None, None, 2.0), Estimate(15.0), "below the smallest size measured, 2"),
+        (Estimate(None, None, 2.0), Estimate(15.0), "at most below batch size 2, of sizes from 2"),
         (Estimate(None, None, 4.0), Estimate(None, None, 100.0), "batch size 100 on at the latest"),
-        (Estimate(None, None, 1.0), Estimate(None, None, 2.0), "the smallest size measured, 2, on"),
+        (Estimate(None, None, 2.0), Estimate(None, None, 2.0), "at all sizes measured, from 2 on"),
         (None, None, "not known"),
     ],
 )
