@@ -60,9 +60,10 @@ def print_arms(
 
     if form == Format.TABLE and get is None:
         from bsx.cli.compare import arm_of, print_compared
+        from bsx.render import phrases
 
         for label, sweep, recipes in arms:
-            sys.stdout.write(f"══ {label}\n\n")
+            sys.stdout.write(f"══ {phrases.clean(label)}\n\n")
             print_sweep(store, sweep, recipes, form=form, get=None, quiet=quiet)
             sys.stdout.write("\n")
         if len(arms) > 1:
