@@ -10,8 +10,10 @@ import errno
 import hashlib
 import os
 import stat
+import zipfile
 from io import BufferedReader
 from pathlib import Path
+from typing import BinaryIO
 
 MOST_TEXT = 2**24  # bytes of what a person writes by hand, and more than anyone does
 
@@ -52,6 +54,22 @@ def content(path: Path | str, most: int = MOST_TEXT) -> bytes:
     if found is None or len(found) > most:
         raise OSError(errno.EFBIG, f"it has more than {most:,} bytes")
     return found
+
+
+def check_unpacked(stream: BinaryIO) -> None:
+    """Refuse a zip archive that unpacks to more than it is long; leave ``stream`` at its start.
+
+    For what is written without being packed: a small file must not become a large one.
+
+    Raises:
+        ValueError: for such an archive.
+    """
+    if zipfile.is_zipfile(stream):
+        with zipfile.ZipFile(stream) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+        if unpacked > stream.seek(0, os.SEEK_END):
+            raise ValueError(f"it unpacks to {unpacked:,} bytes")
+    stream.seek(0)
 
 
 def digest_of(path: Path | str, digits: int = 20) -> str:

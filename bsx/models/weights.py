@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -47,7 +46,7 @@ def read_weights(file: str) -> dict[str, Tensor]:
             if path.suffix == ".safetensors":
                 found: Any = _safetensors(stream)
             else:
-                _check_packed(stream)
+                files.check_unpacked(stream)
                 found = torch.load(stream, map_location="cpu", weights_only=True)
     except OSError as error:
         raise ConfigError(f"--init-from {file}: cannot be read: {error.strerror}") from None
@@ -71,16 +70,6 @@ def _named(found: Mapping[Any, Any]) -> dict[str, Tensor]:
         if all(name.startswith(prefix) for name in weights):
             weights = {name.removeprefix(prefix): value for name, value in weights.items()}
     return weights
-
-
-def _check_packed(stream: BinaryIO) -> None:
-    """Refuse a file of torch that unpacks to more than it is long: torch itself packs nothing."""
-    if zipfile.is_zipfile(stream):
-        with zipfile.ZipFile(stream) as archive:
-            unpacked = sum(member.file_size for member in archive.infolist())
-        if unpacked > stream.seek(0, os.SEEK_END):
-            raise ValueError(f"it unpacks to {unpacked:,} bytes")
-    stream.seek(0)
 
 
 def _safetensors(stream: BinaryIO) -> dict[str, Tensor]:

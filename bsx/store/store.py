@@ -41,7 +41,7 @@ class Store:
     def __init__(self, folder: Path | str, *, create: bool = False) -> None:
         self.folder = Path(folder)
         self.path = self.folder / FILE_NAME
-        if not create and not self.path.is_file():
+        if not create and not self.exists(folder):
             raise StoreError(
                 f"there is no store in {self.folder}; run `bsx sweep` first, or name one with "
                 "--store"
@@ -57,7 +57,9 @@ class Store:
     @staticmethod
     def exists(folder: Path | str) -> bool:
         """Say whether there is a store in ``folder``."""
-        return (Path(folder) / FILE_NAME).is_file()
+        with contextlib.suppress(OSError):  # a name that is too long
+            return (Path(folder) / FILE_NAME).is_file()
+        return False
 
     def close(self) -> None:
         """Let the file go."""

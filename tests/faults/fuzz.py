@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import hashlib
 import io
 import json
 import math
@@ -37,6 +38,7 @@ from bsx.errors import BsxError, DataError
 from bsx.exchange import as_sweep, curves_of, layout_of, pairs_of, read_table
 from bsx.models.weights import read_weights
 from bsx.stats.pairs import analyze_pairs
+from bsx.train.checkpoint import MAGIC, Checkpoints
 from tests.faults import spoiled as of
 
 PATIENCE = 20  # seconds for one input, on a machine with much else to do
@@ -259,6 +261,36 @@ def weights(data: st.DataObject, folder: Path) -> str:
     return ACCEPTED
 
 
+def checkpoint(data: st.DataObject, folder: Path) -> str:
+    """Checkpoint files: the newest that is whole is taken up, or the one before, or none.
+
+    Half of the spoiled ones carry the checksum of what they hold, as one that was meant to do
+    harm would.
+    """
+    there = Checkpoints(folder, "unit")
+    there.clear()
+    for state in of.STATES:
+        there.save(state)
+    paths = sorted(folder.glob("unit.*"))
+    whole = [path.read_bytes() for path in paths]
+    spoilt = data.draw(st.sampled_from((paths[1:], paths)))
+    made = False
+    for path in spoilt:
+        content = data.draw(of.spoiled(path.read_bytes()))
+        if data.draw(st.booleans()):
+            body = content[len(MAGIC) + 40 :]
+            content = MAGIC + hashlib.sha256(body).digest() + len(body).to_bytes(8, "little") + body
+            made |= content not in whole
+        path.write_bytes(content)
+    found = there.load()
+    intact = [number for number, path in enumerate(paths) if path.read_bytes() == whole[number]]
+    if not made:  # what only happened to break is never taken for whole
+        expected = of.STATES[intact[-1]] if intact else None
+        assert str(found.state) == str(expected)
+        assert len(found.damaged) == (1 - intact[-1] if intact else 2)
+    return ACCEPTED if found.state is not None and not found.damaged else REFUSED
+
+
 # --- what was measured elsewhere --------------------------------------------------------------
 
 
@@ -267,12 +299,10 @@ def import_file(data: st.DataObject, folder: Path) -> str:
     content = data.draw(of.spoiled(*of.CURVES))
     found = read_table(written(folder, "curves", content))
     if content.lstrip()[:1] == b"{":
-        known = [
-            json.loads(line) for line in content.decode("utf-8-sig").split("\n") if line.strip()
-        ]
-        assert [dict(row.cells) for row in found.rows] == [
-            {k.strip(): v for k, v in row.items() if k.strip()} for row in known
-        ] or "NaN" in str(known).replace("nan", "NaN")  # fmt: skip
+        text = content.decode("utf-8-sig")
+        known = [json.loads(line) for line in text.split("\n") if line.strip()]
+        named = [{k.strip(): v for k, v in row.items() if k.strip()} for row in known]
+        assert str([dict(row.cells) for row in found.rows]) == str(named)  # nan is not nan
     layout = layout_of(found)
     if layout.is_curves:
         curves = curves_of(found, layout)
@@ -296,5 +326,5 @@ def reported_line(data: st.DataObject, _folder: Path) -> str:
 TARGETS: dict[str, Target] = {
     function.__name__: function
     for function in (calc, sweep_toml, csv_table, csv_series, idx_file, npz_file, cifar_pickle,
-                     weights, import_file, reported_line)
+                     weights, checkpoint, import_file, reported_line)
 }  # fmt: skip

@@ -8,6 +8,7 @@ import json
 import pickle
 import struct
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,8 +20,8 @@ LABELS = np.arange(12) % 3
 
 # What stands where a number is meant: extreme ones, and such as only look like numbers.
 NUMBERS = ("0", "1", "8", "32", "1e3", "1_000", "1,000", "-1", "+3", "1.5", "nan", "inf", "-inf",
-           "1e400", "9" * 30, "9" * 5000, "0x10", "１２", "", " ", "none", "true", "8..64", "8..64:8",
-           "1..1e18:1", "é", "\x1b[31m", "[red]", "\0", "\udcff", "a" * 300)  # fmt: skip
+           "1e400", "9" * 30, "9" * 5000, "0x10", "１２", "", " ", "none", "true", "8..64",
+           "8..64:8", "1..1e18:1", "é", "\x1b[31m", "[red]", "\0", "\udcff", "a" * 300)  # fmt: skip
 _WORDS = (b"\0", b"\xff", b"\xff" * 8, b"\x80\0\0\0", b"\n", b"\r", b'"', b"'", b",", b";", b"[",
           b"[" * 600, b"]", b"{", b"}", b"=", b"-1", b"nan", b"inf", b"1e400", b"9" * 40,
           b"9" * 5000, b"\xef\xbb\xbf", b"\x1b[2J", b"\xed\xa0\x80", b"x" * 3000, b"(2,)",
@@ -74,7 +75,7 @@ def lines(*rows: Sequence[object]) -> bytes:
 
 
 CSV = (
-    lines(("a", "b", "c", "y"), *((*row, label) for row, label in zip(INPUTS, LABELS, strict=True))),
+    lines(("a", "b", "c", "y"), *((*row, i % 3) for i, row in enumerate(INPUTS))),
     lines(*((i, 2 * i, "x" if i % 2 else "z", i / 3) for i in range(10))),
     lines(("a", "b"), *((f'"{i}"', i % 2) for i in range(8))).replace(b"\n", b"\r\n"),
 )  # fmt: skip
@@ -87,10 +88,10 @@ CURVES = (
     json.dumps([{"B": b, "steps": 100 / b, "target": "0.9"} for b in (1, 2, 4)]).encode(),
 )  # fmt: skip
 TOML = (
-    b'dataset = "wine"\nbatch_sizes = [4, 8]\nseeds = 3\nepochs = 2.5\nmodel_args = {hidden = [8, 4]}'
-    b'\ntarget = ["accuracy=0.9"]\nname = "a"\n',
-    b'steps = 100\nlearning_rate = [0.1, 0.2]\nwithin = "10m"\ntolerance = 0.01\nclip_norm = "none"\n'
-    b"[dataset_args]\nx = 1\n[vary]\noptimizer = [\"sgd\", \"adam\"]\n",
+    b'dataset = "wine"\nbatch_sizes = [4, 8]\nseeds = 3\nepochs = 2.5\n'
+    b'model_args = {hidden = [8, 4]}\ntarget = ["accuracy=0.9"]\nname = "a"\n',
+    b'steps = 100\nlearning_rate = [0.1, 0.2]\nwithin = "10m"\ntolerance = 0.01\n'
+    b"clip_norm = 'none'\n[dataset_args]\nx = 1\n[vary]\noptimizer = [\"sgd\", \"adam\"]\n",
 )  # fmt: skip
 
 
@@ -148,6 +149,10 @@ WEIGHTS = {
 PICKLES = (
     pickle.dumps({b"data": np.zeros((2, 3072), np.uint8), b"labels": [1, 2]}, protocol=2),
     pickle.dumps({"data": np.zeros((2, 4), np.uint8), "labels": [0]}, protocol=0),
+)
+STATES: tuple[dict[str, Any], ...] = (
+    {"step": 3, "weights": [torch.ones(2, 3)], "curve": []},
+    {"step": 4, "weights": [torch.full((2, 3), 2.0)], "curve": [1.0, 2.0]},
 )
 REPORTS = (
     b'{"step": 10, "val_loss": 0.5, "train": {"loss": 1}}',

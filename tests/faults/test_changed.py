@@ -1,4 +1,4 @@
-"""Data and files that change: another identity, said so; what was measured before is not mixed in."""
+"""Data and files that change: another identity, said so; no old results are mixed in."""
 
 from __future__ import annotations
 

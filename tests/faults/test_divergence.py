@@ -1,4 +1,4 @@
-"""Training that breaks: recorded as diverged at the step where it did, in documents that are JSON."""
+"""Training that breaks: diverged at the step where it did, in documents that are JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""stdout, stderr and terminals under bad conditions: no traceback, nothing lost, known exit codes."""
+"""stdout, stderr and terminals under bad conditions: no traceback, nothing lost."""
 
 from __future__ import annotations
 
