@@ -24,6 +24,22 @@ def text(value: Any, flag: str) -> str:
     return value
 
 
+def check_characters(value: Any, flag: str) -> None:
+    """Refuse texts that can neither name a file nor be kept: of zero bytes, or no UTF-8."""
+    if isinstance(value, Mapping):
+        value = (*value, *value.values())
+    if isinstance(value, list | tuple):
+        for part in value:
+            check_characters(part, flag)
+    elif isinstance(value, str):
+        try:
+            unfit = b"\0" in value.encode("utf-8")
+        except UnicodeEncodeError:
+            unfit = True
+        if unfit:
+            raise ConfigError(f"{flag} {value!r}: give a text in UTF-8, without zero bytes")
+
+
 def switch(value: Any, flag: str) -> bool:
     """Read a yes or no."""
     if isinstance(value, bool):

@@ -21,6 +21,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from bsx import files
 from bsx.errors import ConfigError
 
 # What a person chooses by name, through entry points.
@@ -136,6 +137,19 @@ def source_hash(kind: str, name: str) -> str | None:
     return None if path is None else file_hash(path, f"{_flag(kind)} {name}:")
 
 
+def check_source(kind: str, name: str, known: str | None) -> None:
+    """Refuse to go on with a file that was changed after the sweep began: runs would be mixed.
+
+    Raises:
+        ConfigError: saying so.
+    """
+    if known is not None and source_hash(kind, name) != known:
+        raise ConfigError(
+            f"{_flag(kind)} {name}: the file was changed while it is in use; "
+            "the same command trains the new one"
+        )
+
+
 def file_hash(path: Path | str, what: str) -> str:
     """Hash the content of a file that the user named; ``what`` says how.
 
@@ -143,7 +157,7 @@ def file_hash(path: Path | str, what: str) -> str:
         ConfigError: where the file cannot be read.
     """
     try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:20]
+        return files.digest_of(path)
     except OSError as error:
         raise ConfigError(f"{what} cannot read {path}: {error.strerror}") from None
 
@@ -187,6 +201,11 @@ def _module(kind: str, module_name: str, name: str) -> Any:
         raise ConfigError(f"{_flag(kind)} {name}: there is no file {path}") from None
     except ImportError as error:
         raise ConfigError(f"{_flag(kind)} {name}: cannot import {module_name}: {error}") from error
+    except SystemExit as error:  # a script that was not written to be imported
+        raise ConfigError(
+            f"{_flag(kind)} {name}: {module_name} ends the program when imported (exit code "
+            f"{error.code}); put what it does by itself under `if __name__ == '__main__':`"
+        ) from error
     except Exception as error:
         raise ConfigError(
             f"{_flag(kind)} {name}: {module_name} fails when imported: "

@@ -16,11 +16,12 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from bsx import __version__
+from bsx import __version__, streams
 from bsx.errors import (
     EXIT_DONE,
     EXIT_INTERNAL,
     EXIT_INTERRUPTED_TWICE,
+    EXIT_UNUSABLE,
     EXIT_USAGE,
     BsxError,
 )
@@ -67,7 +68,7 @@ class LazyGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            _silence_stdout()
+            streams.silence_stdout()
             raise typer.Exit(EXIT_DONE) from None
 
 
@@ -129,11 +130,12 @@ def bsx(
 
 def main() -> None:
     """Run the program and exit: the entry point of ``bsx`` and ``python -m bsx``."""
+    streams.make_usable()
     code = run()
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        _silence_stdout()
+    except OSError as error:
+        code = _untold(error, code)
     sys.exit(code)
 
 
@@ -150,18 +152,26 @@ def run(args: Sequence[str] | None = None) -> int:
     except SystemExit as leaving:  # Rich and Typer leave so when the reader of the help went away
         if not isinstance(leaving.__context__, BrokenPipeError):
             raise
-        _silence_stdout()
+        streams.silence_stdout()
         return EXIT_DONE
     except (typer.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED_TWICE
     except OSError as error:
-        if error.errno != errno.EPIPE:
-            return _unexpected(error)
-        _silence_stdout()
-        return EXIT_DONE
+        if error.errno == errno.EPIPE or isinstance(error, streams.Unwritten):
+            return _untold(error, EXIT_DONE)
+        return _unexpected(error)
     except Exception as error:
         return _unexpected(error)
     return code if isinstance(code, int) else EXIT_DONE
+
+
+def _untold(error: OSError, code: int) -> int:
+    """Tell that a result could not be printed; a reader that went away, as ``| head``, is fine."""
+    streams.silence_stdout()
+    if error.errno == errno.EPIPE:
+        return code
+    _say(f"cannot write the result to stdout: {error.strerror}")
+    return code or EXIT_UNUSABLE
 
 
 def _unexpected(error: Exception) -> int:
@@ -185,9 +195,6 @@ def _usage_line(error: Any) -> str:
 
 
 def _say(message: str) -> None:
-    print("bsx: error:", " ".join(message.split()), file=sys.stderr)  # noqa: T201
-
-
-def _silence_stdout() -> None:
-    """Point stdout at nothing, so that Python's own flush at exit does not complain."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    # A name in it may hold what steers a terminal.
+    plain = "".join(c if c.isprintable() else " " for c in message)
+    print("bsx: error:", " ".join(plain.split()), file=sys.stderr)  # noqa: T201

@@ -41,7 +41,8 @@ def warn_of_variables(environ: Mapping[str, str]) -> None:
         if name.startswith("BSX_"):
             near = difflib.get_close_matches(name, known, n=2, cutoff=0.8)
             hint = f"did you mean {' or '.join(near)}?" if near else "see `bsx sweep --help`"
-            typer.echo(f"bsx: warning: {name} is no setting and is ignored; {hint}", err=True)
+            shown = "".join(c if c.isprintable() else "?" for c in name)
+            typer.echo(f"bsx: warning: {shown} is no setting and is ignored; {hint}", err=True)
 
 
 def _parameter(setting: Setting) -> inspect.Parameter:

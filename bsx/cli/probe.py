@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -92,12 +94,13 @@ def probe(
     if not door.quiet:
         warn_of_variables(os.environ)
     _check_arms([config for _, config in arms], save)
-    found = _probed(
-        arms,
-        None if most is None else parse.count(most, "--max"),
-        None if max_memory is None else parse.memory(max_memory, "--max-memory"),
-        door.quiet,
-    )
+    with redirect_stdout(sys.stderr):  # what models and data print is no result
+        found = _probed(
+            arms,
+            None if most is None else parse.count(most, "--max"),
+            None if max_memory is None else parse.memory(max_memory, "--max-memory"),
+            door.quiet,
+        )
     if save is not None:
         _save(found[0][1], save)
     if len(found) == 1:

@@ -153,15 +153,13 @@ def _read_probe(file: Path) -> Mapping[str, Any]:
     """
     import json
 
+    from bsx import files
     from bsx.stats.elsewhere import checked
 
     try:
-        text = file.read_text(encoding="utf-8")
+        found = json.loads(files.content(file))
     except OSError as error:
         raise DataError(f"--speed {file}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        text = ""
-    try:
-        return checked(json.loads(text), f"--speed {file}")
-    except ValueError:
-        return checked(None, f"--speed {file}")
+    except (ValueError, RecursionError):
+        found = None
+    return checked(found, f"--speed {file}")

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -130,7 +130,8 @@ def _run(
 
     ``fingerprints``: of the data that a sweep that goes on must find again, if it does.
     """
-    asked = [(label, _asked(config)) for label, config in arms]
+    with redirect_stdout(sys.stderr):  # what models and data print is no result
+        asked = [(label, _asked(config)) for label, config in arms]
     if fingerprints:
         from bsx.cli.more_seeds import check_data
 
@@ -149,7 +150,8 @@ def _run(
     with Store(door.store, create=True) as store:
         codes = []
         for _, arm in asked:
-            with store.held(arm.recipes, tell, patience=arm.config.within_seconds):
+            held = store.held(arm.recipes, tell, patience=arm.config.within_seconds)
+            with held, redirect_stdout(sys.stderr):
                 codes.append(_trained(arm, door, store, executor))
             if codes[-1] == EXIT_STOPPED:
                 break
@@ -171,11 +173,23 @@ def _trained(asked: _Asked, door: Door, store: Store, executor: Executor) -> int
     progress = QuietProgress() if door.quiet else SweepProgress(metric=asked.facts.metric)
     try:
         with progress:
+            for line in _changes(asked, store):
+                progress.announce(line)
             status = _conduct(asked, door, store, executor, progress)
     except Stopped as stopped:
         progress.announce(f"Stopped by {stopped}; the same command goes on from here.")
         return EXIT_STOPPED
     return EXIT_SOME_FAILED if status == "failed" else EXIT_DONE
+
+
+def _changes(asked: _Asked, store: Store) -> list[str]:
+    """Say what has changed since a sweep that is stored: its results are not mixed in."""
+    from bsx.changes import changed
+
+    return [
+        f"{what} changed since sweep {before} was run: none of its results are used here."
+        for what, before in changed(asked.sweep, store.sweeps())
+    ]
 
 
 def _conduct(asked: _Asked, door: Door, store: Store, executor: Executor, progress: Watcher) -> str:

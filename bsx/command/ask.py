@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import shutil
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bsx import files
 from bsx.command import names, template
 from bsx.errors import ConfigError
 from bsx.schema import (
@@ -110,7 +110,7 @@ def _reports(given: str) -> str:
 
 def _hash(path: str) -> str:
     try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:20]
+        return files.digest_of(path)
     except OSError as error:
         raise ConfigError(f"--source: cannot read {path}: {error.strerror}") from None
 

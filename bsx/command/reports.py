@@ -19,8 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from bsx import files
 from bsx.command import names
 
+_LARGEST = 2**28  # bytes of a csv file
 _LONGEST_LINE = 1_000_000  # bytes; what is longer is no report
 _DEEPEST = 5  # levels of nested objects
 _LONGEST_LITERAL = 20_000  # characters
@@ -181,7 +183,7 @@ class CsvFile:
 
     def _content(self) -> bytes:
         try:
-            return self._path.read_bytes()
+            return files.content(self._path, _LARGEST)
         except OSError:
             return b""
 

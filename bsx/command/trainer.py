@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from bsx import files
 from bsx.command import template
 from bsx.command.curve import Reading, is_divergence, last_step, read_curve, steps_per_epoch
 from bsx.command.events import source
@@ -53,6 +54,23 @@ def train(group: Group, report: Progress) -> Iterator[tuple[RunRecord, ...]]:
             return
 
 
+def check_sources(program: Program) -> None:
+    """Refuse to go on with a program that was changed after the sweep began: runs would be mixed.
+
+    Raises:
+        ConfigError: naming the file.
+    """
+    for path, known in program.sources.items():
+        try:
+            same = files.digest_of(path) == known
+        except OSError:
+            same = False
+        if not same:
+            raise ConfigError(
+                f"--command: {path} was changed while it is in use; give the same command again"
+            )
+
+
 def _untried(run: Run, after: RunRecord) -> RunRecord:
     return RunRecord(run, after.status, error=f"not tried after others failed: {after.error}")
 
@@ -84,6 +102,8 @@ class _OneRun:
 
     def train(self, report: Progress) -> RunRecord:
         """Run the program to its end and say what came of it."""
+
+        check_sources(self._program)
 
         def tick(seconds: float) -> bool:
             self._source.look(seconds)

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bsx import parse
+from bsx import files, parse
 from bsx.config.sweep import sweep_asked
 from bsx.errors import ConfigError
 from bsx.schema import SweepConfig, View
-from bsx.settings import SETTINGS
+from bsx.settings import SETTINGS, Setting
 
 
 @dataclass(frozen=True)
@@ -119,16 +119,21 @@ def _values(
         key = setting.key
         given = flags.get(key)
         if given not in (None, (), []) and given is not False:
-            values[key], origins[key] = setting.read(given, setting.flag), setting.flag
+            values[key], origins[key] = _read(setting, given, setting.flag), setting.flag
         elif setting.variable in environ:
             text = environ[setting.variable]
-            values[key], origins[key] = setting.read(text, setting.variable), setting.variable
+            values[key], origins[key] = _read(setting, text, setting.variable), setting.variable
         elif key in in_file:
-            values[key] = setting.read(in_file[key], f"{file}: {key} =")
+            values[key] = _read(setting, in_file[key], f"{file}: {key} =")
             origins[key] = str(file)
         elif setting.default is not None:
             values[key] = setting.read(setting.default, setting.flag)
     return values, origins
+
+
+def _read(setting: Setting, given: Any, origin: str) -> Any:
+    parse.check_characters(given, origin)
+    return setting.read(given, origin)
 
 
 def read_view(flags: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[View, Door]:
@@ -178,12 +183,15 @@ def default_store(environ: Mapping[str, str]) -> str:
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
+    parse.check_characters(str(file), "the file")
     try:
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
+        document = tomllib.loads(files.content(file).decode("utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read {file}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # of TOML, of UTF-8, or a number of thousands of digits
         raise ConfigError(f"{file} is no valid TOML: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{file} is no valid TOML: it is nested too deeply") from None
     document = {key.replace("-", "_"): value for key, value in document.items()}
     for key in document:
         if key not in _BY_KEY:

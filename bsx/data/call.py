@@ -39,7 +39,7 @@ def call_reader(name: str, args: dict[str, Any], split: Mapping[str, Any]) -> An
         return factory(**given)
     except BsxError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         first = str(error).partition("\n")[0]
         raise DataError(
             f"--dataset {name} fails when it is made: {type(error).__name__}: {first}"

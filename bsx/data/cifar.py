@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import pickletools
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from bsx.data.source import Folder, members, the_file, the_folder, unpacked
 from bsx.errors import ConfigError, DataError
 
 _PIXELS = 3 * 32 * 32
-_LIMIT = 2**30  # bytes of one file; the largest official one has 154 million
+_LIMIT = 2**28  # bytes of one file; the largest official one has 154 million
 _ALLOWED = {
     ("numpy", "ndarray"),
     ("numpy", "dtype"),
@@ -200,6 +201,7 @@ def unpickled(content: bytes, where: str) -> Any:
     try:
         with warnings.catch_warnings():  # NumPy's about pickles as old as these
             warnings.simplefilter("ignore")
+            _check_memo(content, where)
             return _ArraysOnly(io.BytesIO(content), encoding="bytes").load()
     except DataError:
         raise
@@ -208,6 +210,13 @@ def unpickled(content: bytes, where: str) -> Any:
         raise DataError(
             f"{where}: it is no whole pickle ({type(error).__name__}: {first}); get it again"
         ) from None
+
+
+def _check_memo(content: bytes, where: str) -> None:
+    """Refuse a pickle that numbers what it keeps beyond reason: room is made up to that number."""
+    for opcode, number, _ in pickletools.genops(content):
+        if opcode.name in ("PUT", "LONG_BINPUT") and int(number or 0) > len(content):
+            raise DataError(f"{where}: it is no whole pickle (it keeps {number:,} things)")
 
 
 class _ArraysOnly(pickle.Unpickler):

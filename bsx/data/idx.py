@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from torch import Tensor
 from bsx.data.coerce import joined
 from bsx.data.dataset import Dataset
 from bsx.data.rows import Rows, Table, is_mapped
-from bsx.data.source import Folder, mapped, the_folder, unpacked
+from bsx.data.source import Folder, beginning, mapped, the_folder, unpacked
 from bsx.errors import DataError
 
 _TYPES: dict[int, np.dtype[Any]] = {
@@ -29,6 +30,8 @@ _TYPES: dict[int, np.dtype[Any]] = {
     0x0D: np.dtype(">f4"),
     0x0E: np.dtype(">f8"),
 }
+_MOST_DIMENSIONS = 4
+_LONGEST_HEADER = 4 + 4 * _MOST_DIMENSIONS
 _FILE = re.compile(
     r"(?:(?P<prefix>.*?)[-_.])?(?P<part>train|t10k|test|validation|val)[-_.]"
     r"(?P<what>images|labels)[-_.]idx[13][-_.]ubyte(?:\.gz)?",
@@ -83,20 +86,15 @@ def read_idx(path: Path) -> np.ndarray:
     Raises:
         DataError: for a wrong magic number, or a size that the header does not say.
     """
-    there = mapped(path)
-    content = np.frombuffer(unpacked(path), np.uint8) if there is None else there
-    magic = content[:4].tobytes()
-    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _TYPES:
-        raise DataError(
-            f"{path}: it begins with {magic.hex(' ') or 'nothing'}, which is no idx file "
-            "(00 00, type, dimensions)"
-        )
-    dtype, dimensions = _TYPES[magic[2]], magic[3]
-    header = 4 + 4 * dimensions
-    if not 1 <= dimensions <= 4 or len(content) < header:
-        raise DataError(f"{path}: its header says {dimensions} dimensions and ends too early")
-    shape = tuple(int(n) for n in content[4:header].view(">u4"))
+    dtype, shape = _header(beginning(path, _LONGEST_HEADER), path)
+    header = 4 + 4 * len(shape)
     expected = header + math.prod(shape) * dtype.itemsize
+    there = mapped(path)
+    if there is None:
+        whole = unpacked(path, limit=expected if path.suffix.lower() == ".gz" else None)
+        content = np.frombuffer(whole, np.uint8)
+    else:
+        content = there
     if len(content) != expected:
         raise DataError(
             f"{path}: its header says {' × '.join(map(str, shape))}, which makes {expected:,} "
@@ -104,6 +102,20 @@ def read_idx(path: Path) -> np.ndarray:
         )
     array = content[header:].view(dtype).reshape(shape)
     return array if there is not None else array.astype(dtype.newbyteorder("="))
+
+
+def _header(first: bytes, path: Path) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    """Return type and shape; by these it is known how much there is to read."""
+    magic = first[:4]
+    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _TYPES:
+        raise DataError(
+            f"{path}: it begins with {magic.hex(' ') or 'nothing'}, which is no idx file "
+            "(00 00, type, dimensions)"
+        )
+    dimensions = magic[3]
+    if not 1 <= dimensions <= _MOST_DIMENSIONS or len(first) < 4 + 4 * dimensions:
+        raise DataError(f"{path}: its header says {dimensions} dimensions and ends too early")
+    return _TYPES[magic[2]], struct.unpack_from(f">{dimensions}I", first, 4)
 
 
 def _files(folder: Path) -> dict[tuple[str, str], Path]:

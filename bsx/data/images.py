@@ -19,6 +19,8 @@ from bsx.errors import ConfigError, DataError
 
 _ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".pbm", ".tif", ".tiff",
             ".webp"}  # fmt: skip
+# What Pillow may take a file for, whatever its name; some kinds would be given to other programs
+_KINDS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
 _PARTS = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation",
           "test": "test"}  # fmt: skip
 _MODES = {1: "L", 3: "RGB"}
@@ -179,7 +181,7 @@ def _opened(Image: Any, file: Path) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            return Image.open(file)
+            return Image.open(file, formats=_KINDS)
     except Exception as error:
         raise DataError(
             f"{file}: it is no picture that Pillow reads ({type(error).__name__}); replace it"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import struct
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy
@@ -64,11 +65,16 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
     """Return name → array; headers are judged before anything is allocated."""
     try:
         with zipfile.ZipFile(path) as archive:
-            found = {}
-            for member in archive.infolist():
-                if member.filename.endswith(".npy"):
-                    name = member.filename.removesuffix(".npy")
-                    found[name] = _array(archive, member, path)
+            stored = [
+                _stored(archive, member, path)
+                for member in archive.infolist()
+                if member.filename.endswith(".npy")
+            ]
+            _check_room(stored, path)
+            found = {
+                one.member.filename.removesuffix(".npy"): _array(archive, one, path)
+                for one in stored
+            }
     except DataError:
         raise
     except Exception as error:
@@ -82,31 +88,49 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
     return found
 
 
-def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> np.ndarray:
-    """Return an array; one that would fill memory is mapped from the file, if it is not packed."""
-    shape, in_columns, dtype, header = _header(archive, member, path)
-    if not room_for_inputs(None).holds(shape, str(path)):
-        if member.compress_type == zipfile.ZIP_STORED:
-            with path.open("rb") as file:
-                file.seek(member.header_offset)
-                of_zip = file.read(30)  # then a name and more, of which it says the lengths
-            start = member.header_offset + 30 + sum(struct.unpack("<HH", of_zip[26:30])) + header
-            order: Literal["F", "C"] = "F" if in_columns else "C"
-            return np.memmap(path, dtype, mode="r", offset=start, shape=shape, order=order)
-        check_room(
-            math.prod(shape) * dtype.itemsize,
-            f"{path}: array {member.filename}",
-            "write it with numpy.savez, unpacked, and it is read as it is needed",
-        )
+class _Stored(NamedTuple):
+    """An array as its header describes it; ``start`` is where its numbers begin in the member.
+
+    ``mapped``: whether it stays in the file: one that would fill memory and is not packed.
+    """
+
+    member: zipfile.ZipInfo
+    shape: tuple[int, ...]
+    in_columns: bool
+    dtype: np.dtype[Any]
+    start: int
+    mapped: bool
+
+    @property
+    def size(self) -> int:
+        """The bytes of the numbers."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+def _check_room(stored: Sequence[_Stored], path: Path) -> None:
+    """Refuse arrays that would fill memory together: small files unpack to large ones."""
+    needed = sum(one.size for one in stored if not one.mapped)
+    remedy = "write it with numpy.savez, unpacked, and it is read as it is needed"
+    check_room(needed, f"{path}: its content", remedy)
+
+
+def _array(archive: zipfile.ZipFile, stored: _Stored, path: Path) -> np.ndarray:
+    """Return an array, mapped from the file or read."""
+    member, shape = stored.member, stored.shape
+    if stored.mapped:
+        with path.open("rb") as file:
+            file.seek(member.header_offset)
+            of_zip = file.read(30)  # then a name and more, of which it says the lengths
+        start = member.header_offset + 30 + sum(struct.unpack("<HH", of_zip[26:30])) + stored.start
+        order: Literal["F", "C"] = "F" if stored.in_columns else "C"
+        return np.memmap(path, stored.dtype, mode="r", offset=start, shape=shape, order=order)
     with archive.open(member) as stream:
         found: np.ndarray = npy.read_array(stream, allow_pickle=False)
     return found
 
 
-def _header(
-    archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path
-) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
-    """Return shape, whether columns come first, type, and the bytes that say so.
+def _stored(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> _Stored:
+    """Return what the header of an array says.
 
     Raises:
         DataError: for an array of objects, and a header that says more than the file holds.
@@ -115,7 +139,7 @@ def _header(
         version = npy.read_magic(stream)
         read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         shape, in_columns, dtype = read(stream)
-        header = stream.tell()
+        start = stream.tell()
     if dtype.hasobject:
         raise DataError(
             f"{path}: array {member.filename} holds Python objects, which are not read (they could "
@@ -123,10 +147,12 @@ def _header(
         )
     if dtype.names is not None:
         raise DataError(f"{path}: array {member.filename} has named fields; save plain arrays")
-    size = math.prod(shape) * dtype.itemsize
-    if header + size != member.file_size:
+    large = not room_for_inputs(None).holds(shape, str(path))
+    mapped = large and member.compress_type == zipfile.ZIP_STORED
+    found = _Stored(member, shape, in_columns, dtype, start, mapped)
+    if min(shape, default=0) < 0 or start + found.size != member.file_size:
         raise DataError(
-            f"{path}: the header of {member.filename} says {shape} of {dtype}, {size:,} bytes, but "
-            f"the file has {member.file_size - header:,}"
+            f"{path}: the header of {member.filename} says {shape} of {dtype}, {found.size:,} "
+            f"bytes, but the file has {member.file_size - start:,}"
         )
-    return shape, in_columns, dtype, header
+    return found

@@ -25,9 +25,10 @@ from bsx.data.check import check, check_finite
 from bsx.data.coerce import coerced, is_map_style
 from bsx.data.content import Content, Scale, scale_of, scaled
 from bsx.data.dataset import Dataset, Part, Samples, Splits
-from bsx.data.divide import PARTS, divided
+from bsx.data.divide import divided
 from bsx.data.inputs import as_rows, chunks_of, content_of, picked
 from bsx.data.items import Items
+from bsx.data.kept import as_kept, from_kept, spooled
 from bsx.data.room import Room, room_for_inputs
 from bsx.data.rows import Rows
 from bsx.data.stream import Stream
@@ -110,7 +111,7 @@ def _stamp(name: str, args: Mapping[str, Any]) -> tuple[tuple[int, int], ...]:
     found = []
     for text in (source, *args.values()):
         if isinstance(text, str) and text:
-            with contextlib.suppress(OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError, RuntimeError):  # no such ~name
                 path = Path(text).expanduser()
                 for one in (path, *sorted(path.iterdir())) if path.is_dir() else (path,):
                     state = one.stat()
@@ -201,29 +202,25 @@ def _keep(splits: Splits) -> None:
     """Keep what was found by going through inputs that are not in memory, for other processes."""
     source = _source_of(splits)
     if source is not None and source.processes:
-        travels = isinstance(source, scratch.Spooled)
-        scratch.keep(splits.fingerprint, splits if travels else _fetching_from(None, splits))
+        scratch.keep(splits.fingerprint, as_kept(splits, source))
 
 
 def _known(
     name: str, args: Mapping[str, Any], division: _Division, fingerprint: str
 ) -> Splits | None:
     """Return streamed data that another process has gone through; only their source is made."""
-    splits: Splits | None = scratch.kept(fingerprint) if fingerprint else None
-    if splits is None or isinstance(_source_of(splits), scratch.Spooled):
-        return splits
-    made = _read(name, args, division)
-    source = Items(made, name) if is_map_style(made) else coerced(made, name).inputs
-    return _fetching_from(source, splits)
+    kept = scratch.kept(fingerprint) if fingerprint else None
+    if kept is None:
+        return None
+    source: Any = spooled(kept)
+    if source is None:
+        made = _read(name, args, division)
+        source = Items(made, name) if is_map_style(made) else coerced(made, name).inputs
+    return from_kept(kept, source)
 
 
 def _source_of(splits: Splits) -> Rows | None:
     return splits.train.source if isinstance(splits.train, Stream) else None
-
-
-def _fetching_from(source: Any, splits: Splits) -> Splits:
-    parts = {part: dataclasses.replace(getattr(splits, part), source=source) for part in PARTS}
-    return dataclasses.replace(splits, **parts)
 
 
 def _numbered(dataset: Dataset) -> tuple[Dataset, int | None]:

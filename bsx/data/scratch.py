@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import pickle
 import shutil
 import tempfile
 from functools import cache
@@ -35,6 +36,11 @@ class Spooled(Table):
     def __init__(self, path: Path, shape: tuple[int, ...], dtype: torch.dtype) -> None:
         super().__init__(np.memmap(path, _NUMPY[dtype], mode="r", shape=shape))
         self._path = path
+
+    @property
+    def written(self) -> tuple[str, tuple[int, ...], torch.dtype]:
+        """The file, and the shape and type of what is in it."""
+        return str(self._path), self.shape, self.dtype
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Spooled, (self._path, self.shape, self.dtype)
@@ -88,7 +94,10 @@ class Spool:
 
 
 def keep(key: str, value: Any) -> None:
-    """Keep a value for the other processes of this program; those after it find it no more."""
+    """Keep a value for the other processes of this program; those after it find it no more.
+
+    ``value``: tensors, numbers and texts, in dicts and tuples.
+    """
     with contextlib.suppress(OSError):  # without it they look at the data by themselves
         handle, path = tempfile.mkstemp(dir=folder())
         with os.fdopen(handle, "wb") as file:
@@ -99,9 +108,10 @@ def keep(key: str, value: Any) -> None:
 def kept(key: str) -> Any:
     """Return the value that a process of this user keeps by this key, or None."""
     for path in _cache().glob(f"*/{key}.kept"):
-        with contextlib.suppress(OSError):  # its keeper may end at any time
+        # Its keeper may end at any time; what is broken is no help, nor any reason to stop.
+        with contextlib.suppress(OSError, RuntimeError, EOFError, pickle.UnpicklingError):
             if path.stat().st_uid == getattr(os, "getuid", int)():
-                return torch.load(path, weights_only=False)
+                return torch.load(path, weights_only=True)
     return None
 
 

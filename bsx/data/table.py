@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 
 from bsx.data.given import read_text
-from bsx.data.source import the_file
+from bsx.data.room import check_room
+from bsx.data.source import check_cells, the_file
 from bsx.errors import ConfigError, DataError
 
+_CELL_BYTES = 48  # a number of Python's, and its place
 EMPTY = {"", "?", "na", "n/a", "nan", "null", "none"}
 _SEPARATORS = {"tab": "\t", "\\t": "\t", "space": " ", "semicolon": ";", "comma": ","}
 
@@ -127,7 +129,9 @@ def read_csv(source: str, kind: str, *, header: bool | str, separator: str, enco
         DataError: for a file that is missing, empty, ragged or wrongly encoded.
     """
     name = f"--dataset {kind}:{source}"
-    lines, rows = _rows(read_text(source, encoding, kind), _separator(separator), name)
+    text, separator = read_text(source, encoding, kind), _separator(separator)
+    check_cells(text, separator, name)
+    lines, rows = _rows(text, separator, name)
     if header not in (True, False, "auto", "yes", "no"):
         raise ConfigError(f"--dataset-arg header={header}: give auto, true or false")
     has = _is_header(rows) if header == "auto" else header in (True, "yes")
@@ -214,9 +218,14 @@ def _parquet_columns(
     pq: Any, path: Path, name: str
 ) -> Mapping[str, Sequence[str | None] | np.ndarray]:
     try:
+        size = pq.read_metadata(path)
+        needed = size.num_rows * size.num_columns * _CELL_BYTES  # few bytes may hold many rows
+        check_room(needed, f"{name}: {size.num_rows:,} rows", "give fewer rows or columns")
         table = pq.read_table(path)
         found = {str(title): table.column(i).to_pylist() for i, title in
                  enumerate(table.column_names)}  # fmt: skip
+    except DataError:
+        raise
     except Exception as error:
         first = str(error).partition("\n")[0]
         raise DataError(f"{name}: it is no whole parquet file ({first})") from None

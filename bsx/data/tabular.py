@@ -12,6 +12,7 @@ from torch import Tensor
 
 from bsx.data.coerce import TASKS
 from bsx.data.dataset import Dataset
+from bsx.data.room import check_room
 from bsx.data.source import File
 from bsx.data.table import Table, read_csv, read_parquet
 from bsx.errors import ConfigError, DataError
@@ -110,6 +111,8 @@ def _dataset(tables: Sequence[Table], wanted: _Wanted) -> Dataset:
     if not used or set(predicted) & set(dropped):
         raise ConfigError(f"{first.name}: no column remains; see --dataset-arg target and drop")
     blocks = [_block(tables, column, column in categorical) for column in used]
+    needed = sum(block.nbytes for block in blocks)
+    check_room(needed, f"{first.name}: its inputs", "give fewer rows or columns")
     inputs = torch.from_numpy(np.concatenate(blocks, axis=1).astype(np.float32))
     if wanted.missing == "refuse":
         _refuse_gaps(tables, used, blocks)
@@ -153,6 +156,11 @@ def _block(tables: Sequence[Table], column: int, categorical: bool) -> np.ndarra
             f"{tables[0].name}: column {title} has {len(categories):,} different texts, such as "
             f"{categories[0]!r}; leave it out with --dataset-arg drop={title}"
         )
+    check_room(
+        4 * len(texts) * len(categories),
+        f"{tables[0].name}: column {tables[0].titles[column]} of {len(categories)} categories",
+        "give fewer rows, or leave it out with --dataset-arg drop",
+    )
     code = {text: i for i, text in enumerate(categories)}
     codes = np.array([-1 if text is None else code[text] for text in texts])
     block = np.zeros((len(texts), max(len(categories), 1)), dtype=np.float32)

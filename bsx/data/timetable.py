@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bsx.data.given import read_text
+from bsx.data.source import check_cells
 from bsx.errors import ConfigError, DataError
 
 Column = str | int
@@ -173,6 +174,7 @@ def when(text: str) -> float | None:
 def _rows(content: str, delimiter: str, name: str) -> tuple[list[int], list[list[str]]]:
     if not isinstance(delimiter, str) or len(delimiter) != 1:
         raise ConfigError(f"--dataset-arg delimiter={delimiter}: give one character")
+    check_cells(content, delimiter, name)
     reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter)
     lines, cells = [], []
     try:

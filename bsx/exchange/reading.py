@@ -9,11 +9,13 @@ import csv
 import hashlib
 import io
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bsx import files
 from bsx.errors import DataError
 
 LARGEST = 256 * 2**20  # bytes; some ten million rows
@@ -90,9 +92,10 @@ def _content(path: Path) -> bytes:
     try:
         if path.is_dir():
             raise DataError(f"{path} is a folder; name a file in it")
-        if path.is_file() and path.stat().st_size > LARGEST:
-            raise _too_large(path, path.stat().st_size)
-        with path.open("rb") as file:
+        with files.opened(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > LARGEST:
+                raise _too_large(path, size)
             content = file.read(LARGEST + 1)
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from None

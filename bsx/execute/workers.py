@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from typing import Any
 
-from bsx import registry
+from bsx import registry, streams
 from bsx.errors import BsxError, Stopped
 from bsx.execute.base import Executor, Told, UnitError
 from bsx.execute.inline import unit_error
@@ -165,6 +165,7 @@ def _work(unit: Unit, connection: Connection, path: list[str]) -> None:
         if hasattr(signal, name):  # by a handler, so that programs it starts do not inherit it
             signal.signal(getattr(signal, name), lambda _number, _frame: None)
     sys.path[:] = path
+    streams.print_nothing_but_messages()  # stdout is for the coordinator's results
     multiprocessing.current_process().daemon = False  # it may have helpers, which end with it
     to_end = _end_with(connection)
     try:

@@ -113,7 +113,7 @@ def _called(factory: Any, name: str, given: Mapping[str, Any]) -> nn.Module:
         model = factory(**given)
     except BsxError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError(
             f"--model {name} fails when it is built with {given}: {type(error).__name__}: {error}"
         ) from error

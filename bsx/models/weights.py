@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-import pickle
+import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor
 
+from bsx import files
 from bsx.errors import ConfigError
 
 # The names of types in a safetensors header: https://github.com/huggingface/safetensors
@@ -26,6 +28,7 @@ _DTYPES = {
     "F32": torch.float32,
     "F64": torch.float64,
 }
+_LONGEST_HEADER = 100_000_000  # bytes, as in safetensors itself
 _NESTED = ("state_dict", "model_state_dict", "model")  # where a checkpoint keeps its weights
 _PREFIXES = ("module.", "_orig_mod.")  # left by DistributedDataParallel and torch.compile
 _SAVE = "save them with torch.save(model.state_dict(), FILE) or as safetensors"
@@ -39,13 +42,15 @@ def read_weights(file: str) -> dict[str, Tensor]:
     """
     path = Path(file)
     try:
-        if path.suffix == ".safetensors":
-            found: Any = _safetensors(path.read_bytes())
-        else:
-            found = torch.load(path, map_location="cpu", weights_only=True)
+        with files.opened(path) as stream:
+            if path.suffix == ".safetensors":
+                found: Any = _safetensors(stream)
+            else:
+                files.check_unpacked(stream)
+                found = torch.load(stream, map_location="cpu", weights_only=True)
     except OSError as error:
         raise ConfigError(f"--init-from {file}: cannot be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, RuntimeError, EOFError, pickle.PickleError) as error:
+    except Exception as error:  # torch raises of many kinds where a file is broken
         first = str(error).partition("\n")[0].strip()
         raise ConfigError(
             f"--init-from {file}: holds no weights that bsx can read ({type(error).__name__}: "
@@ -67,26 +72,40 @@ def _named(found: Mapping[Any, Any]) -> dict[str, Tensor]:
     return weights
 
 
-def _safetensors(content: bytes) -> dict[str, Tensor]:
-    """Read the format: the header's length in 8 bytes, the header in JSON, the numbers."""
-    length = int.from_bytes(content[:8], "little")
-    if len(content) < 8 + length:
-        raise ValueError("the file is cut short")
-    header = json.loads(content[8 : 8 + length])
+def _safetensors(stream: BinaryIO) -> dict[str, Tensor]:
+    """Read the format: the header's length in 8 bytes, the header in JSON, the numbers.
+
+    No byte belongs to two tensors, so that no more is read than there is.
+    """
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(0)
+    length = int.from_bytes(stream.read(8), "little")
+    if size < 8 + length or length > _LONGEST_HEADER:
+        raise ValueError("the file is cut short, or its header no header")
+    header = json.loads(stream.read(length))
     if not isinstance(header, dict):
         raise ValueError("the header is no table")
-    numbers = memoryview(content)[8 + length :]
-    weights = {}
-    for name, entry in header.items():
-        if name == "__metadata__":
-            continue
-        if entry["dtype"] not in _DTYPES:
-            raise ValueError(f"{name} is of type {entry['dtype']}")
+    weights, end_before = {}, 0
+    entries = [(name, entry) for name, entry in header.items() if name != "__metadata__"]
+    for name, entry in sorted(entries, key=lambda pair: pair[1]["data_offsets"]):
         begin, end = entry["data_offsets"]
-        if end > len(numbers):
+        shape, dtype = entry["shape"], _DTYPES.get(entry["dtype"])
+        if dtype is None:
+            raise ValueError(f"{name} is of type {entry['dtype']}")
+        if not all(type(number) is int and number >= 0 for number in (*shape, begin, end)):
+            raise ValueError(f"{name} has a shape or a place that is none")
+        if begin < end_before or end - begin != math.prod(shape) * dtype.itemsize:
+            raise ValueError(f"{name} does not lie where its shape says")
+        if 8 + length + end > size:
             raise ValueError("the file is cut short")
-        flat = torch.empty(0, dtype=_DTYPES[entry["dtype"]])
-        if end > begin:
-            flat = torch.frombuffer(bytearray(numbers[begin:end]), dtype=flat.dtype)
-        weights[name] = flat.reshape(entry["shape"])
+        end_before = end
+        weights[name] = _tensor(stream, 8 + length + begin, shape, dtype)
     return weights
+
+
+def _tensor(stream: BinaryIO, place: int, shape: list[int], dtype: torch.dtype) -> Tensor:
+    tensor = torch.empty(shape, dtype=dtype)
+    if tensor.numel():
+        stream.seek(place)
+        stream.readinto(tensor.reshape(-1).view(torch.uint8).numpy())  # type: ignore[attr-defined]
+    return tensor

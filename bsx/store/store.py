@@ -48,7 +48,7 @@ class Store(DiagnosticTables):
     def __init__(self, folder: Path | str, *, create: bool = False) -> None:
         self.folder = Path(folder)
         self.path = self.folder / FILE_NAME
-        if not create and not self.path.exists():
+        if not create and not self.exists(folder):
             raise StoreError(
                 f"there is no store in {self.folder}; run `bsx sweep` first, or name one with "
                 "--store"
@@ -59,7 +59,9 @@ class Store(DiagnosticTables):
     @staticmethod
     def exists(folder: Path | str) -> bool:
         """Say whether there is a store in ``folder``."""
-        return (Path(folder) / FILE_NAME).is_file()
+        with contextlib.suppress(OSError):  # a name that is too long
+            return (Path(folder) / FILE_NAME).is_file()
+        return False
 
     def close(self) -> None:
         """Let the file go."""

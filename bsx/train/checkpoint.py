@@ -19,6 +19,8 @@ from typing import Any
 
 import torch
 
+from bsx import files
+
 MAGIC = b"bsx checkpoint 1\n"
 KEPT = 2  # the newest, and the one before
 _DIGEST = hashlib.sha256().digest_size
@@ -159,16 +161,19 @@ def _read(path: Path, device: torch.device | str) -> Mapping[str, Any]:
     Raises:
         DamagedCheckpoint: where the file is not what was written.
     """
-    whole = path.read_bytes()
-    head, body = whole[: len(MAGIC) + _DIGEST + 8], whole[len(MAGIC) + _DIGEST + 8 :]
-    if not head.startswith(MAGIC) or int.from_bytes(head[-8:], "little") != len(body):
-        raise DamagedCheckpoint(f"{path} is not a whole checkpoint")
-    if head[len(MAGIC) : -8] != hashlib.sha256(body).digest():
-        raise DamagedCheckpoint(f"{path} is not what was written")
-    try:
-        state: Mapping[str, Any] = torch.load(
-            io.BytesIO(body), map_location=device, weights_only=True
-        )
-    except Exception as error:  # whatever a reader of pickles may raise
-        raise DamagedCheckpoint(f"{path} cannot be read: {error}") from None
+    with files.opened(path) as file:
+        head = file.read(len(MAGIC) + _DIGEST + 8)
+        there = os.fstat(file.fileno()).st_size - len(head)
+        if not head.startswith(MAGIC) or int.from_bytes(head[-8:], "little") != there:
+            raise DamagedCheckpoint(f"{path} is not a whole checkpoint")
+        try:
+            body = io.BytesIO(file.read(there))
+            if head[len(MAGIC) : -8] != hashlib.sha256(body.getbuffer()).digest():
+                raise DamagedCheckpoint(f"{path} is not what was written")
+            files.check_unpacked(body)
+            state: Mapping[str, Any] = torch.load(body, map_location=device, weights_only=True)
+        except DamagedCheckpoint:
+            raise
+        except Exception as error:  # whatever a reader of pickles may raise
+            raise DamagedCheckpoint(f"{path} cannot be read: {error}") from None
     return state

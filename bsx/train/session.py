@@ -13,9 +13,10 @@ from functools import cached_property
 import torch
 from torch import nn
 
-from bsx import __version__
+from bsx import __version__, registry
 from bsx.arithmetic import schedule_factor
 from bsx.data import Part, Samples, Stream, open_dataset
+from bsx.errors import ConfigError, DataError
 from bsx.models import build_model
 from bsx.schema import (
     BranchUnit,
@@ -66,6 +67,7 @@ class Session:
             stream=unit.streamed,
             fingerprint=recipe.fingerprint,
         )
+        _check_unchanged(recipe, splits.fingerprint)
         self.dtype: torch.dtype = getattr(torch, recipe.precision)
         self.input_shape = splits.input_shape
         self.output_size = splits.output_size
@@ -158,6 +160,29 @@ class Session:
         """The steps to evaluate after: those with which a run that keeps its size is as far."""
         grid = evaluation_steps(self.recipe.steps, self.recipe.evaluation_spacing)
         return tuple(dict.fromkeys(bisect_left(self._before, batches) for batches in grid))
+
+
+def _check_unchanged(recipe: Recipe, fingerprint: str) -> None:
+    """Refuse what is no longer what the run's identity says.
+
+    Raises:
+        DataError: for other data.
+        ConfigError: for a file of the user's that was changed.
+    """
+    if recipe.fingerprint not in ("", fingerprint):  # "": nobody has looked before
+        raise DataError(
+            f"--dataset {recipe.dataset.name}: its samples are others than when the sweep began; "
+            "where it draws them, seed it; where they were changed, give the same command again"
+        )
+    registry.check_source("dataset", recipe.dataset.name, recipe.dataset.source)
+    registry.check_source("model", recipe.model.name, recipe.model.source)
+    registry.check_source("optimizer", recipe.optimizer.name, recipe.optimizer.source)
+    start = recipe.initialization
+    if start.file is not None and registry.file_hash(start.file, "--init-from") != start.source:
+        raise ConfigError(
+            f"--init-from {start.file}: the file was changed while it is in use; "
+            "the same command begins with the new one"
+        )
 
 
 class Clock:
