@@ -169,6 +169,9 @@ TOGETHER = {
     "grow_to",
     "without_head",
     "vary",
+    "method",  # see tests/test_branched_sweep.py
+    "branch_points",
+    "branch_samples",
     "trials",  # with tune: see tests/test_search.py
     "search",
     "command",  # and what belongs to it: see tests/command/test_ask.py

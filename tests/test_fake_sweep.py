@@ -24,7 +24,7 @@ WITHOUT_TORCH = """
 import io, json, sys
 from pathlib import Path
 from tests.fakes import Truth, SWEEP_ID, analysed, config, run_sweep
-from bsx.render import document, tables
+from bsx.render import document, rows, tables
 from bsx.render.formats import Format, machine_text
 from bsx.store import Store
 from rich.console import Console
@@ -40,7 +40,7 @@ assert "critical batch size" in out.getvalue().lower(), out.getvalue()
 found = document.document(sweep, analysis)
 for form in Format:
     if form.value in ("json", "jsonl", "csv"):
-        assert machine_text(found, document.rows(found), form)
+        assert machine_text(found, rows.rows(found), form)
 heavy = [name for name in ("torch", "sklearn", "matplotlib") if name in sys.modules]
 print(json.dumps({"heavy": heavy, "status": status, "document": found}))
 """

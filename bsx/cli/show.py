@@ -14,6 +14,7 @@ from bsx.cli.options import warn_of_variables, with_settings
 from bsx.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    from bsx.config import Door
     from bsx.schema import View
 
 
@@ -84,18 +85,24 @@ def show(
 
     $ bsx show --get batch_sizes.64.speed.samples_per_second.value
     """
-    from bsx import parse, plan
-    from bsx.cli.output import print_sweep
     from bsx.config import read_view
-    from bsx.store import Store
 
     view, door = read_view(flags, os.environ)
     part = _part({"rates": rates, "explain": explain, "views": views}, door.format)
     if not door.quiet:
         warn_of_variables(os.environ)
+    _show(sweep, speed, view, door, part)
+
+
+def _show(wanted: str | None, speed: Path | None, view: View, door: Door, part: str | None) -> None:
+    """Read a stored sweep again and print it."""
+    from bsx import parse, plan
+    from bsx.cli.output import print_sweep
+    from bsx.store import Store
+
     probed = None if speed is None else _read_probe(speed)
     with Store(door.store) as store:
-        stored = store.sweep(sweep)
+        stored = store.sweep(wanted)
         config = stored.config
         if probed is not None and config.command is not None:
             raise ConfigError(f"--speed {speed}: how fast a program of yours is, it alone reports")
