@@ -31,24 +31,23 @@ def without(config: SweepConfig) -> Ingredient:
     return dataclasses.replace(config.optimizer, args=args)
 
 
-def trials(search: Search, analysis: Analysis) -> Grid:
+def trials(search: Search, analysis: Analysis, sizes: Column, marked: int | None) -> Grid:
     """Tabulate the trials chosen at each batch size: fastest to the first target, best at the end.
 
-    Without a target there are only the latter.
+    Without a target there are only the latter. ``sizes`` names the rows.
     """
-    sizes = analysis.batch_sizes
-    finals = [size.final for size in sizes]
-    names = tuple(numbers.count(size.batch_size) for size in sizes)
-    columns = [Column("batch_size", "batch\nsize", names)]
+    rows = analysis.batch_sizes
+    columns = [sizes]
     if analysis.targets:
-        fastest = [size.to_target[0] if size.to_target else None for size in sizes]
+        fastest = [row.to_target[0] if row.to_target else None for row in rows]
         columns += _chosen(search, fastest, "fastest", "fastest:\n")
-    columns += _chosen(search, finals, "final", "best at end:\n")
-    columns.append(Column("trials", "trials\ntried", tuple(numbers.count(s.trials) for s in sizes)))
+    columns += _chosen(search, [row.final for row in rows], "final", "best at end:\n")
+    columns.append(Column("trials", "trials\ntried", tuple(numbers.count(r.trials) for r in rows)))
     return Grid(
         "Trials: fastest to the first target, and best on validation at the end",
         tuple(columns),
         drop("trials"),
+        marked=marked,
     )
 
 
