@@ -90,6 +90,15 @@ def test_fresh_measures_again_and_comes_to_the_same(here: Shell) -> None:
     assert first["gradients"] == again["gradients"]
 
 
+def test_what_is_streamed_is_measured_as_what_is_in_memory(here: Shell) -> None:
+    held = here.swept(*ALL)
+    streamed = here.swept(*ALL, "--stream", "always", "--store", "elsewhere")
+    for one, other in zip(held["batch_sizes"], streamed["batch_sizes"], strict=True):
+        for key in ("noise_curve", "sharpness", "hessian_eigenvalue"):
+            assert one[key] == other[key]
+    assert held["gradients"] == streamed["gradients"]
+
+
 @pytest.mark.parametrize(
     ("norm", "over"), [("none", None), ("layer", None), ("batch", [5, 8]), ("ghost", [32])]
 )

@@ -57,12 +57,11 @@ def noise_draws(
     small, big = [], []
     model.train()
     for inputs, targets in Draws(session, seed, step, "noise").batches([parts * part] * DRAWS):
-        squares = torch.zeros((), dtype=torch.float64, device=inputs.device)
-        total = torch.zeros((), device=inputs.device)
+        squares, total = 0.0, torch.zeros((), device=inputs.device)
         for gradients in _of_parts(session, model, inputs, targets, part):
-            squares = squares + gradients.square().sum(dim=1).double().sum()
+            squares += float(gradients.square().sum(dim=1).cpu().double().sum())
             total = total + gradients.sum(dim=0)
-        norms = float(squares) / parts, float((total / parts).double().square().sum())
+        norms = squares / parts, float((total / parts).cpu().double().square().sum())
         if all(map(math.isfinite, norms)):
             small.append(norms[0])
             big.append(norms[1])

@@ -38,7 +38,7 @@ def directions(
         count = min(_MOST, max(_FEWEST, _SAMPLES // size))
         deviations, cosines = [], []
         for inputs, targets in draws.batches([size] * count):
-            gradient = mean_gradient(session, model, inputs, targets).double()
+            gradient = mean_gradient(session, model, inputs, targets).cpu().double()
             length = float(gradient.norm())
             if not math.isfinite(length):
                 continue
@@ -50,9 +50,12 @@ def directions(
 
 
 def _full_gradient(session: Session, model: nn.Module, draws: Draws) -> Tensor:
-    """Return the mean gradient over the training set, in double precision: (weights,)."""
-    total = torch.zeros((), dtype=torch.float64, device=session.device)
+    """Return the mean gradient over the training set, in double precision, on the CPU: (weights,).
+
+    Not every device has double precision.
+    """
+    total = torch.zeros((), dtype=torch.float64)
     for inputs, targets in draws.everything(CHUNK):
         share = len(inputs) / len(session.train)
-        total = total + mean_gradient(session, model, inputs, targets).double() * share
+        total = total + mean_gradient(session, model, inputs, targets).cpu().double() * share
     return total
