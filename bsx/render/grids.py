@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from bsx.render import branched, numbers, phrases, places, searched, targets
+from bsx.render import numbers, phrases, places, searched, targets
 from bsx.render.grid import Column, Grid, drop, shorten
 from bsx.schema import (
     Analysis,
@@ -26,8 +26,6 @@ EDGE = "*"
 
 def grids(sweep: Sweep, analysis: Analysis) -> list[Grid]:
     """Return every table of a sweep, in the order in which people read them."""
-    if analysis.branched is not None:
-        return branched.grids(analysis.branched)
     found = [arithmetic(sweep, analysis)]
     shown = targets.in_full(analysis)
     found += [convergence(analysis, n, sweep.config.confirm) for n in range(shown)]
