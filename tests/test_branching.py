@@ -147,6 +147,7 @@ def test_half_lives_start_from_the_base_too() -> None:
     [
         ({"command": "python x.py {batch_size}"}, "--command"),
         ({"vary": ("model=mlp,cnn",)}, "--vary"),
+        ({"tune": "momentum"}, "--tune"),
         ({"full_batch": True}, "--full-batch"),
         ({"drop_last": True}, "--drop-last"),
         ({"class_skew": "0.5"}, "--class-skew"),

@@ -127,6 +127,7 @@ def _check_branched(view: View, speed: Path | None, part: str | None) -> None:
     """Refuse what means nothing to branches; of a tolerance they are judged by it."""
     given = {
         "--target": view.targets,
+        "--confirm": view.confirm,
         "--objective": view.aim,
         "--price-per-hour": view.price_per_hour,
         "--speed": speed,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from bsx.render import (
-    branched,
     diagnostic_grids,
     numbers,
     phrases,
@@ -44,8 +43,6 @@ BASELINE = "baseline"
 
 def grids(sweep: Sweep, analysis: Analysis) -> list[Grid]:
     """Return every table of a sweep, in the order in which people read them."""
-    if analysis.branched is not None:
-        return branched.grids(analysis.branched)
     found = [arithmetic(sweep, analysis)]
     shown = targets.in_full(analysis)
     found += [convergence(analysis, n, sweep.config.confirm) for n in range(shown)]

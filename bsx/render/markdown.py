@@ -19,10 +19,11 @@ def sweep_markdown(sweep: Sweep, analysis: Analysis) -> str:
     blocks = [f"# {escaped(f'Sweep {named}' if named else trained.title(sweep))}"]
     described = trained.described(sweep, analysis.branched)
     blocks.append("\n".join(f"- {name}: {escaped(text)}" for name, text in described))
-    blocks += [table(grid) for grid in grids(sweep, analysis)]
     if analysis.branched is not None:
+        blocks += [table(grid) for grid in branched.grids(analysis.branched)]
         blocks.append(escaped(branched.warmup_sentence(analysis.branched)))
         return "\n\n".join(blocks) + "\n"
+    blocks += [table(grid) for grid in grids(sweep, analysis)]
     for target in analysis.targets[: targets.in_full(analysis)]:
         goal = phrases.goal(vars(target))
         known = [f"- {escaped(n)}: {escaped(v)}" for n, v in targets.trade_off(target)]

@@ -85,11 +85,12 @@ def print_cautions(
 
 def _parts(sweep: Sweep, analysis: Analysis, width: int) -> list[RenderableType]:
     parts: list[RenderableType] = [_header(sweep, analysis), ""]
-    for grid in grids(sweep, analysis):
+    found = analysis.branched
+    for grid in grids(sweep, analysis) if found is None else branched.grids(found):
         parts += [*draw(grid, width), ""]
-    if analysis.branched is not None:
+    if found is not None:
         margin = MARGIN if width >= 60 else 0
-        return [*parts, prose(branched.warmup_sentence(analysis.branched), margin, width)]
+        return [*parts, prose(branched.warmup_sentence(found), margin, width)]
     for target in analysis.targets[: targets.in_full(analysis)]:
         parts += [*trade_off(target, width), ""]
     parts.append(_recommendation(sweep, analysis, width))

@@ -31,6 +31,8 @@ from bsx.train.evaluate import evaluate
 from bsx.train.loop import backward, trained, treat_gradients
 from bsx.train.session import Clock, Session, curve_point, run_record
 
+_SIGN = 100  # steps, between two signs of life
+
 Told = Callable[[int, float | None], None]  # samples that were seen further, and a metric
 
 
@@ -47,9 +49,8 @@ def train(unit: BranchUnit, report: Report) -> Iterator[tuple[RunRecord, ...]]:
     torch.manual_seed(unit.seed)  # what is drawn on the way: dropout, noise
     waiting = list(unit.runs)
     for step, runs in groupby(unit.runs, key=_point):
-        further = step - trunk.steps
-        start = trunk.point(0.0, trunk.losses[-1:]) if trunk.advance(further) else None
-        told(further * unit.trunk.batch_size, None)
+        finite = trunk.advance(step - trunk.steps, told)
+        start = trunk.point(0.0, trunk.losses[-1:]) if finite else None
         if start is None:
             yield tuple(run_record(session, run, (), None, 0, 0.0) for run in waiting)
             return
@@ -134,10 +135,12 @@ class _Course:
             group.update(copy.deepcopy(kept))
         return branch
 
-    def advance(self, steps: int) -> bool:
-        """Take so many steps; say whether every loss was finite."""
-        losses = []
+    def advance(self, steps: int, told: Told) -> bool:
+        """Take so many steps, with a sign of life now and then; say if every loss was finite."""
+        losses: list[Tensor] = []
         for inputs, targets in islice(self._coming, steps):
+            if len(losses) % _SIGN == 0:
+                told(min(_SIGN, steps - len(losses)) * self.batch_size, None)
             self.optimizer.zero_grad()
             losses.append(backward(self.session, self.model, inputs, targets))
             treat_gradients(self.model, self.session.recipe.training)
@@ -209,15 +212,15 @@ def _trained(trunk: _Course, run: Run, start: CurvePoint, told: Told) -> RunReco
     for step in branch_evaluations(steps * size, size):
         before = course.steps
         clock.start()
-        finite = course.advance(step - before)
+        finite = course.advance(step - before, told)
         seconds = clock.stop()
         point = course.point(seconds, course.losses) if finite else None
         if point is None:
-            told((steps - before) * size, None)
+            told((steps - step) * size, None)
             stopped = before + _finite(course.losses)
             return run_record(session, run, curve, None, stopped, seconds)
         curve.append(point)
-        told((step - before) * size, point.metrics[session.quality[0]])
+        told(0, point.metrics[session.quality[0]])
     # a branch ends in the middle of training: its curve says all
     return run_record(session, run, curve, {}, steps, seconds)
 
