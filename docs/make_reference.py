@@ -72,7 +72,7 @@ EXIT_CODES = {
     "EXIT_DONE": "done. Runs that diverged or ran out of memory are results, not errors",
     "EXIT_INTERNAL": "an internal error, or `--get` found no value",
     "EXIT_USAGE": "an option, file or combination that makes no sense; nothing was trained",
-    "EXIT_UNUSABLE": "the data or the store cannot be used",
+    "EXIT_UNUSABLE": "the data or the store cannot be used, or the result cannot be written",
     "EXIT_STOPPED": "stopped by Ctrl-C or SIGTERM; the same command goes on from there",
     "EXIT_SOME_FAILED": "finished, but some units failed",
     "EXIT_INTERRUPTED_TWICE": "interrupted (a second Ctrl-C, or Ctrl-C outside of a sweep)",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from itertools import pairwise
 from pathlib import Path
 
 from bsx.command.reports import CsvFile, JsonLines, Report, Source
 from bsx.errors import ConfigError
+
+_ROUNDED = 1.0  # seconds by which a time may be off that is written down rounded
 
 
 def source(where: str) -> Source:
@@ -21,6 +25,8 @@ class EventFiles:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        began = time.monotonic()
+        self._clock = lambda: time.monotonic() - began
         self._before = self._files()
         self._reports: list[Report] = []
 
@@ -39,12 +45,13 @@ class EventFiles:
                 events[step, tag] = (wall, value)
         if not events:
             return
-        began = min(wall for wall, _ in events.values())
         rows: dict[int, tuple[float, dict[str, float]]] = {}
         for (step, tag), (wall, value) in sorted(events.items()):
-            _, values = rows.setdefault(step, (wall - began, {"step": float(step)}))
+            _, values = rows.setdefault(step, (wall, {"step": float(step)}))
             values[tag] = value
-        self._reports = [Report(values, seconds) for seconds, values in rows.values()]
+        seconds = since_the_first([wall for wall, _ in rows.values()], self._clock())
+        numbers = [values for _, values in rows.values()]
+        self._reports = [Report(*pair) for pair in zip(numbers, seconds, strict=True)]
 
     def found(self) -> list[Report]:
         """Return the reports so far."""
@@ -53,6 +60,17 @@ class EventFiles:
     def _files(self) -> dict[Path, int]:
         paths = self._folder.rglob("*tfevents*") if self._folder.is_dir() else ()
         return {path: path.stat().st_size for path in paths}
+
+
+def since_the_first(walls: list[float], most: float) -> list[float | None]:
+    """Return seconds since the first of the times of day; None of all where they cannot be true.
+
+    The clock of the day may be set meanwhile: then times go back, or last longer than ``most``.
+    """
+    in_order = all(before <= after for before, after in pairwise(walls))
+    if not in_order or walls[-1] - walls[0] > most + _ROUNDED:
+        return [None] * len(walls)
+    return [wall - walls[0] for wall in walls]
 
 
 def _events(path: Path) -> list[tuple[str, int, float, float]]:

@@ -16,7 +16,7 @@ def alone_on(device: str, threads: int) -> str:
 
 def loop_named(loops: Iterable[str]) -> str:
     """Name the loops that were timed, if any was: ``, device loop``."""
-    names = sorted(set(loops))
+    names = sorted({phrases.clean(loop) for loop in loops})
     return f", {phrases.listed(names)} loop" if names else ""
 
 
@@ -30,7 +30,7 @@ def timed_where(sweep: Sweep, analysis: Analysis) -> str:
     origin = analysis.speed_from
     if origin is None:
         return f"one model {alone_on(sweep.facts.device, sweep.facts.threads)}{loops}"
-    there = alone_on(origin.device, origin.threads)
+    there = alone_on(phrases.clean(origin.device), origin.threads)
     return f"by a probe, one model {there}{_machine(origin)}{loops}"
 
 

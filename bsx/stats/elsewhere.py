@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from statistics import median
 from typing import Any
@@ -29,6 +30,8 @@ def checked(document: Any, name: str) -> Mapping[str, Any]:
         raise DataError(f"{name} is no result of `bsx probe --save`; make one with that command")
     if document["schema_version"] != SCHEMA_VERSION:
         raise DataError(f"{name} is of another version of bsx; make it again with this one")
+    if not isinstance(document["environment"], Mapping):
+        raise DataError(f"{name} is damaged: it does not say where it was made; make it again")
     return document
 
 
@@ -45,7 +48,7 @@ def speeds_from(
     """
     try:
         return _speeds_from(document, wanted, config, facts)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise DataError(
             f"the result of `bsx probe` is damaged ({type(error).__name__}: {error}); make it again"
         ) from None
@@ -55,7 +58,7 @@ def _speeds_from(
     document: Mapping[str, Any], wanted: Collection[int], config: SweepConfig, facts: Facts
 ) -> tuple[tuple[SpeedRecord, ...], SpeedOrigin]:
     timed = {
-        int(size["batch_size"]): tuple(map(float, size["step_seconds_draws"]))
+        int(size["batch_size"]): tuple(map(_seconds, size["step_seconds_draws"]))
         for size in document["batch_sizes"]
         if size["step_seconds_draws"]
     }
@@ -88,6 +91,13 @@ def _speeds_from(
     return records, origin
 
 
+def _seconds(value: Any) -> float:
+    seconds = float(value)
+    if not (seconds > 0 and math.isfinite(seconds)):
+        raise ValueError(f"{value} seconds")
+    return seconds
+
+
 def _value(estimate: Mapping[str, Any] | None) -> int | None:
     return None if estimate is None or estimate["value"] is None else int(estimate["value"])
 
@@ -99,7 +109,7 @@ def _on_the_line(
         return ()
     alpha, beta = model["alpha"]["value"], model["beta"]["value"]
     return tuple(
-        (alpha + beta * size) * median(draws) / (alpha + beta * known)
+        _seconds((alpha + beta * size) * median(draws) / (alpha + beta * known))
         for known, draws in sorted(timed.items())
     )
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bsx.command.events import source
+from bsx.command.events import since_the_first, source
 from bsx.command.reports import CsvFile, JsonLines, parse_csv, parse_line
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
@@ -141,6 +141,12 @@ def test_csv_rows_carry_the_time_at_which_they_were_seen(tmp_path: Path) -> None
 
 
 # --- TensorBoard ------------------------------------------------------------------------------
+
+
+def test_times_of_day_that_cannot_be_true_are_not_known() -> None:
+    assert since_the_first([50.0, 51.5, 60.0], 20.0) == [0.0, 1.5, 10.0]
+    for walls in ([50.0, 51.0, 50.5], [50.0, 51.0 + 86_400, 52.0 + 86_400], [50.0, -86_340.0]):
+        assert since_the_first(walls, 20.0) == [None] * len(walls)
 
 
 def test_event_files_give_the_scalars_of_the_new_run(tmp_path: Path) -> None:

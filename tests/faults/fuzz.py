@@ -37,8 +37,11 @@ from bsx.data.idx import read_idx
 from bsx.errors import BsxError, DataError
 from bsx.exchange import as_sweep, curves_of, layout_of, pairs_of, read_table
 from bsx.models.weights import read_weights
+from bsx.schema import canonical_json
+from bsx.stats.elsewhere import checked, speeds_from
 from bsx.stats.pairs import analyze_pairs
 from bsx.train.checkpoint import MAGIC, Checkpoints
+from tests import fakes
 from tests.faults import spoiled as of
 
 PATIENCE = 20  # seconds for one input, on a machine with much else to do
@@ -316,6 +319,21 @@ def import_file(data: st.DataObject, folder: Path) -> str:
     return ACCEPTED
 
 
+def probe_document(data: st.DataObject, _folder: Path) -> str:
+    """``bsx show --speed``: seconds above 0 of the sizes that the document has."""
+    try:
+        found = json.loads(data.draw(of.spoiled(json.dumps(of.PROBE).encode())))
+    except (ValueError, RecursionError):
+        found = None
+    document = checked(found, "--speed FILE")
+    records, origin = speeds_from(document, {8, 16, 4096}, fakes.config(), fakes.facts())
+    assert all(0 < s < math.inf for record in records for s in record.step_seconds)
+    assert len(canonical_json([records, origin])) > 2
+    sizes = [row["batch_size"] for row in document["batch_sizes"]]
+    assert {record.batch_size for record in records} <= {16, *map(int, sizes)}
+    return ACCEPTED
+
+
 def reported_line(data: st.DataObject, _folder: Path) -> str:
     """A line that a program prints: numbers by name, or nothing."""
     found = parse_line(data.draw(of.spoiled(*of.REPORTS)))
@@ -326,5 +344,5 @@ def reported_line(data: st.DataObject, _folder: Path) -> str:
 TARGETS: dict[str, Target] = {
     function.__name__: function
     for function in (calc, sweep_toml, csv_table, csv_series, idx_file, npz_file, cifar_pickle,
-                     weights, checkpoint, import_file, reported_line)
+                     weights, checkpoint, import_file, probe_document, reported_line)
 }  # fmt: skip

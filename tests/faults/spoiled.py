@@ -14,6 +14,9 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 
+from bsx.schema import plain
+from tests import fakes
+
 _RNG = np.random.default_rng(0)
 INPUTS = _RNG.normal(size=(12, 3))
 LABELS = np.arange(12) % 3
@@ -154,6 +157,18 @@ STATES: tuple[dict[str, Any], ...] = (
     {"step": 3, "weights": [torch.ones(2, 3)], "curve": []},
     {"step": 4, "weights": [torch.full((2, 3), 2.0)], "curve": [1.0, 2.0]},
 )
+PROBE = {
+    "schema_version": 1,
+    "batch_sizes": [
+        {"batch_size": size, "step_seconds_draws": [1e-3 * size, 1.1e-3 * size],
+         "speed": {"loop": "device"}, "peak_memory_bytes": {"value": 1000 * size}}
+        for size in (8, 32, 128)
+    ],
+    "step_model": {"alpha": {"value": 1e-4}, "beta": {"value": 1e-3}},
+    "config": plain(fakes.config()),
+    "device": "cpu", "threads": 2, "environment": {"processor": "some"},
+    "data": {"fingerprint": "0" * 20}, "parameters": 100,
+}  # fmt: skip
 REPORTS = (
     b'{"step": 10, "val_loss": 0.5, "train": {"loss": 1}}',
     b"INFO {'step': 3, 'loss': nan, 'accuracy': 0.25}",
