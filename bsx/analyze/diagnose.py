@@ -18,8 +18,10 @@ from bsx.schema import (
     Estimate,
     Facts,
     NoisePoint,
+    Search,
     SweepConfig,
     TargetSummary,
+    point_of,
 )
 from bsx.stats.against_small import against_small, sharpness_of, small_batch_size
 from bsx.stats.directions import gradients_of
@@ -49,7 +51,7 @@ def diagnosed(
     noise = {
         size.batch_size: one
         for size in sizes
-        if (one := _noise(_of(size, measured, "noise-scale"), size, facts, targets)) is not None
+        if (one := _noise(size, measured, config.search, facts, targets)) is not None
     }
     rows = [
         _with_noise(row, noise[row.batch_size]) if row.batch_size in noise else row
@@ -63,21 +65,24 @@ def diagnosed(
         gradients=gradients_of(gradients[-1], facts.train_samples) if gradients else None,
         cautions=(*found.cautions, *_cautions(measured)),
     )
-    found = _against_small(found, facts, sizes, measured)
+    found = _against_small(found, config.search, facts, sizes, measured)
     return _at_equal_length(found, config, facts, sizes)
 
 
 def _of(
-    size: SizeEvidence, measured: Sequence[DiagnosticRecord], measure: str
+    size: SizeEvidence,
+    measured: Sequence[DiagnosticRecord],
+    search: Search | None,
+    measure: str,
 ) -> list[DiagnosticRecord]:
-    """Return the records of one size at the rate that it is summarized at."""
+    """Return the records of one size at the rate, or trial, that it is summarized at."""
     rate = size.final.choice.rate if size.final else None
     return [
         record
         for record in measured
         if record.measure == measure
         and record.run.recipe.batch_size == size.batch_size
-        and record.run.learning_rate == rate
+        and point_of(record.run, search) == rate
     ]
 
 
@@ -85,11 +90,13 @@ def _of(
 
 
 def _noise(
-    records: Sequence[DiagnosticRecord],
     size: SizeEvidence,
+    measured: Sequence[DiagnosticRecord],
+    search: Search | None,
     facts: Facts,
     targets: Sequence[Target],
 ) -> _Noise | None:
+    records = _of(size, measured, search, "noise-scale")
     if not records:
         return None
     record = records[0]
@@ -100,7 +107,7 @@ def _noise(
 
     def reached(target: Target) -> NoisePoint | None:
         crossings = size.runs.crossings(target.metric, target.threshold)
-        crossing = crossings.get(run.learning_rate, {}).get(run.seed)
+        crossing = crossings.get(point_of(run, search), {}).get(run.seed)
         step = crossing.step if crossing else None
         return at_crossing(points, step, lambda step: size.runs.before[step])
 
@@ -143,6 +150,7 @@ def _cautions(measured: Sequence[DiagnosticRecord]) -> list[Caution]:
 
 def _against_small(
     found: Analysis,
+    search: Search | None,
     facts: Facts,
     sizes: Sequence[SizeEvidence],
     measured: Sequence[DiagnosticRecord],
@@ -151,7 +159,7 @@ def _against_small(
     sharpness: dict[int, tuple[Mapping[int, float], Estimate | None]] = {}
     eigenvalues = dict(sharpness)
     for b, size in ends.items():
-        records = _of(size, measured, "sharpness")
+        records = _of(size, measured, search, "sharpness")
         sharpness[b] = sharpness_of(records, "sharpness")
         eigenvalues[b] = sharpness_of(records, "eigenvalue")
     quality = {b: size.final.quality for b, size in ends.items() if size.final}

@@ -25,8 +25,7 @@ class EventFiles:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        began = time.monotonic()
-        self._clock = lambda: time.monotonic() - began
+        self._began = time.monotonic()
         self._before = self._files()
         self._reports: list[Report] = []
 
@@ -49,7 +48,9 @@ class EventFiles:
         for (step, tag), (wall, value) in sorted(events.items()):
             _, values = rows.setdefault(step, (wall, {"step": float(step)}))
             values[tag] = value
-        seconds = since_the_first([wall for wall, _ in rows.values()], self._clock())
+        seconds = since_the_first(
+            [wall for wall, _ in rows.values()], time.monotonic() - self._began
+        )
         numbers = [values for _, values in rows.values()]
         self._reports = [Report(*pair) for pair in zip(numbers, seconds, strict=True)]
 

@@ -48,8 +48,7 @@ def grids(sweep: Sweep, analysis: Analysis) -> list[Grid]:
     found += [convergence(analysis, n, sweep.config.confirm) for n in range(shown)]
     found += targets.side_by_side(analysis)
     if sweep.config.search is not None:
-        sizes, marked = size_column(analysis), marked_row(analysis)
-        found.append(searched.trials(sweep.config.search, analysis, sizes, marked))
+        found.append(searched.trials(sweep.config.search, analysis))
     if any(summary.final for summary in analysis.batch_sizes):
         found.append(quality(sweep, analysis))
     if any(summary.speed for summary in analysis.batch_sizes):

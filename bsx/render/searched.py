@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from bsx.render import numbers, phrases
+from bsx.render.columns import marked_row, size_column
 from bsx.render.grid import Column, Grid, drop
 from bsx.schema import EFFECTIVE_RATE, Analysis, Final, Ingredient, Search, SweepConfig, ToTarget
 
@@ -31,13 +32,13 @@ def without(config: SweepConfig) -> Ingredient:
     return dataclasses.replace(config.optimizer, args=args)
 
 
-def trials(search: Search, analysis: Analysis, sizes: Column, marked: int | None) -> Grid:
+def trials(search: Search, analysis: Analysis) -> Grid:
     """Tabulate the trials chosen at each batch size: fastest to the first target, best at the end.
 
-    Without a target there are only the latter. ``sizes`` names the rows.
+    Without a target there are only the latter.
     """
     rows = analysis.batch_sizes
-    columns = [sizes]
+    columns = [size_column(analysis)]
     if analysis.targets:
         fastest = [row.to_target[0] if row.to_target else None for row in rows]
         columns += _chosen(search, fastest, "fastest", "fastest:\n")
@@ -47,7 +48,7 @@ def trials(search: Search, analysis: Analysis, sizes: Column, marked: int | None
         "Trials: fastest to the first target, and best on validation at the end",
         tuple(columns),
         drop("trials"),
-        marked=marked,
+        marked=marked_row(analysis),
     )
 
 
