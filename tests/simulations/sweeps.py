@@ -30,7 +30,6 @@ ENDLESS = 100_000
 _GRID = np.array(evaluation_steps(ENDLESS), dtype=float)
 _PENALTY = 0.15  # log steps per octave² off the best rate
 _DIVERGES = 2.0  # octaves above it
-_QUALITY_NOISE = 0.002  # of the validation accuracy at the end, tolerated are 0.005
 _ACCURACY = Metric("accuracy", higher_is_better=True, bounded=True)
 
 Curve = Callable[[Array], Array]  # batch sizes → steps
@@ -66,6 +65,9 @@ class World:
     spread: float = 0.1  # of each run, in log steps
     shared: float = 0.1  # of a seed, in all of its runs
     budget: float = ENDLESS
+    ending: float = (
+        0.002  # noise of the accuracy at the end, alike at all sizes; 0.005 is tolerated
+    )
     sizes: tuple[int, ...] = SIZES
 
 
@@ -143,7 +145,7 @@ def regret(
             e.steps,
             e.log_steps,
             tuple(seconds[b].tolist()),
-            {s: 0.97 + rng.normal(0, _QUALITY_NOISE) for s in range(world.seeds)},
+            {s: 0.97 + rng.normal(0, world.ending) for s in range(world.seeds)},
         )
         for b, e in sweep.evidence.items()
     ]

@@ -43,6 +43,7 @@ def cases(seeds: int) -> Iterator[Case]:
     """Yield what is simulated with so many seeds."""
     plain = World(hyperbola(), seeds)
     yield Case("hyperbola, seeds unpaired", replace(plain, shared=0.0))
+    yield Case("hyperbola, ends ± 0.5 points", replace(plain, ending=0.005))
     for spread, budget in ((0.1, 1500), (0.2, 700)):
         world = replace(plain, spread=spread)
         yield Case("hyperbola", world)
