@@ -16,7 +16,7 @@ from bsx.config import read_arms, read_sweep
 from bsx.errors import ConfigError, Stopped
 from bsx.render import document, rates, tables, wording
 from bsx.render.formats import Format, machine_text
-from bsx.render.rows import rows
+from bsx.render.rows import rate_rows, rows
 from bsx.schema import (
     Axis,
     BatchSizes,
@@ -368,6 +368,9 @@ def test_the_document_names_what_was_tuned(finished: Path) -> None:
     [first, *_] = rows(found)
     assert {"to_target_momentum", "final_momentum", "trials"} <= first.keys()
     assert machine_text(found, rows(found), Format.CSV).count("\n") == 4
+    each = rate_rows(found)
+    assert list(each[0])[:4] == ["batch_size", "learning_rate", "momentum", "seeds"]
+    assert len({(r["batch_size"], r["learning_rate"], r["momentum"]) for r in each}) == len(each)
 
 
 def test_a_document_without_a_search_has_no_such_keys(tmp_path: Path) -> None:
