@@ -64,6 +64,17 @@ def test_all_that_is_asked_for_is_in_the_document(here: Shell) -> None:
     assert document["batch_sizes"][0]["against_small"] is None
 
 
+def test_it_is_measured_at_the_trial_that_ends_best(here: Shell) -> None:
+    tuned = ["--tune", "learning-rate,momentum", "--trials", "4", "--batch-sizes", "16,64"]
+    length = ["--steps", "12", "--seeds", "2", "--dataset", "iris", "--executor", "inline"]
+    code, out, err = here.bsx("sweep", *tuned, *length, *ALL, "--format", "json")
+    assert code == 0, err
+    for row in json.loads(out)["batch_sizes"]:
+        assert row["noise_scale"] is not None
+        assert row["noise_curve"]["learning_rate"] == row["final"]["learning_rate"]
+        assert row["sharpness"]["n"] == 2
+
+
 def test_nothing_is_measured_twice_and_the_rest_is_added(here: Shell) -> None:
     first = here.swept("--noise-scale")
     code, _, err = here.bsx("sweep", *_quick(), "--noise-scale")

@@ -14,14 +14,16 @@ from rich.console import Console
 from bsx import plan
 from bsx.config import read_arms, read_sweep
 from bsx.errors import ConfigError, Stopped
-from bsx.render import document, tables, wording
+from bsx.render import document, rates, tables, wording
 from bsx.render.formats import Format, machine_text
+from bsx.render.rows import rate_rows, rows
 from bsx.schema import (
     Axis,
     BatchSizes,
     CostModel,
     Ingredient,
     LearningRates,
+    RateSummary,
     RunRecord,
     Search,
     SweepConfig,
@@ -363,9 +365,12 @@ def test_the_document_names_what_was_tuned(finished: Path) -> None:
         assert 0.5 <= row["to_target"][0]["momentum"] <= 0.99
         assert 0.5 <= row["final"]["momentum"] <= 0.99
         assert "weight_decay" not in row["final"]
-    [first, *_] = document.rows(found)
+    [first, *_] = rows(found)
     assert {"to_target_momentum", "final_momentum", "trials"} <= first.keys()
-    assert machine_text(found, document.rows(found), Format.CSV).count("\n") == 4
+    assert machine_text(found, rows(found), Format.CSV).count("\n") == 4
+    each = rate_rows(found)
+    assert list(each[0])[:4] == ["batch_size", "learning_rate", "momentum", "seeds"]
+    assert len({(r["batch_size"], r["learning_rate"], r["momentum"]) for r in each}) == len(each)
 
 
 def test_a_document_without_a_search_has_no_such_keys(tmp_path: Path) -> None:
@@ -386,6 +391,26 @@ def test_the_best_weight_decay_at_the_end_of_its_range_is_said(tmp_path: Path) -
     [line] = wording.grouped(found)
     assert "weight decay of the trial fastest to the target" in line
     assert "--search weight-decay=LOW..HIGH" in line
+
+
+def test_all_trials_are_told_with_what_sets_them_apart(finished: Path) -> None:
+    with Store(finished) as store:
+        sweep = store.sweep(SWEEP_ID)
+    analysis = analysed(finished)
+    out = io.StringIO()
+    rates.print_rates(Console(file=out, width=80), sweep, analysis)
+    [steps, *_] = [part for part in out.getvalue().split("\n\n") if part.startswith("Iterations")]
+    lines = [line.split() for line in steps.splitlines()[4:]]
+    tried = {t for size in analysis.batch_sizes for t in map(as_told, size.learning_rates)}
+    assert len([line for line in lines if line[0][0].isdigit()]) == len(tried)
+    assert steps.count("[") == 3 + 1  # one at each size, and what it means
+    for row in analysis.batch_sizes:
+        assert not row.rules  # no two trials differ in the rate alone
+
+
+def as_told(rate: RateSummary) -> tuple[float | None, ...]:
+    """Return a rate with what was tuned beside it."""
+    return (rate.learning_rate, *rate.tuned.values())
 
 
 def test_another_target_is_answered_from_the_same_trials(finished: Path) -> None:

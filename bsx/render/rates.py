@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from rich.console import Console, Group, RenderableType
@@ -12,9 +13,20 @@ from bsx.render.grid import Column, Grid, drop
 from bsx.render.markdown import escaped, table
 from bsx.render.tables import MARGIN, Plain, draw, prose
 from bsx.render.targets import in_full
-from bsx.schema import Analysis, BatchSizeSummary, Estimate, Metric, RateSummary, Sweep
+from bsx.schema import (
+    Analysis,
+    BatchSizeSummary,
+    Estimate,
+    Final,
+    Metric,
+    RateSummary,
+    Sweep,
+    ToTarget,
+    Trial,
+)
 
 _EDGE = "*"
+_BASIN = 1.2  # times the iterations of the chosen trial: as good
 _NONE = "No learning rate is known of these runs: the program was told none."
 
 # size, one of its rates → what stands in the cell
@@ -54,10 +66,20 @@ def grids(sweep: Sweep, analysis: Analysis) -> list[Grid]:
     return [_chosen(analysis), *maps, _quality_map(analysis, metric), *rules.grids(analysis)]
 
 
-def _tried(analysis: Analysis) -> list[float]:
-    """Return every rate that was tried at some size, from small to large."""
-    found = {r.learning_rate for size in analysis.batch_sizes for r in size.learning_rates}
-    return sorted(rate for rate in found if rate is not None)
+def _tried(analysis: Analysis) -> list[Trial]:
+    """Return every rate that was tried at some size, from small to large.
+
+    What was tuned with it is part of it: of two trials the rates may be the same.
+    """
+    found = {_trial(rate) for size in analysis.batch_sizes for rate in size.learning_rates}
+    return sorted(trial for trial in found if trial is not None)
+
+
+def _trial(of: RateSummary | ToTarget | Final | None) -> Trial | None:
+    """Return what was tried, or chosen; None where no rate is known."""
+    if of is None or of.learning_rate is None:
+        return None
+    return Trial(of.learning_rate, tuple(of.tuned.items()))
 
 
 # --- what was chosen --------------------------------------------------------------------------
@@ -133,8 +155,10 @@ def _steps_map(analysis: Analysis, number: int) -> Grid:
             return "div."
         low, high = chosen.learning_rate_basin or (None, None)
         basin = low is not None and high is not None and low <= (rate.learning_rate or 0) <= high
+        if rate.tuned:  # the rates of two trials do not tell which of them is faster
+            basin = _near(rate, size, number)
         text = _steps(entry.steps)
-        return _marked(text, rate, size, rate.learning_rate == chosen.learning_rate, basin)
+        return _marked(text, rate, size, _trial(rate) == _trial(chosen), basin)
 
     goal = phrases.goal(vars(analysis.targets[number]))
     return _map(
@@ -161,7 +185,7 @@ def _quality_map(analysis: Analysis, metric: Metric) -> Grid:
         ended = rate.validation.get(metric.name)
         if ended is None:
             return "div." if rate.diverged == rate.seeds else numbers.UNKNOWN
-        chosen = size.final is not None and size.final.learning_rate == rate.learning_rate
+        chosen = _trial(size.final) == _trial(rate)
         return _marked(form(ended.value), rate, size, chosen)
 
     unit = ", %" if metric.bounded else ""
@@ -189,13 +213,31 @@ def _map(title: str, analysis: Analysis, cell: Cell, notes: Sequence[str]) -> Gr
         ">": "> not reached by then",
     }
     said = [meaning for mark, meaning in known.items() if mark in seen]
-    header = Column("rate", "learning\nrate", _rates(rates))
-    return Grid(title, (header, *columns), notes=(*notes, *said, "as measured, nothing given back"))
+    header = [Column("rate", "learning\nrate", _rates([rate.learning_rate for rate in rates]))]
+    for name in dict(rates[0].tuned):
+        values = _rates([dict(rate.tuned)[name] for rate in rates])
+        header.append(Column(name, phrases.spelled(name).replace(" ", "\n"), values))
+    notes = (*notes, *said, "as measured, nothing given back")
+    return Grid(title, (*header, *columns), notes=notes)
 
 
-def _cell(size: BatchSizeSummary, rate: float, cell: Cell) -> str:
-    found = [entry for entry in size.learning_rates if entry.learning_rate == rate]
+def _cell(size: BatchSizeSummary, rate: Trial, cell: Cell) -> str:
+    found = [entry for entry in size.learning_rates if _trial(entry) == rate]
     return cell(size, found[0]) if found else ""
+
+
+def _near(rate: RateSummary, size: BatchSizeSummary, number: int) -> bool:
+    """Whether a trial reached a target as often as the chosen one, at most 20 % later."""
+    chosen = [r for r in size.learning_rates if _trial(r) == _trial(size.to_target[number])]
+    if not chosen:
+        return False
+    ours, best = rate.to_target[number], chosen[0].to_target[number]
+    late = _value(ours.steps) > _BASIN * _value(best.steps)
+    return not late and (ours.reached_fraction or 0) >= (best.reached_fraction or 0)
+
+
+def _value(steps: Estimate | None) -> float:
+    return math.inf if steps is None or steps.value is None else steps.value
 
 
 def _steps(steps: Estimate | None) -> str:

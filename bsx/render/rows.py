@@ -23,8 +23,7 @@ def rows(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     sizes = document["batch_sizes"]
     metrics = _metric_names(sizes)
     recommended = (document["recommendation"] or {}).get("batch_size")
-    search = document["config"].get("search") or {"axes": []}
-    tuned = [axis["name"] for axis in search["axes"][1:]]
+    tuned = _tuned(document)
     return [
         _row(size, document["targets"], metrics, tuned, size["batch_size"] == recommended)
         for size in sizes
@@ -88,18 +87,25 @@ def _row(
 
 def rate_rows(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Flatten a document into one row a batch size and learning rate that was tried."""
+    names = ["learning_rate", *_tuned(document)]
     return [
-        _rate_row(size["batch_size"], entry, document["targets"], document["metric"])
+        {"batch_size": size["batch_size"], **{name: entry.get(name) for name in names}}
+        | _rate_row(entry, document["targets"], document["metric"])
         for size in document["batch_sizes"]
         for entry in size["learning_rates"]
     ]
 
 
+def _tuned(document: Mapping[str, Any]) -> list[str]:
+    """Return what was tuned beside the learning rate."""
+    search = document["config"].get("search") or {"axes": []}
+    return [axis["name"] for axis in search["axes"][1:]]
+
+
 def _rate_row(
-    batch_size: int, entry: Mapping[str, Any], targets: list[Mapping[str, Any]], metric: str
+    entry: Mapping[str, Any], targets: list[Mapping[str, Any]], metric: str
 ) -> dict[str, Any]:
-    row = {"batch_size": batch_size}
-    row |= {key: entry[key] for key in ("learning_rate", "seeds", "diverged")}
+    row = {key: entry[key] for key in ("seeds", "diverged")}
     for number, (target, found) in enumerate(zip(targets, entry["to_target"], strict=True)):
         prefix = "to_target" if number == 0 else f"to_target_{number + 1}"
         row[f"{prefix}_metric"] = target["metric"]
