@@ -32,6 +32,7 @@ _MEANINGS = {
     ),
     "no_critical_batch_size": "The measured iterations hold all the same.",
     "critical_batch_size_beyond": "Nothing was measured there, so take it as a rough guess.",
+    "critical_batch_size_vague": "Any size within the interval may be the true one.",
     "poor_fit": "Trust the measured rows more than the curve through them.",
     "speed_noisy": (
         "Other programs slow the timing down, so that times to the target are less sure than "
