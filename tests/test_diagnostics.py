@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -271,21 +270,6 @@ def test_what_another_sweep_measured_of_a_run_is_adopted(tmp_path: Path) -> None
         assert store.diagnostics("bbb222") == []
         store.adopt_diagnostics("bbb222", [measured().run.run_id])
         assert store.diagnostics("bbb222") == [measured()]
-
-
-def test_a_store_of_before_is_opened_and_gets_the_tables_when_they_are_needed(
-    tmp_path: Path,
-) -> None:
-    with begun(tmp_path) as store:
-        path = store.path
-        assert store.diagnostics("aaa111") == []
-        store.adopt_diagnostics("aaa111", ["any"])
-    with sqlite3.connect(path) as db:
-        names = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
-    assert "diagnostics" not in names  # as a bsx of before left it
-    with Store(tmp_path) as store:
-        store.append_diagnostics("aaa111", [measured()])
-        assert store.diagnostics("aaa111") == [measured()]
 
 
 def test_run_ids_are_those_of_before() -> None:

@@ -18,7 +18,6 @@ from bsx.schema import (
     Estimate,
     Facts,
     NoisePoint,
-    Search,
     SweepConfig,
     TargetSummary,
     point_of,
@@ -51,7 +50,7 @@ def diagnosed(
     noise = {
         size.batch_size: one
         for size in sizes
-        if (one := _noise(size, measured, config.search, facts, targets)) is not None
+        if (one := _noise(config, measured, size, facts, targets)) is not None
     }
     rows = [
         _with_noise(row, noise[row.batch_size]) if row.batch_size in noise else row
@@ -65,24 +64,24 @@ def diagnosed(
         gradients=gradients_of(gradients[-1], facts.train_samples) if gradients else None,
         cautions=(*found.cautions, *_cautions(measured)),
     )
-    found = _against_small(found, config.search, facts, sizes, measured)
+    found = _against_small(found, config, facts, sizes, measured)
     return _at_equal_length(found, config, facts, sizes)
 
 
 def _of(
     size: SizeEvidence,
+    config: SweepConfig,
     measured: Sequence[DiagnosticRecord],
-    search: Search | None,
     measure: str,
 ) -> list[DiagnosticRecord]:
     """Return the records of one size at the rate, or trial, that it is summarized at."""
-    rate = size.final.choice.rate if size.final else None
+    chosen = size.final.choice.rate if size.final else None
     return [
         record
         for record in measured
         if record.measure == measure
         and record.run.recipe.batch_size == size.batch_size
-        and point_of(record.run, search) == rate
+        and point_of(record.run, config.search) == chosen
     ]
 
 
@@ -90,13 +89,13 @@ def _of(
 
 
 def _noise(
-    size: SizeEvidence,
+    config: SweepConfig,
     measured: Sequence[DiagnosticRecord],
-    search: Search | None,
+    size: SizeEvidence,
     facts: Facts,
     targets: Sequence[Target],
 ) -> _Noise | None:
-    records = _of(size, measured, search, "noise-scale")
+    records = _of(size, config, measured, "noise-scale")
     if not records:
         return None
     record = records[0]
@@ -106,8 +105,8 @@ def _noise(
     run = record.run
 
     def reached(target: Target) -> NoisePoint | None:
-        crossings = size.runs.crossings(target.metric, target.threshold)
-        crossing = crossings.get(point_of(run, search), {}).get(run.seed)
+        crossings = size.runs.crossings(target.metric, target.threshold, config.confirm)
+        crossing = crossings.get(point_of(run, config.search), {}).get(run.seed)
         step = crossing.step if crossing else None
         return at_crossing(points, step, lambda step: size.runs.before[step])
 
@@ -150,7 +149,7 @@ def _cautions(measured: Sequence[DiagnosticRecord]) -> list[Caution]:
 
 def _against_small(
     found: Analysis,
-    search: Search | None,
+    config: SweepConfig,
     facts: Facts,
     sizes: Sequence[SizeEvidence],
     measured: Sequence[DiagnosticRecord],
@@ -159,7 +158,7 @@ def _against_small(
     sharpness: dict[int, tuple[Mapping[int, float], Estimate | None]] = {}
     eigenvalues = dict(sharpness)
     for b, size in ends.items():
-        records = _of(size, measured, search, "sharpness")
+        records = _of(size, config, measured, "sharpness")
         sharpness[b] = sharpness_of(records, "sharpness")
         eigenvalues[b] = sharpness_of(records, "eigenvalue")
     quality = {b: size.final.quality for b, size in ends.items() if size.final}
