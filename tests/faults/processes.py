@@ -20,6 +20,27 @@ BSX = [sys.executable, "-m", "bsx"]
 STORE = "bsx-runs"
 FILE = "bsx-runs/bsx.sqlite3"
 
+# Training writes down in which process it is; while there is a file `slowly`, steps take a while.
+_MODEL = """
+import math, os, pathlib, time
+from torch import nn
+
+class Slow(nn.Module):
+    def __init__(self, input_shape, output_size):
+        super().__init__()
+        self.layer = nn.Linear(math.prod(input_shape), output_size)
+
+    def forward(self, x):
+        if self.training and pathlib.Path("slowly").exists():
+            pathlib.Path(f"{os.getpid()}").write_text(str(os.getpid()))
+            os.replace(f"{os.getpid()}", f"pid-{len(x)}")
+            time.sleep(0.04)
+        return self.layer(x.flatten(1))
+"""
+SLOW = ["sweep", "--model", "slow.py:Slow", "--batch-sizes", "16,32", "--learning-rate", "0.05",
+        "--seeds", "3", "--steps", "800", "--engine", "loop", "--threads", "1",
+        "--workers", "2"]  # fmt: skip
+
 
 def environment(**more: str) -> dict[str, str]:
     """The environment of a program, without settings of bsx that happen to be there."""
@@ -43,6 +64,13 @@ def started(*command: str, cwd: Path, **env: str) -> subprocess.Popen[str]:
         command, cwd=cwd, env=environment(**env), start_new_session=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
+
+
+def slow_model(folder: Path) -> Path:
+    """Put the slow model into a folder, slow at first."""
+    (folder / "slow.py").write_text(_MODEL)
+    (folder / "slowly").touch()
+    return folder
 
 
 def kill_group(process: subprocess.Popen[str]) -> None:

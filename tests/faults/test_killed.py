@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import signal
@@ -19,6 +20,7 @@ from tests.faults import warm
 from tests.faults.appender import SWEEP_ID, unit
 from tests.faults.processes import (
     BSX,
+    SLOW,
     STORE,
     assert_sound,
     attempts,
@@ -27,6 +29,7 @@ from tests.faults.processes import (
     descendants,
     kill_group,
     processes,
+    slow_model,
     started,
     wait_until,
 )
@@ -34,27 +37,6 @@ from tests.faults.processes import (
 KILLS = int(os.environ.get("BSX_KILLS", "100"))
 SMALL = ["--batch-sizes", "64,256", "--learning-rate", "0.03,0.1", "--seeds", "3", "--epochs", "2",
          "--threads", "1", "--quiet"]  # fmt: skip
-
-# Training writes down in which process it is; the steps at batch size 16 take a while.
-MODEL = """
-import math, os, pathlib, time
-from torch import nn
-
-class Slow(nn.Module):
-    def __init__(self, input_shape, output_size):
-        super().__init__()
-        self.layer = nn.Linear(math.prod(input_shape), output_size)
-
-    def forward(self, x):
-        if self.training and pathlib.Path("slowly").exists():
-            pathlib.Path(f"{os.getpid()}").write_text(str(os.getpid()))
-            os.replace(f"{os.getpid()}", f"pid-{len(x)}")
-            time.sleep(0.02)
-        return self.layer(x.flatten(1))
-"""
-SLOW = ["sweep", "--model", "slow.py:Slow", "--batch-sizes", "16,32", "--learning-rate", "0.05",
-        "--seeds", "3", "--steps", "300", "--engine", "loop", "--threads", "1", "--workers", "2",
-        "--quiet"]  # fmt: skip
 
 
 def stored(folder: Path) -> list[Any]:
@@ -122,7 +104,8 @@ def test_a_coordinator_killed_at_any_moment_has_lost_nothing(
     args = ["sweep", *SMALL, "--executor", executor]
     moments, seconds = random.Random(kills), _seconds(args, tmp_path)
     killed = resumed = 0
-    folder = tmp_path / "0"
+    folders = (tmp_path / f"sweep-{number}" for number in itertools.count())
+    folder = next(folders)
     folder.mkdir()
     while killed < kills:
         process = warm.started(args, folder)
@@ -137,8 +120,8 @@ def test_a_coordinator_killed_at_any_moment_has_lost_nothing(
         resumed += process.exitcode != 0 and bool(after)
         if process.exitcode == 0:
             assert after == undisturbed
-            folder = tmp_path / str(killed)
-            folder.mkdir(exist_ok=True)
+            folder = next(folders)
+            folder.mkdir()
         else:
             assert process.exitcode == -signal.SIGKILL, (folder / "err").read_text()
     last = warm.started(args, folder)
@@ -163,15 +146,13 @@ def _seconds(args: list[str], tmp_path: Path) -> float:
 @pytest.fixture
 def slow(tmp_path: Path) -> Path:
     """A folder with a slow model in it."""
-    (tmp_path / "slow.py").write_text(MODEL)
-    (tmp_path / "slowly").touch()
-    return tmp_path
+    return slow_model(tmp_path)
 
 
 @pytest.fixture
 def training(slow: Path) -> Iterator[subprocess.Popen[str]]:
     """A sweep whose two batch sizes train side by side."""
-    process = started(*BSX, *SLOW, cwd=slow)
+    process = started(*BSX, *SLOW, "--quiet", cwd=slow)
     try:
         wait_until(lambda: len(_workers(slow)) == 2, what="training")
         assert process.poll() is None
@@ -203,9 +184,9 @@ def test_a_killed_worker_takes_its_own_attempt_along_and_no_other(
     for known_by, outcome in attempts(slow / STORE):
         outcomes.setdefault(known_by, []).append(outcome)
     assert sorted(outcomes.values(), key=str) == [["done"]] * 3 + [["failed", "done"]]
-    whole = tmp_path_factory.mktemp("whole")
-    (whole / "slow.py").write_text(MODEL)
-    assert bsx(*SLOW, cwd=whole).returncode == 0
+    whole = slow_model(tmp_path_factory.mktemp("whole"))
+    (whole / "slowly").unlink()
+    assert bsx(*SLOW, "--quiet", cwd=whole).returncode == 0
     assert curves(slow / STORE) == curves(whole / STORE)
 
 
@@ -220,7 +201,7 @@ def test_no_process_outlives_what_was_killed_and_the_same_command_goes_on(
     assert not [pid for pid, (_, group) in processes().items() if group == training.pid]
     kept = curves(slow / STORE)
     (slow / "slowly").unlink()
-    result = bsx(*SLOW, cwd=slow)
+    result = bsx(*SLOW, "--quiet", cwd=slow)
     assert result.returncode == 0, result.stderr
     finished = curves(slow / STORE)
     assert len(finished) == 6

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,12 +20,14 @@ from bsx.store.lock import Lock
 from tests.faults.appender import RECIPE, SWEEP_ID, begin, record
 from tests.faults.processes import (
     BSX,
+    SLOW,
     STORE,
     assert_sound,
     attempts,
     curves,
     environment,
     kill_group,
+    slow_model,
     started,
     wait_until,
 )
@@ -32,7 +35,6 @@ from tests.faults.processes import (
 READ_SECONDS = float(os.environ.get("BSX_READ_SECONDS", "10"))
 SMALL = ["sweep", "--batch-sizes", "16,64", "--learning-rate", "0.03,0.1", "--seeds", "3",
          "--epochs", "4", "--threads", "1", "--engine", "lanes"]  # fmt: skip
-MORE = [*SMALL[:6], "4", *SMALL[7:]]
 OTHER = [*SMALL, "--model-arg", "hidden=32"]
 
 # Holds the lock of a recipe until it is told to let go, or ended.
@@ -137,49 +139,62 @@ def test_of_two_sweeps_of_one_question_each_run_is_trained_by_one(tmp_path: Path
     assert_sound(tmp_path / STORE)
 
 
-@pytest.mark.slow
-def test_who_waits_takes_over_from_one_that_is_killed(tmp_path: Path) -> None:
-    first = started(*BSX, *SMALL, cwd=tmp_path)
-    wait_until(lambda: (tmp_path / STORE / "bsx.sqlite3").exists())
-    wait_until(lambda: attempts(tmp_path / STORE), what="the first unit")
-    second = started(*BSX, *SMALL, cwd=tmp_path)
+@pytest.fixture
+def training(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A sweep that trains for long, unless the file ``slowly`` goes."""
+    slow_model(tmp_path)
+    process = started(*BSX, *SLOW, cwd=tmp_path)
+    try:
+        wait_until((tmp_path / STORE / "bsx.sqlite3").exists)
+        wait_until(lambda: attempts(tmp_path / STORE), what="the first unit")
+        yield process
+    finally:
+        kill_group(process)
+
+
+def waiting(first: subprocess.Popen[str], folder: Path, *more: str) -> subprocess.Popen[str]:
+    """Start another, which comes to wait for the first."""
+    second = started(*BSX, *SLOW, *more, cwd=folder)
     assert second.stderr is not None
     line = second.stderr.readline()
-    assert f"Process {first.pid} on" in line
-    first.send_signal(signal.SIGKILL)
-    first.communicate()
+    assert f"Process {first.pid} on " in line, line
+    assert "waiting for it" in line
+    return second
+
+
+@pytest.mark.slow
+def test_who_waits_takes_over_from_one_that_is_killed(
+    tmp_path: Path, training: subprocess.Popen[str]
+) -> None:
+    second = waiting(training, tmp_path)
+    training.kill()
+    (tmp_path / "slowly").unlink()
     _, err = second.communicate(timeout=300)
     assert second.returncode == 0, err
-    assert len(curves(tmp_path / STORE)) == 12
+    assert len(curves(tmp_path / STORE)) == 6
     assert_sound(tmp_path / STORE)
 
 
 @pytest.mark.slow
-def test_a_sweep_with_more_seeds_waits_and_trains_only_what_is_new(tmp_path: Path) -> None:
-    first = started(*BSX, *SMALL, cwd=tmp_path)
-    wait_until(lambda: (tmp_path / STORE / "bsx.sqlite3").exists())
-    wait_until(lambda: attempts(tmp_path / STORE), what="the first unit")
-    _, err = started(*BSX, *MORE, cwd=tmp_path).communicate(timeout=300)
-    first.communicate(timeout=300)
-    assert "waiting for it" in err
-    assert "4 runs to train" in err
+def test_a_sweep_with_more_seeds_waits_and_trains_only_what_is_new(
+    tmp_path: Path, training: subprocess.Popen[str]
+) -> None:
+    second = waiting(training, tmp_path, "--seeds", "4")
+    (tmp_path / "slowly").unlink()
+    _, err = second.communicate(timeout=300)
+    assert second.returncode == 0, err
+    assert "2 runs to train" in err
+    assert len(curves(tmp_path / STORE)) == 8
 
 
 @pytest.mark.slow
-def test_waiting_is_ended_by_ctrl_c(tmp_path: Path) -> None:
-    first = started(*BSX, *SMALL, "--epochs", "400", cwd=tmp_path)
-    try:
-        wait_until(lambda: (tmp_path / STORE / "bsx.sqlite3").exists())
-        wait_until(lambda: attempts(tmp_path / STORE), what="the first unit")
-        second = started(*BSX, *SMALL, "--epochs", "400", cwd=tmp_path)
-        assert second.stderr is not None
-        assert "waiting for it" in second.stderr.readline()
-        second.send_signal(signal.SIGINT)
-        _, err = second.communicate(timeout=30)
-        assert second.returncode == 4
-        assert "Traceback" not in err
-    finally:
-        kill_group(first)
+def test_waiting_is_ended_by_ctrl_c(tmp_path: Path, training: subprocess.Popen[str]) -> None:
+    second = waiting(training, tmp_path)
+    second.send_signal(signal.SIGINT)
+    _, err = second.communicate(timeout=30)
+    assert second.returncode == 4
+    assert "Traceback" not in err
+    assert training.poll() is None
 
 
 @pytest.mark.slow
@@ -202,15 +217,18 @@ def test_readers_see_whole_units_and_never_keep_the_writer_from_writing(tmp_path
     ]
     written, err = writer.communicate(timeout=READ_SECONDS + 60)
     assert writer.returncode == 0, err
+    reads = 0
     for reader in readers:
         out, err = reader.communicate(timeout=60)
         assert reader.returncode == 0, err
-        reads, seen = map(int, out.split())
-        assert reads
-        assert seen
+        times, seen = map(int, out.split())
+        assert times and seen
+        reads += times
+    units = len(written.splitlines())
     with Store(tmp_path) as store:
-        assert store.count_runs(SWEEP_ID) == 2 * len(written.splitlines())
+        assert store.count_runs(SWEEP_ID) == 2 * units
     assert_sound(tmp_path)
+    print(f"{units} writes, {reads} reads")
 
 
 def test_two_programs_may_write_to_one_store(tmp_path: Path) -> None:
