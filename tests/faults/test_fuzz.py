@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.faults import fuzz
 from tests.faults import spoiled as of
 
-QUICK, MANY, PROCESSES = 60, 1_200, 300
+QUICK, MANY, PROCESSES = 60, 850, 200
 
 
 @pytest.mark.parametrize("name", fuzz.TARGETS)
@@ -28,7 +28,7 @@ def test_spoiled_inputs_are_refused_in_a_line_or_read_as_they_stand(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", fuzz.TARGETS)
-def test_a_thousand_spoiled_inputs_of_each_kind_do_no_harm(name: str, tmp_path: Path) -> None:
+def test_hundreds_of_spoiled_inputs_of_each_kind_do_no_harm(name: str, tmp_path: Path) -> None:
     counts = fuzz.fuzz(fuzz.TARGETS[name], tmp_path, MANY, start=1)
     print(f"{name}: {counts.total()} inputs, {dict(counts)}")
     assert counts.total() >= MANY * 0.9
