@@ -28,6 +28,7 @@ def seeds_of(found: dict[str, Any]) -> list[int]:
     return [row["seeds"] for row in found["batch_sizes"]]
 
 
+@pytest.mark.slow
 def test_more_seeds_train_the_new_ones_alone_and_the_rest_stays_as_it_was(tmp_path: Path) -> None:
     """Real processes, as a shell would drive them."""
     first = document(bsx("sweep", *SMALL, "--format", "json", cwd=tmp_path))

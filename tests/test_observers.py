@@ -17,9 +17,10 @@ from bsx.measure.gradients import directions
 from bsx.measure.sharpness import LossSurface, box_maximum, top_eigenvalue
 from bsx.schema import MEASURES, DiagnosticRecord, Ingredient, RunRecord, Sampling, Training
 from bsx.train.evaluate import evaluation_steps
+from bsx.train.keeper import Keeper
 from bsx.train.loop import train_run
 from bsx.train.observers import Observer, log_spaced, thirds, undisturbed, unobserved
-from bsx.train.session import Session
+from bsx.train.session import Clock, Session
 from tests import train_setup
 from tests.measure import frozen
 
@@ -78,7 +79,10 @@ def test_an_observed_run_is_the_run_that_it_would_be_alone_bit_for_bit(
         observe, steps = everything_measured(session) if observed else (unobserved, [])
         random.seed(1)
         run = frozen.unit(of).run
-        found.append((learned(train_run(session, run, lambda *_: None, observe)), random.random()))
+        clock = Clock(session.device)
+        keeper = Keeper(None, session.steps, lambda *_: None, clock)
+        record = train_run(session, run, keeper, clock, observe)
+        found.append((learned(record), random.random()))
         assert steps == ([0, 5, 12] if observed else [])
     assert found[0] == found[1]
 

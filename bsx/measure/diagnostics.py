@@ -48,7 +48,7 @@ def measure(unit: DiagnosticUnit, report: Report) -> Iterator[tuple[DiagnosticRe
                     one.seen.append(one.take(model, step, samples_seen))
 
     clock = Clock(session.device)
-    keeper = Keeper(None, unit.unit_id, session.steps, report, clock)
+    keeper = Keeper(None, session.steps, report, clock)
     trained = train_run(session, unit.run, keeper, clock, observe)
     yield tuple(
         DiagnosticRecord(

@@ -23,20 +23,19 @@ State = Callable[[], Mapping[str, Any]]
 
 
 class Keeper:
-    """Keeps what trains under one key.
+    """Keeps what trains.
 
     Args:
-        folder: of the checkpoints; None keeps nothing.
-        key: what trains, and how: equal keys go on to the same bits.
+        checkpoints: where its state is kept; None keeps nothing.
         steps: that will be taken in all.
         report: where to tell how far it is; raises Stopped where it is to end.
         clock: of the training; it stands while a checkpoint is written.
     """
 
     def __init__(
-        self, folder: str | None, key: str, steps: int, report: Report, clock: Clock
+        self, checkpoints: Checkpoints | None, steps: int, report: Report, clock: Clock
     ) -> None:
-        self._checkpoints = Checkpoints(folder, key) if folder is not None else None
+        self._checkpoints = checkpoints
         self._steps = steps
         self._report = report
         self._clock = clock

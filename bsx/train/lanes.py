@@ -19,6 +19,7 @@ from torch import Tensor
 from bsx.models import Stacked
 from bsx.schema import CurvePoint, Group, Point, Record, Report, RunRecord
 from bsx.train.batches import passes
+from bsx.train.checkpoint import Checkpoints
 from bsx.train.evaluate import evaluate
 from bsx.train.feed import Feed
 from bsx.train.gradients import is_plain, treat
@@ -38,7 +39,9 @@ def train(group: Group, report: Report) -> Iterator[tuple[Record, ...]]:
     lanes = Lanes(session, group)
     torch.manual_seed(group.members[0][1])  # what is drawn on the way: dropout, noise
     clock = Clock(session.device)
-    keeper = Keeper(group.checkpoints, group.unit_id, session.steps, report, clock)
+    folder = group.checkpoints
+    kept = None if folder is None else Checkpoints(folder, group.unit_id)
+    keeper = Keeper(kept, session.steps, report, clock)
     before = keeper.taken_up(session.device)
     if before is not None:
         lanes.restore(before)

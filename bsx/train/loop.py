@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from bsx.optim import build_optimizer
 from bsx.schema import CurvePoint, Group, Record, Report, Run, RunRecord, Training, digest
 from bsx.train.batches import passes
+from bsx.train.checkpoint import Checkpoints
 from bsx.train.evaluate import evaluate
 from bsx.train.feed import Feed
 from bsx.train.gradients import is_plain, treat
@@ -42,13 +43,19 @@ def _one_by_one(session: Session, group: Group, report: Report) -> Iterator[tupl
             best = best if value is None else session.better(value, best)
             report((number + fraction) / len(group.members), best)
 
-        # Of the run alone: the group it is in when it is taken up again may have fewer.
-        key = digest([run.run_id, group.trainer, group.device, group.threads])
         clock = Clock(session.device)
-        keeper = Keeper(group.checkpoints, key, session.steps, report_run, clock)
+        keeper = Keeper(_checkpoints(group, run), session.steps, report_run, clock)
         record = train_run(session, run, keeper, clock)
         yield (*keeper.notices, record)
         keeper.done()
+
+
+def _checkpoints(group: Group, run: Run) -> Checkpoints | None:
+    """Those of the run alone: the group it is in when it is taken up again may have fewer."""
+    if group.checkpoints is None:
+        return None
+    how = [group.trainer, group.device, group.threads]  # what the bits depend on
+    return Checkpoints(group.checkpoints, digest([run.run_id, *how]))
 
 
 def train_run(

@@ -51,6 +51,7 @@ def curves(folder: Path) -> dict[str, list[tuple[int, float, float]]]:
         }
 
 
+@pytest.mark.slow
 def test_speed_time_to_the_target_and_time_left_do_not_see_it(
     tmp_path: Path, wrong_clock: dict[str, str]
 ) -> None:

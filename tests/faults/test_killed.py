@@ -190,6 +190,7 @@ def test_a_killed_worker_takes_its_own_attempt_along_and_no_other(
     assert curves(slow / STORE) == curves(whole / STORE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("of", ["coordinator", "group"])
 def test_no_process_outlives_what_was_killed_and_the_same_command_goes_on(
     slow: Path, training: subprocess.Popen[str], of: str

@@ -94,6 +94,7 @@ def test_after_a_power_cut_all_that_was_told_to_be_stored_is_there(
     print(f"{cuts} power cuts")
 
 
+@pytest.mark.slow
 def test_where_synchronizing_fails_nothing_is_told_that_is_not_safe(
     disk: Path, tmp_path: Path
 ) -> None:

@@ -93,7 +93,13 @@ def checkpoints(folder: Path) -> list[Path]:
     return list((folder / "bsx-runs" / "checkpoints").rglob("*.checkpoint"))
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "SIGTERM",
+        *(pytest.param(n, marks=pytest.mark.slow) for n in ("SIGINT", "SIGHUP", "SIGUSR1")),
+    ],
+)
 def test_told_to_end_it_keeps_the_state_of_the_run_and_exits_4(
     name: str, folder: Path, undisturbed: dict[str, Any]
 ) -> None:
@@ -114,6 +120,7 @@ def test_told_to_end_it_keeps_the_state_of_the_run_and_exits_4(
     assert checkpoints(folder) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
 def test_told_twice_it_ends_at_once(name: str, code: int, folder: Path) -> None:
     process = started(folder)
@@ -129,6 +136,7 @@ def test_told_twice_it_ends_at_once(name: str, code: int, folder: Path) -> None:
     assert process.returncode in (code, 4)  # 4: the first was done before the second came
 
 
+@pytest.mark.slow
 def test_under_nohup_a_closed_terminal_is_not_heard(folder: Path) -> None:
     program = (
         "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); "
@@ -144,6 +152,7 @@ def test_under_nohup_a_closed_terminal_is_not_heard(folder: Path) -> None:
     assert process.returncode == 0, err
 
 
+@pytest.mark.slow
 def test_a_model_that_hangs_once_is_ended_tried_again_and_told_of(
     folder: Path, undisturbed: dict[str, Any]
 ) -> None:
@@ -160,6 +169,7 @@ def test_a_model_that_hangs_once_is_ended_tried_again_and_told_of(
     assert outcomes.count("failed") == 1
 
 
+@pytest.mark.slow
 def test_a_model_that_always_hangs_is_given_up_and_told_of(folder: Path) -> None:
     process = started(folder, "--hang-timeout", "3s")
     wait_for_training(folder, process)

@@ -207,6 +207,7 @@ def test_two_questions_are_worked_on_side_by_side(tmp_path: Path) -> None:
         assert [store.count_runs(sweep.sweep_id) for sweep in store.sweeps()] == [12, 12]
 
 
+@pytest.mark.slow
 def test_readers_see_whole_units_and_never_keep_the_writer_from_writing(tmp_path: Path) -> None:
     Store(tmp_path, create=True).close()
     command = [sys.executable, "-m", "tests.faults.appender", str(tmp_path), "0", "0", "--seconds"]
