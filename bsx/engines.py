@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from bsx import plan
+from bsx import files, plan
 from bsx.execute.base import Executor, UnitError
 from bsx.schema import CalibrationUnit, CostModel, Facts, Recipe, SweepConfig, digest
 
@@ -70,11 +71,12 @@ def _cache() -> Path:
 def _kept(file: Path) -> CostModel | None:
     """Read what was kept; whatever is wrong with it, it can be measured again."""
     try:
-        numbers = json.loads(file.read_text(encoding="utf-8"))
+        numbers = json.loads(files.content(file))
         step, sample, unit = (float(numbers[name]) for name in _NAMES)
-        return CostModel(step, sample, unit)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
+    known = all(0 <= seconds < math.inf for seconds in (step, sample, unit))
+    return CostModel(step, sample, unit) if known else None
 
 
 def _keep(file: Path, cost: CostModel) -> None:

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from bsx import files
 from bsx.errors import StoreError
 from bsx.store.lock import alone
 from bsx.store.tables import APPLICATION_ID, STEPS, STORE_VERSION
@@ -94,7 +95,7 @@ def damaged(path: Path, what: object) -> StoreError:
 def _refuse_what_is_not_ours(path: Path) -> None:
     # POSIX forgets this process's locks on a file when any descriptor of it is closed: no
     # transaction may be open here on the same file.
-    with path.open("rb") as file:
+    with files.opened(path) as file:
         header = file.read(_HEADER_BYTES)
     if not header:
         raise StoreError(

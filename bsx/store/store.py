@@ -11,7 +11,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +138,7 @@ class Store(DiagnosticTables):
         """
         now = _now()
         with self._transaction() as db:
+            last = db.execute("SELECT max(touched) FROM sweeps").fetchone()[0]
             db.execute(
                 "INSERT INTO sweeps VALUES (?, ?, ?, ?, 'running', ?, ?, ?) "
                 "ON CONFLICT (sweep_id) DO UPDATE SET touched = excluded.touched, "
@@ -147,7 +148,7 @@ class Store(DiagnosticTables):
                     sweep_id,
                     config.name,
                     now,
-                    now,
+                    _after(last, now),
                     to_json(config),
                     to_json(facts),
                     to_json(environment),
@@ -319,6 +320,14 @@ class Store(DiagnosticTables):
 
 def _link(db: sqlite3.Connection, table: str, sweep_id: str, row_id: str) -> None:
     db.execute(f"INSERT INTO {table} VALUES (?, ?) ON CONFLICT DO NOTHING", (sweep_id, row_id))
+
+
+def _after(last: str | None, now: str) -> str:
+    """Return now, or a moment after the last where the clock was set back: order is kept."""
+    if last is None or now > last:
+        return now
+    moment = datetime.fromisoformat(last) + timedelta(microseconds=1)
+    return moment.isoformat(timespec="microseconds")
 
 
 def _now() -> str:

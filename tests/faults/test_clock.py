@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from bsx.store import Store
+from bsx.store.file import FILE_NAME
+from tests import fakes
 from tests.faults.test_door import TRAIN, environment, shell, terminal
 from tests.here import numbers
 
@@ -77,6 +81,22 @@ def test_speed_time_to_the_target_and_time_left_do_not_see_it(
             assert seconds == sorted(seconds) and 0 < seconds[0] < seconds[-1] < A_LOT
             assert 0 < run.train_seconds < A_LOT
     assert json.loads(expected.stdout)["sweep_id"] == document["sweep_id"]
+
+
+def test_the_newest_sweep_is_the_one_last_run_though_the_clock_was_set_back(
+    tmp_path: Path,
+) -> None:
+    with Store(tmp_path, create=True) as store:
+        for name in ("before", "after"):
+            store.begin_sweep(name, fakes.config(name=name), fakes.facts(), {})
+            later = "UPDATE sweeps SET touched = '2999-01-01T00:00:00.000000+00:00'"
+            if name == "before":
+                with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME)) as database:
+                    database.execute(later)
+                    database.commit()
+        assert store.sweep().sweep_id == "after"
+        store.begin_sweep("before", fakes.config(name="before"), fakes.facts(), {})
+        assert store.sweep().sweep_id == "before"
 
 
 def test_a_program_s_time_and_its_timeout_do_not_see_it(

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from bsx.store import Store
-from bsx.store.store import FILE_NAME
+from bsx.store.file import FILE_NAME
 
 BSX = f"{sys.executable} -m bsx"
 PROGRAM = f"""--command "{sys.executable} train.py {{batch_size}} {{seed}}" --train-samples 64 \
@@ -65,7 +65,7 @@ def shell(command: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[s
 
 def stored(folder: Path) -> dict[str, list[tuple[int, float]]]:
     """Return status and curves of what is stored, after a look at the file's integrity."""
-    with sqlite3.connect(folder / "bsx-runs" / FILE_NAME) as database:
+    with contextlib.closing(sqlite3.connect(folder / "bsx-runs" / FILE_NAME)) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     with Store(folder / "bsx-runs") as store:
         return {

@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 import torch
 
-from bsx import files
+from bsx import engines, files
 from bsx.command.reports import CsvFile
 from bsx.data import room, scratch
 from bsx.errors import BsxError
@@ -374,6 +374,19 @@ def test_a_model_in_a_pipe_is_not_waited_for(here: Shell) -> None:
     os.mkfifo("model.py")
     code, _, err = here.bsx("sweep", "--model", "model.py:Net")
     assert code == 2 and "it is no file but a pipe or a device" in err
+
+
+def test_a_store_in_a_pipe_is_not_waited_for(here: Shell) -> None:
+    (here.folder / "bsx-runs").mkdir()
+    os.mkfifo(here.folder / "bsx-runs" / "bsx.sqlite3")
+    for args in (["show"], ["sweep", "--dataset", "wine", "--executor", "inline"]):
+        code, _, err = here.bsx(*args)
+        assert code == 3 and err.count("\n") == 1, err
+
+
+@pytest.mark.parametrize("content", ["[" * 9999, "[]", '{"step_seconds": NaN}', "1e999"])
+def test_a_spoiled_cache_of_costs_is_measured_anew(tmp_path: Path, content: str) -> None:
+    assert engines._kept(put(tmp_path / "cost.json", content.encode())) is None
 
 
 def test_a_report_file_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
