@@ -83,6 +83,7 @@ FORMS: dict[str | None, Callable[[Estimate], str]] = {
     None: _written(numbers.significant),
     "count": _written(numbers.count),
     "whole": _written(numbers.whole),
+    "two": _written(numbers.fixed(2)),
     "tenths": _written(numbers.fixed(1)),
     "percent": _written(numbers.fixed(1, 100)),
     "points": _points,  # a difference of shares
