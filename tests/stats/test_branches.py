@@ -325,8 +325,9 @@ def test_choosing_the_margin_by_the_base_size_costs_no_honesty() -> None:
     clean = point_of(truth, 1, 0.0, np.random.default_rng(0))
     margin = margin_of(clean, BASE, LOSS, 0.0)
     assert margin is not None
-    end = falling(SAMPLES)
-    for tolerance in (0.0, margin.value / end / 10):
+    end = branch_of(clean, BASE, BASE, margin).loss  # where the tolerance is measured from
+    assert end is not None and end.value is not None
+    for tolerance in (0.0, margin.value / end.value / 10):
         generator = np.random.default_rng(1)
         good = worse = 0
         count = 1500
