@@ -15,9 +15,9 @@ import pytest
 from bsx.store import Store
 from tests.command.fake_script import CRITICAL, MIN_STEPS
 from tests.command.test_program import dead_soon
-from tests.faults.processes import BSX, bsx, environment
+from tests.faults.processes import BSX, environment
+from tests.here import bsx, document
 from tests.test_light_imports import imported
-from tests.test_sweep import document
 
 HERE = Path(__file__).parent
 SCRIPT = "fake_script.py"
