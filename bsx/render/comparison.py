@@ -36,7 +36,7 @@ def print_comparisons(console: Console, comparisons: Sequence[Comparison], metri
         title = f"{phrases.clean(comparison.second)} against {phrases.clean(comparison.first)}"
         parts += [Text(title, style="bold"), Text(f"  {_critical(comparison)}")]
         parts += [*draw(_grid(comparison, metric), console.width), ""]
-    parts.append(Text(_READING, style="dim"))
+    parts.append(Text(READING, style="dim"))
     console.print(Plain(Group(*parts)), end="")
 
 
@@ -47,7 +47,12 @@ def markdown(comparisons: Sequence[Comparison], metric: Metric) -> str:
         title = f"{phrases.clean(comparison.second)} against {phrases.clean(comparison.first)}"
         blocks += [f"# {escaped(title)}", wording.sentence(escaped(_critical(comparison)))]
         blocks.append(table(_grid(comparison, metric)))
-    return "\n\n".join([*blocks, _READING]) + "\n"
+    return "\n\n".join([*blocks, READING]) + "\n"
+
+
+def told(comparison: Comparison, metric: Metric) -> tuple[Grid, str]:
+    """Return the comparison as a table, and what it says of the critical batch size."""
+    return _grid(comparison, metric), wording.sentence(_critical(comparison))
 
 
 def rows(documents: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -59,7 +64,7 @@ def rows(documents: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-_READING = (
+READING = (
     "Ratios and differences are second against first, with 95 % intervals over the seeds that both "
     "share; where an interval holds × 1 or 0, no difference is shown."
 )
