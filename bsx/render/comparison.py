@@ -34,8 +34,8 @@ def print_comparisons(console: Console, comparisons: Sequence[Comparison], metri
     parts: list[RenderableType] = []
     for comparison in comparisons:
         title = f"{phrases.clean(comparison.second)} against {phrases.clean(comparison.first)}"
-        parts += [Text(title, style="bold"), Text(f"  {_critical(comparison)}")]
-        parts += [*draw(_grid(comparison, metric), console.width), ""]
+        parts += [Text(title, style="bold"), Text(f"  {critical(comparison)}")]
+        parts += [*draw(grid(comparison, metric), console.width), ""]
     parts.append(Text(READING, style="dim"))
     console.print(Plain(Group(*parts)), end="")
 
@@ -45,14 +45,9 @@ def markdown(comparisons: Sequence[Comparison], metric: Metric) -> str:
     blocks = []
     for comparison in comparisons:
         title = f"{phrases.clean(comparison.second)} against {phrases.clean(comparison.first)}"
-        blocks += [f"# {escaped(title)}", wording.sentence(escaped(_critical(comparison)))]
-        blocks.append(table(_grid(comparison, metric)))
+        blocks += [f"# {escaped(title)}", wording.sentence(escaped(critical(comparison)))]
+        blocks.append(table(grid(comparison, metric)))
     return "\n\n".join([*blocks, READING]) + "\n"
-
-
-def told(comparison: Comparison, metric: Metric) -> tuple[Grid, str]:
-    """Return the comparison as a table, and what it says of the critical batch size."""
-    return _grid(comparison, metric), wording.sentence(_critical(comparison))
 
 
 def rows(documents: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -70,7 +65,8 @@ READING = (
 )
 
 
-def _critical(comparison: Comparison) -> str:
+def critical(comparison: Comparison) -> str:
+    """Say the critical batch sizes of both."""
     values = [
         "not determined" if e is None or e.value is None else numbers.whole(e.value)
         for e in comparison.critical_batch_size
@@ -78,7 +74,8 @@ def _critical(comparison: Comparison) -> str:
     return f"critical batch size: {values[0]} in the first, {values[1]} in the second"
 
 
-def _grid(comparison: Comparison, metric: Metric) -> Grid:
+def grid(comparison: Comparison, metric: Metric) -> Grid:
+    """Return the table of a comparison, a row a batch size."""
     rows = comparison.sizes
     scale, unit = (100.0, ", points") if metric.bounded else (1.0, "")
     name = phrases.clean(metric.name)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bsx.compare import Arm, compare
+from bsx.comparing import Arm, compare
 from bsx.render.report.curves import plots
 from bsx.render.report.heat import strength_of
 from bsx.render.report.plots import linear_axis, log_axis, size_axis

@@ -7,7 +7,7 @@ from importlib import resources
 
 from bsx import __version__
 from bsx.render import comparison as compared
-from bsx.render import phrases
+from bsx.render import phrases, wording
 from bsx.render.report import arms, colors, sections, tables
 from bsx.render.report.markup import Markup, join, tag
 from bsx.render.report.parts import Part, Report
@@ -128,7 +128,7 @@ def _comparison(report: Report) -> Markup:
     metric = report.parts[0].sweep.facts.metric
     content: list[Markup] = [*arms.figures(report)]
     for n, one in enumerate(report.comparisons):
-        grid, said = compared.told(one, metric)
+        grid, said = compared.grid(one, metric), wording.sentence(compared.critical(one))
         content.append(tag("p", tag("strong", f"{one.second} against {one.first}: "), said))
         content.append(tables.of_grid(grid, f"comparison-{n}"))
     content.append(tag("p", compared.READING, class_="note"))
