@@ -9,7 +9,6 @@ import pytest
 
 from bsx.errors import StoreError
 from bsx.schema import Run
-from bsx.store import Store
 from tests.test_store import begun, record, stored
 
 RUNS = 300
