@@ -76,7 +76,9 @@ def since_the_first(walls: list[float], most: float) -> list[float | None]:
 
 def _events(path: Path) -> list[tuple[str, int, float, float]]:
     try:
-        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+        from tensorboard.backend.event_processing.event_accumulator import (
+            EventAccumulator,
+        )
     except ImportError:
         raise ConfigError(
             "--metrics-from tensorboard needs the library that reads event files: "
