@@ -162,6 +162,17 @@ def paths(value: Any, flag: str) -> tuple[str, ...]:
     return tuple(parts)
 
 
+def logs(value: Any, flag: str) -> tuple[tuple[str, str], ...]:
+    """Read where to log: (tensorboard or mlflow, folder or URI) pairs, each once."""
+    found = []
+    for item in texts(value, flag):
+        kind, _, where = item.partition(":")
+        if kind not in ("tensorboard", "mlflow") or not where.strip():
+            raise ConfigError(f"{flag} {item}: give tensorboard:DIR, mlflow:DIR or mlflow:URI")
+        found.append((kind, where.strip()))
+    return tuple(dict.fromkeys(found))
+
+
 def proper_fraction(value: Any, flag: str) -> float:
     """Read a number between 0 and 1, both excluded."""
     number = _real(value)
