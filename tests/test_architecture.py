@@ -51,18 +51,19 @@ TABLE: dict[str, set[str]] = {
     "outcomes": {"schema", "plan", "store", "diagnostics", "execute.base"},
     "conductor": {"errors", "schema", "plan", "store", "engines", "diagnostics", "outcomes",
                   "execute.base"},
+    "sweeping": {"changes", "command", "facts", "outcomes", "plan", "schema", "store"},
     "probe": {"arithmetic", "execute.base", "plan", "schema", "stats"},
     "noise_scale": {"errors", "stats", "torch"},
     "recommend": {"schema", "stats"},
     "analyze": {"schema", "stats", "arithmetic", "recommend"},
-    "compare": {"schema", "stats", "analyze"},
+    "comparing": {"schema", "stats", "analyze"},
     "changes": {"schema"},
     "pictures": {"schema"},
-    "render": {"arithmetic", "errors", "schema", "pictures", "rich", "matplotlib"},
+    "render": {"arithmetic", "errors", "schema", "pictures", "rich", "IPython", "matplotlib"},
 }  # fmt: skip
-ANYTHING = {"cli", "__init__", "__main__"}
+ANYTHING = {"api", "cli", "__init__", "__main__"}
 LIBRARIES = {"torch", "numpy", "scipy", "sklearn", "rich", "typer", "matplotlib", "tensorboard",
-             "pyarrow", "mlflow", "wandb"}  # fmt: skip
+             "IPython", "pandas", "pyarrow", "mlflow", "wandb"}  # fmt: skip
 # Libraries that one file alone may know
 ONLY_IN = {"matplotlib": {"render/plots.py"}}
 # What is imported to print, to help, or to be forked from must stay light when it is imported.

@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     from bsx.exchange.trackers import LiveLog
 
 
-def open_logs(places: Sequence[tuple[str, str]], sweep: Sweep, store: Store) -> LiveLog:
-    """Open the trackers of a sweep, before anything is trained.
+def open_logs(places: Sequence[tuple[str, str]], sweep: Sweep, store: Store) -> LiveLog | None:
+    """Open the trackers of a sweep, before anything is trained; None without any.
 
     Raises:
         ConfigError: where a library is not installed.
         DataError: where one cannot be written to.
     """
+    if not places:
+        return None
     from bsx.exchange.trackers import LiveLog, start
 
     trackers = [start(kind, where, sweep) for kind, where in places]
