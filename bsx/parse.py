@@ -164,13 +164,11 @@ def paths(value: Any, flag: str) -> tuple[str, ...]:
 
 def logs(value: Any, flag: str) -> tuple[tuple[str, str], ...]:
     """Read where to log: (tensorboard or mlflow, folder or URI) pairs, each once."""
-    found = []
-    for item in texts(value, flag):
-        kind, _, where = item.partition(":")
-        if kind not in ("tensorboard", "mlflow") or not where.strip():
+    found = {item: item.partition(":")[::2] for item in texts(value, flag)}
+    for item, (kind, where) in found.items():
+        if kind not in ("tensorboard", "mlflow") or not where:
             raise ConfigError(f"{flag} {item}: give tensorboard:DIR, mlflow:DIR or mlflow:URI")
-        found.append((kind, where.strip()))
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(found.values()))
 
 
 def proper_fraction(value: Any, flag: str) -> float:

@@ -24,6 +24,55 @@ _ENDINGS = {".csv": "csv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl
             ".pq": "parquet"}  # fmt: skip
 
 
+_Sweeps = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Names of sweeps, or the beginnings of their ids.  (default: the newest)",
+        metavar="[SWEEP]...",
+    ),
+]
+_To = Annotated[
+    str | None,
+    typer.Option(
+        "--to",
+        help="csv, json, jsonl, markdown, latex, parquet, tensorboard, mlflow or wandb.  "
+        "(default: by the ending of --output)",
+        metavar="FORMAT",
+    ),
+]
+_Output = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        help="The file to write; of tensorboard, mlflow and wandb a folder, of mlflow also "
+        "the URI of a server.  (default: stdout)",
+        metavar="FILE",
+    ),
+]
+_Curves = Annotated[
+    bool,
+    typer.Option(
+        "--curves",
+        help="Every evaluation of every batch size, learning rate and seed, as a row that "
+        "`bsx import` reads; otherwise a row is a batch size.",
+    ),
+]
+_Plots = Annotated[
+    Path | None,
+    typer.Option(
+        "--plots",
+        help="Draw figures for a paper into this folder, each as SVG, PNG and PDF.",
+        metavar="DIR",
+    ),
+]
+_Arms = Annotated[
+    bool,
+    typer.Option("--arms", help="All arms of the --vary that the sweep is one of."),
+]
+_Force = Annotated[bool, typer.Option("--force", help="Replace files that are there already.")]
+
+
 @with_settings(
     (
         *("target", "confirm", "tolerance", "objective", "price_per_hour", "base_batch_size"),
@@ -31,55 +80,13 @@ _ENDINGS = {".csv": "csv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl
     )
 )
 def export(
-    sweeps: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="Names of sweeps, or the beginnings of their ids.  (default: the newest)",
-            metavar="[SWEEP]...",
-        ),
-    ] = None,
-    to: Annotated[
-        str | None,
-        typer.Option(
-            "--to",
-            help="csv, json, jsonl, markdown, latex, parquet, tensorboard, mlflow or wandb.  "
-            "(default: by the ending of --output)",
-            metavar="FORMAT",
-        ),
-    ] = None,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help="The file to write; of tensorboard, mlflow and wandb a folder, of mlflow also "
-            "the URI of a server.  (default: stdout)",
-            metavar="FILE",
-        ),
-    ] = None,
-    curves: Annotated[
-        bool,
-        typer.Option(
-            "--curves",
-            help="Every evaluation of every batch size, learning rate and seed, as a row that "
-            "`bsx import` reads; otherwise a row is a batch size.",
-        ),
-    ] = False,
-    plots: Annotated[
-        Path | None,
-        typer.Option(
-            "--plots",
-            help="Draw figures for a paper into this folder, each as SVG, PNG and PDF.",
-            metavar="DIR",
-        ),
-    ] = None,
-    arms: Annotated[
-        bool,
-        typer.Option("--arms", help="All arms of the --vary that the sweep is one of."),
-    ] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace files that are there already.")
-    ] = False,
+    sweeps: _Sweeps = None,
+    to: _To = None,
+    output: _Output = None,
+    curves: _Curves = False,
+    plots: _Plots = None,
+    arms: _Arms = False,
+    force: _Force = False,
     **flags: Any,
 ) -> None:
     """Write a stored sweep for other programs: tables, raw curves, figures, experiment trackers.

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bsx import plan
 from bsx.analyze import analyze
 from bsx.exchange import as_sweep, curves_of, layout_of, read_table
 from bsx.exchange.exports import curve_columns, curve_rows, write_rows
@@ -28,7 +29,8 @@ def imported(path: Path) -> Analysis:
     """Analyse a file of curves."""
     table = read_table(path)
     made = as_sweep(curves_of(table, layout_of(table)), TARGETS, TRAIN_SAMPLES)
-    return analyze(made.sweep.config, made.sweep.facts, made.recipes, made.records, ())
+    recipes = plan.recipes(made.sweep.config, made.sweep.facts)
+    return analyze(made.sweep.config, made.sweep.facts, recipes, made.records, ())
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl", "json", "parquet"])
