@@ -125,7 +125,9 @@ def _bests(
             else:
                 last = float(max(steps or 0, at[0] if at else 0))
             held = _held(values, metric, confirm)
-            seen = [v for v in held[: bisect_right(at, last)] if v == v]
+            seen = held[: bisect_right(at, last)]
+            if math.isnan(sum(seen)):
+                seen = [v for v in seen if v == v]
             alive = record.status is not RunStatus.DIVERGED
             table[rate][seed] = pick(seen) if seen and alive else None
     return table
