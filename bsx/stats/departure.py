@@ -139,7 +139,7 @@ def rises_alone(seen: Array, sizes: Array, log_a: float, log_c: float) -> LackOf
     error = math.sqrt(max(rest, 0.0) / freedom)
     if float(seen[np.argmax(sizes)] - seen.min()) <= 2 * error:
         return LackOfFit()  # they fall less than on the curve, and do not rise
-    p_value = float(stats.t.sf(along / error, freedom)) if error > 0 else 0.0
+    p_value = float(t_sf(along / error, freedom)) if error > 0 else 0.0
     return LackOfFit(p_value, departure="rises") if p_value < FIT_ALPHA else LackOfFit()
 
 
