@@ -18,6 +18,7 @@ HOUSE = Path(__file__).parent.parent / "bsx"
 # means the package face alone, no submodule of it; ``base`` of execute is its contract.
 TABLE: dict[str, set[str]] = {
     "errors": set(),
+    "kills": set(),
     "files": set(),
     "streams": set(),
     "schema": {"arithmetic"},
@@ -25,7 +26,7 @@ TABLE: dict[str, set[str]] = {
     "registry": {"errors", "files"},
     "parse": {"errors", "arithmetic", "schema"},
     "settings": {"errors", "arithmetic", "schema", "parse"},
-    "command": {"errors", "files", "schema", "tensorboard"},
+    "command": {"errors", "files", "kills", "schema", "tensorboard"},
     "exchange": {"errors", "files", "schema", "command"},
     "space": {"schema"},
     "config": {"errors", "files", "arithmetic", "schema", "registry", "parse", "settings",
@@ -45,7 +46,7 @@ TABLE: dict[str, set[str]] = {
               "tasks/", "optim/", "torch"},
     "measure": {"errors", "arithmetic", "schema", "registry", "data/", "models/", "tasks/",
                 "optim/", "train", "torch", "numpy", "scipy"},
-    "execute": {"errors", "schema", "registry", "streams"},
+    "execute": {"errors", "schema", "registry", "streams", "kills"},
     "engines": {"files", "schema", "plan", "execute.base"},
     "diagnostics": {"plan", "schema", "store"},
     "retries": {"schema", "execute.base"},
