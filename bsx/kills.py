@@ -78,7 +78,7 @@ def _candidates(own: Path) -> list[str]:
         return []
     found = []
     for line in lines:
-        _, controllers, path = (line.split(":", 2) + ["", "", ""])[:3]  # whatever stands there
+        _, controllers, path = [*line.split(":", 2), "", "", ""][:3]  # whatever stands there
         place = path.strip("/")
         if not controllers:
             for mount in ("", "unified"):
