@@ -53,16 +53,18 @@ TABLE: dict[str, set[str]] = {
     "outcomes": {"schema", "plan", "store", "diagnostics", "execute.base"},
     "conductor": {"errors", "schema", "plan", "store", "engines", "diagnostics", "outcomes",
                   "retries", "states", "execute.base"},
+    "sweeping": {"changes", "command", "facts", "outcomes", "plan", "schema", "store"},
     "probe": {"arithmetic", "execute.base", "plan", "schema", "stats"},
     "noise_scale": {"errors", "stats", "torch"},
     "recommend": {"schema", "stats"},
     "analyze": {"schema", "stats", "arithmetic", "recommend"},
-    "compare": {"schema", "stats", "analyze"},
+    "comparing": {"schema", "stats", "analyze"},
     "changes": {"schema"},
-    "render": {"arithmetic", "errors", "schema", "rich"},
+    "render": {"arithmetic", "errors", "schema", "rich", "IPython"},
 }  # fmt: skip
-ANYTHING = {"cli", "__init__", "__main__"}
-LIBRARIES = {"torch", "numpy", "scipy", "sklearn", "rich", "typer", "matplotlib", "tensorboard"}
+ANYTHING = {"api", "cli", "__init__", "__main__"}
+LIBRARIES = {"torch", "numpy", "scipy", "sklearn", "rich", "typer", "matplotlib", "tensorboard",
+             "IPython", "pandas"}  # fmt: skip
 # What is imported to print, to help, or to be forked from must stay light when it is imported.
 LIGHT = {"cli", "__init__", "__main__"}
 

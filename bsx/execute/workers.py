@@ -14,7 +14,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+import types
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
@@ -70,7 +71,8 @@ class WorkersExecutor(Executor):
         process: Any = self._context.Process(  # type: ignore[attr-defined]
             target=_work, args=(unit, theirs, list(sys.path)), daemon=True
         )
-        process.start()
+        with _without_the_script():
+            process.start()
         theirs.close()
         self._running[ours] = _Running(unit, process, report, time.monotonic(), kills)
 
@@ -214,6 +216,21 @@ def _end_with(connection: Connection) -> threading.Event:
 
     threading.Thread(target=watch, daemon=True).start()
     return to_end
+
+
+@contextlib.contextmanager
+def _without_the_script() -> Iterator[None]:
+    """Hide the program that runs from processes that start.
+
+    They would run it again to find what it defines, and need nothing of it: of a script that calls
+    ``bsx.sweep`` outside of ``if __name__ == "__main__"`` each would start a sweep of its own.
+    """
+    program = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = program
 
 
 def _context() -> BaseContext:

@@ -21,6 +21,7 @@ from bsx.schema.analysis import (
 )
 from bsx.schema.asked import (
     AIMS,
+    ELSEWHERE,
     BatchSizes,
     Branching,
     Budget,
@@ -144,6 +145,7 @@ from bsx.schema.work import (
 __all__ = [
     "AIMS",
     "EFFECTIVE_RATE",
+    "ELSEWHERE",
     "LEARNING_RATE",
     "MEASURES",
     "MOMENTUM",

@@ -171,6 +171,9 @@ class TargetSpec:
     threshold: float
 
 
+ELSEWHERE = "import:"  # how the reports of a program begin that was run elsewhere
+
+
 @dataclass(frozen=True)
 class Program:
     """The user's own program, of which one run is one training run.
@@ -194,7 +197,7 @@ class Program:
     @property
     def elsewhere(self) -> bool:
         """Whether it was run elsewhere, and its curves imported."""
-        return self.reports.startswith("import:")
+        return self.reports.startswith(ELSEWHERE)
 
     @property
     def takes_length(self) -> bool:
