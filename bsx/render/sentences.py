@@ -237,7 +237,7 @@ def _quality_not_settled(group: Sequence[Values]) -> str:
     remedy = f"about {numbers.count(needed)} would" if needed else "more of them may"
     remedy += f" ({command})" if command else ""
     return (
-        f"{first['seeds']} seeds cannot show which batch sizes end within "
+        f"{seeds} seed{'s' * (seeds != 1)} cannot show which batch sizes end within "
         f"{tolerance(first)} of the best; {remedy}, or a wider --tolerance"
     )
 
