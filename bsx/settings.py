@@ -258,6 +258,8 @@ SETTINGS: tuple[Setting, ...] = (
             "table, json, jsonl, csv or markdown.", _OUTPUT, "table", "FORMAT"),
     Setting("get", parse.text, "Print one value, e.g. recommendation.batch-size.", _OUTPUT,
             metavar="PATH"),
+    Setting("plot", parse.switch, "Draw iterations to the target and throughput below the tables.",
+            _OUTPUT, False, switch=True),
     Setting("quiet", parse.switch, "No progress and no cautions on stderr.", _OUTPUT, False,
             switch=True),
     Setting("dry_run", parse.switch, "Say what would be trained and how long it would take; train "
