@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from bsx import engines, plan
 from bsx.diagnostics import Diagnostics
 from bsx.errors import Stopped
-from bsx.execute.base import Executor, UnitError
+from bsx.execute.base import Executor, Requeued, UnitError
 from bsx.outcomes import Outcomes, description
 from bsx.schema import (
     SETTLED,
@@ -225,6 +225,12 @@ class Conductor:
         """Take in what the next unit tells that has something to tell."""
         unit, told = self.executor.wait()
         attempt = running[unit.unit_id]
+        if isinstance(told, Requeued):
+            self.store.end_attempt(attempt.stored, "requeued", told.reason)
+            self.watcher.announce(f"{description(unit)}: {told.reason}; it goes on by itself")
+            again = self.store.begin_attempt(unit.unit_id, unit.kind)
+            running[unit.unit_id] = attempt._replace(stored=again)
+            return
         if told is not None and not isinstance(told, UnitError):
             self._outcomes.keep(unit, told)
             return

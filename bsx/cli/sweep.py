@@ -109,8 +109,8 @@ def sweep(
     with _first_signal_stops():
         try:
             first = arms[0][1]
-            start = registry.load("executor", first.executor)
-            with start(patience=first.hang_seconds) as executor:
+            chosen = registry.load("executor", first.executor)
+            with chosen.of(first, Path(door.store)) as executor:
                 if not door.dry_run:
                     executor.prepare()
                 code = _run(arms, door, executor, fingerprints)
@@ -131,7 +131,7 @@ def _run(
     ``fingerprints``: of the data that a sweep that goes on must find again, if it does.
     """
     with redirect_stdout(sys.stderr):  # what models and data print is no result
-        asked = [(label, _asked(config)) for label, config in arms]
+        asked = [(label, _asked(config, executor)) for label, config in arms]
     if fingerprints:
         from bsx.cli.more_seeds import check_data
 
@@ -246,11 +246,12 @@ def _print_plan(asked: _Asked, door: Door, executor: Executor) -> None:
             console.print(line, markup=False, highlight=False)
 
 
-def _asked(config: SweepConfig) -> _Asked:
+def _asked(config: SweepConfig, executor: Executor) -> _Asked:
     from bsx import plan
     from bsx.schema import SCHEMA_VERSION, digest
 
     facts, machine = _looked_at(config)
+    facts = executor.placed(facts, config)
     recipes = plan.recipes(config, facts)
     identity = [SCHEMA_VERSION, config.question(), facts.fingerprint, facts.trainer]
     return _Asked(digest(identity, 12), config, facts, recipes, machine)
@@ -265,7 +266,17 @@ def _looked_at(config: SweepConfig) -> tuple[Facts, Mapping[str, Any]]:
     from bsx.facts import describe_machine, look
 
     facts = look(config)
-    return facts, describe_machine(facts.device)
+    machine = describe_machine(facts.device)
+    return facts, _elsewhere(machine, config) if config.elsewhere else machine
+
+
+def _elsewhere(machine: Mapping[str, Any], config: SweepConfig) -> Mapping[str, Any]:
+    """Say on what a cluster's units run, as far as it is known here: not on this machine."""
+    cluster = config.cluster
+    where = {"ray": cluster.ray_address, "slurm": cluster.slurm_partition}[config.executor]
+    versions = {key: machine[key] for key in ("bsx", "python", "torch", "numpy")}
+    of_jobs = [cluster.slurm_cluster, cluster.slurm_gpus, cluster.slurm_args]
+    return {**versions, "executor": config.executor, "where": where, "jobs": of_jobs}
 
 
 def _settled(asked: _Asked, folder: str) -> Mapping[str, RunRecord]:

@@ -21,9 +21,11 @@ from bsx.schema.analysis import (
 )
 from bsx.schema.asked import (
     AIMS,
+    ELSEWHERE,
     BatchSizes,
     Branching,
     Budget,
+    Cluster,
     Command,
     Ingredient,
     Initialization,
@@ -143,6 +145,7 @@ from bsx.schema.work import (
 __all__ = [
     "AIMS",
     "EFFECTIVE_RATE",
+    "ELSEWHERE",
     "LEARNING_RATE",
     "MEASURES",
     "MOMENTUM",
@@ -164,6 +167,7 @@ __all__ = [
     "Budget",
     "CalibrationUnit",
     "Caution",
+    "Cluster",
     "Command",
     "ComparedProbeSize",
     "ComparedSize",
