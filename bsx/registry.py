@@ -3,6 +3,7 @@
 Datasets, models and optimizers come from the entry-point groups ``bsx.datasets``, ``bsx.models``
 and ``bsx.optimizers``; ``package.module:attribute`` and ``path/to/file.py:attribute`` work
 everywhere a name does. A dataset's name may go on with what it reads: ``idx:/data/fashion``.
+What Python code gave as an object has a name that begins with ``python:``, in its process alone.
 Listing names imports nothing.
 """
 
@@ -15,8 +16,10 @@ import importlib
 import importlib.metadata
 import importlib.util
 import inspect
+import itertools
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -70,6 +73,47 @@ INTERNAL: dict[str, dict[str, str]] = {
 }
 
 
+@dataclass(frozen=True)
+class _Given:
+    """A thing that Python code gave in place of a name, and the hash of all that decides it."""
+
+    thing: Any
+    source: str | None
+    number: int  # how many were given before it
+
+
+GIVEN = "python:"  # the names of what was given begin so
+_given: dict[tuple[str, str], _Given] = {}
+_numbers = itertools.count()
+
+
+def give(kind: str, name: str, thing: Any, source: str | None) -> str:
+    """Let ``thing`` be found in this process; return the name that it has from now on.
+
+    ``source``: its identity, a hash of all that decides what it does; None where the data's own
+    fingerprint tells.
+    """
+    named = f"{GIVEN}{name}"
+    _given[kind, named] = _Given(thing, source, next(_numbers))
+    return named
+
+
+def given(kind: str, name: str) -> _Given | None:
+    """Return what was given under ``name``; None for any other name.
+
+    Raises:
+        ConfigError: for the name of what was given to another process.
+    """
+    if not name.startswith(GIVEN):
+        return None
+    if (kind, name) not in _given:
+        raise ConfigError(
+            f"{_flag(kind)} {name}: this was an object of a Python session, and is not there now; "
+            "give it again to bsx.sweep(), or put it into a file and name file.py:attribute"
+        )
+    return _given[kind, name]
+
+
 @cache
 def targets(kind: str) -> dict[str, str]:
     """Return name → ``module:attribute`` of everything of ``kind``, sorted by name."""
@@ -85,6 +129,8 @@ def load(kind: str, name: str) -> Any:
     Raises:
         ConfigError: for an unknown name (with the nearest ones) or one that cannot be imported.
     """
+    if (object_given := given(kind, name)) is not None:
+        return object_given.thing
     target = locate(kind, name)
     module_name, _, attribute = target.rpartition(":")
     module = _module(kind, module_name, name)
@@ -137,6 +183,8 @@ def source_hash(kind: str, name: str) -> str | None:
     Raises:
         ConfigError: where the file cannot be read.
     """
+    if (object_given := given(kind, name)) is not None:
+        return object_given.source
     path = _file_of(locate(kind, name).rpartition(":")[0])
     return None if path is None else file_hash(path, f"{_flag(kind)} {name}:")
 

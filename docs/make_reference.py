@@ -14,6 +14,7 @@ import dataclasses
 import io
 import json
 import re
+import runpy
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -752,12 +753,13 @@ def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 
 def main(args: Sequence[str]) -> int:
-    """Write the file, or with ``--check`` compare it."""
+    """Write the file and that of the Python API, or with ``--check`` compare them."""
     text = reference()
+    of_python: int = runpy.run_path(str(HERE / "make_python_reference.py"))["main"](args)
     if "--check" not in args:
         FILE.write_text(text, encoding="utf-8")
-        return 0
-    return int(not FILE.exists() or FILE.read_text(encoding="utf-8") != text)
+        return of_python
+    return of_python or int(not FILE.exists() or FILE.read_text(encoding="utf-8") != text)
 
 
 if __name__ == "__main__":

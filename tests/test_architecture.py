@@ -20,6 +20,7 @@ TABLE: dict[str, set[str]] = {
     "errors": set(),
     "files": set(),
     "streams": set(),
+    "processes": set(),
     "schema": {"arithmetic"},
     "arithmetic": {"errors"},
     "registry": {"errors", "files"},
@@ -40,37 +41,28 @@ TABLE: dict[str, set[str]] = {
     "optim": {"errors", "schema", "arithmetic", "registry", "numpy", "torch"},
     "facts": {"errors", "arithmetic", "schema", "registry", "data/", "models/", "tasks/", "optim/",
               "numpy", "torch"},
-    "train": {"errors", "files", "streams", "arithmetic", "schema", "registry", "data/", "models/",
-              "tasks/", "optim/", "torch"},
+    "train": {"errors", "files", "streams", "processes", "arithmetic", "schema", "registry",
+              "data/", "models/", "tasks/", "optim/", "torch"},
     "measure": {"errors", "arithmetic", "schema", "registry", "data/", "models/", "tasks/",
                 "optim/", "train", "torch", "numpy", "scipy"},
-    "execute": {"errors", "schema", "registry", "streams", "ray", "submitit"},
+    "execute": {"errors", "schema", "registry", "streams", "processes", "ray", "submitit"},
     "engines": {"files", "schema", "plan", "execute.base"},
     "diagnostics": {"plan", "schema", "store"},
     "outcomes": {"schema", "plan", "store", "diagnostics", "execute.base"},
     "conductor": {"errors", "schema", "plan", "store", "engines", "diagnostics", "outcomes",
                   "execute.base"},
+    "sweeping": {"changes", "command", "facts", "outcomes", "plan", "schema", "store"},
     "probe": {"arithmetic", "execute.base", "plan", "schema", "stats"},
     "noise_scale": {"errors", "stats", "torch"},
     "recommend": {"schema", "stats"},
     "analyze": {"schema", "stats", "arithmetic", "recommend"},
-    "compare": {"schema", "stats", "analyze"},
+    "comparing": {"schema", "stats", "analyze"},
     "changes": {"schema"},
-    "render": {"arithmetic", "errors", "schema", "rich"},
+    "render": {"arithmetic", "errors", "schema", "rich", "IPython"},
 }  # fmt: skip
-ANYTHING = {"cli", "__init__", "__main__"}
-LIBRARIES = {
-    "torch",
-    "numpy",
-    "scipy",
-    "sklearn",
-    "rich",
-    "typer",
-    "matplotlib",
-    "tensorboard",
-    "ray",
-    "submitit",
-}
+ANYTHING = {"api", "cli", "__init__", "__main__"}
+LIBRARIES = {"torch", "numpy", "scipy", "sklearn", "rich", "typer", "matplotlib", "tensorboard",
+             "IPython", "pandas", "ray", "submitit"}  # fmt: skip
 # What is imported to print, to help, or to be forked from must stay light when it is imported.
 LIGHT = {"cli", "__init__", "__main__"}
 

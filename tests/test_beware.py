@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bsx.cli.compare import arm_of
-from bsx.compare import Arm, compare
+from bsx.comparing import Arm, compare
 from bsx.schema import Command, Comparison, Program
 from bsx.store import Store
 from tests.here import Shell, here

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bsx.compare import Arm, compare
+from bsx.comparing import Arm, compare
 from bsx.render import comparison as rendered
 from bsx.schema import TargetSpec
 from tests.here import Shell, here

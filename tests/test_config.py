@@ -58,7 +58,7 @@ def test_nothing_given_is_the_sweep_of_the_readme() -> None:
     assert sweep.seeds == 5
     assert sweep.budget.epochs is not None
     assert sweep.budget.min_steps is not None
-    assert door == Door("bsx-runs", False, "table", None, False, False)
+    assert door == Door("bsx-runs", None, False, "table", None, False, False)
 
 
 # Key → (what is written on the command line, in TOML, and where it arrives).

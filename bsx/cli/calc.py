@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -60,30 +61,61 @@ def calc(
 
     $ bsx calc --samples 1200 --batch-size 100 --epochs 5 --get total-iterations
     """
-    layout = _layout(drop_last, tail, sampler, last_window, _count(world_size, "--world-size"))
-    counts = _class_counts(class_counts)
-    series = _Series(
-        _count(length, "--length"),
-        _count(window, "--window"),
-        _count(horizon, "--horizon"),
-        _count(stride, "--stride"),
-        _count(channels, "--channels"),
+    _print(answered(locals()), form, get)
+
+
+def answered(given: Mapping[str, Any]) -> list[Document]:
+    """Return the documents that answer a question, one a batch size.
+
+    ``given``: the parameters of :func:`calc` by name, as texts; what is missing is not known.
+
+    Raises:
+        ConfigError: for what cannot be meant, naming the flag.
+    """
+    numbers = {name: _count(given.get(name), flag) for name, flag in _NUMBERS.items()}
+    drop_last = bool(given.get("drop_last"))
+    layout = _layout(
+        drop_last,
+        given.get("tail"),
+        given.get("sampler"),
+        given.get("last_window"),
+        numbers["world_size"],
     )
-    known = _samples(_count(samples, "--samples"), series, counts)
+    counts = _class_counts(given.get("class_counts"))
+    series = _Series(*(numbers[name] for name in _Series.__dataclass_fields__))
+    known = _samples(numbers["samples"], series, counts)
     question = Question(
         samples=known,
-        epochs=_count(epochs, "--epochs"),
-        steps_per_epoch=_count(steps_per_epoch, "--iterations-per-epoch"),
-        total_steps=_count(total_steps, "--total-iterations"),
-        accumulation=_count(accumulation, "--accumulation"),
-        micro_batch_size=_count(micro_batch_size, "--micro-batch-size"),
+        epochs=numbers["epochs"],
+        steps_per_epoch=numbers["steps_per_epoch"],
+        total_steps=numbers["total_steps"],
+        accumulation=numbers["accumulation"],
+        micro_batch_size=numbers["micro_batch_size"],
         layout=layout,
     )
-    sizes = (None,) if batch_size is None else parse_batch_sizes(batch_size)
-    sizes_of_classes = _sizes_of_classes(_count(classes, "--classes"), counts, known)
-    extras = extras_for(batch_norm, sizes_of_classes, series.sample_shape)
-    documents = _answers(question, sizes, extras)
-    _print(documents, form, get)
+    asked = given.get("batch_size")
+    sizes = (None,) if asked is None else parse_batch_sizes(asked)
+    sizes_of_classes = _sizes_of_classes(numbers["classes"], counts, known)
+    batch_norm = bool(given.get("batch_norm"))
+    return _answers(question, sizes, extras_for(batch_norm, sizes_of_classes, series.sample_shape))
+
+
+# What is read as one number, by the flag that messages name
+_NUMBERS = {
+    "samples": "--samples",
+    "epochs": "--epochs",
+    "steps_per_epoch": "--iterations-per-epoch",
+    "total_steps": "--total-iterations",
+    "accumulation": "--accumulation",
+    "world_size": "--world-size",
+    "micro_batch_size": "--micro-batch-size",
+    "length": "--length",
+    "window": "--window",
+    "horizon": "--horizon",
+    "stride": "--stride",
+    "channels": "--channels",
+    "classes": "--classes",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import typer
 from bsx.cli.options import warn_of_variables, with_settings
 
 if TYPE_CHECKING:
-    from bsx.compare import Arm
+    from bsx.comparing import Arm
     from bsx.schema import Comparison, Sweep, TargetSpec
     from bsx.store import Store
 
@@ -59,7 +59,7 @@ def arm_of(store: Store, sweep: Sweep, label: str) -> Arm:
         ConfigError: for a branched sweep.
     """
     from bsx import plan
-    from bsx.compare import Arm
+    from bsx.comparing import Arm
     from bsx.errors import ConfigError
 
     if sweep.config.branching is not None:
@@ -83,7 +83,7 @@ def compared(arms: Sequence[Arm], targets: tuple[TargetSpec, ...] = ()) -> list[
     Raises:
         ConfigError: for arms that cannot be compared.
     """
-    from bsx.compare import compare as compare_arms
+    from bsx.comparing import compare as compare_arms
     from bsx.errors import ConfigError
 
     try:

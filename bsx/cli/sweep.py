@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bsx import sweeping
 from bsx.cli.options import warn_of_variables, with_settings
 from bsx.errors import (
     EXIT_DONE,
@@ -26,26 +26,9 @@ from bsx.errors import (
 if TYPE_CHECKING:
     from bsx.config import Door
     from bsx.execute.base import Executor
-    from bsx.schema import Facts, Recipe, RunRecord, Sweep, SweepConfig, Watcher
+    from bsx.schema import SweepConfig, Watcher
     from bsx.store import Store
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """A sweep that can be run: what was asked, and what was found out about it."""
-
-    sweep_id: str
-    config: SweepConfig
-    facts: Facts
-    recipes: tuple[Recipe, ...]
-    machine: Mapping[str, Any]
-
-    @property
-    def sweep(self) -> Sweep:
-        """The sweep as it will be put down."""
-        from bsx.schema import Sweep
-
-        return Sweep(self.sweep_id, self.config, self.facts, self.machine, "planned", "")
+    from bsx.sweeping import Asked
 
 
 @with_settings()
@@ -131,7 +114,7 @@ def _run(
     ``fingerprints``: of the data that a sweep that goes on must find again, if it does.
     """
     with redirect_stdout(sys.stderr):  # what models and data print is no result
-        asked = [(label, _asked(config, executor)) for label, config in arms]
+        asked = [(label, sweeping.ask(config, executor.placed)) for label, config in arms]
     if fingerprints:
         from bsx.cli.more_seeds import check_data
 
@@ -166,14 +149,14 @@ def _run(
     return max(codes, key=[EXIT_DONE, EXIT_SOME_FAILED, EXIT_STOPPED].index)
 
 
-def _trained(asked: _Asked, door: Door, store: Store, executor: Executor) -> int:
+def _trained(asked: Asked, door: Door, store: Store, executor: Executor) -> int:
     """Train what is missing of one sweep; return its exit code."""
     from bsx.render.progress import QuietProgress, SweepProgress
 
     progress = QuietProgress() if door.quiet else SweepProgress(metric=asked.facts.metric)
     try:
         with progress:
-            for line in _changes(asked, store):
+            for line in sweeping.changes(asked, store.sweeps()):
                 progress.announce(line)
             status = _conduct(asked, door, store, executor, progress)
     except Stopped as stopped:
@@ -182,17 +165,7 @@ def _trained(asked: _Asked, door: Door, store: Store, executor: Executor) -> int
     return EXIT_SOME_FAILED if status == "failed" else EXIT_DONE
 
 
-def _changes(asked: _Asked, store: Store) -> list[str]:
-    """Say what has changed since a sweep that is stored: its results are not mixed in."""
-    from bsx.changes import changed
-
-    return [
-        f"{what} changed since sweep {before} was run: none of its results are used here."
-        for what, before in changed(asked.sweep, store.sweeps())
-    ]
-
-
-def _conduct(asked: _Asked, door: Door, store: Store, executor: Executor, progress: Watcher) -> str:
+def _conduct(asked: Asked, door: Door, store: Store, executor: Executor, progress: Watcher) -> str:
     from bsx.conductor import Conductor
     from bsx.render import forecast
 
@@ -215,7 +188,7 @@ def _conduct(asked: _Asked, door: Door, store: Store, executor: Executor, progre
     return conductor.run()
 
 
-def _print_plan(asked: _Asked, door: Door, executor: Executor) -> None:
+def _print_plan(asked: Asked, door: Door, executor: Executor) -> None:
     """Say what would be trained, and how long it would take."""
     from rich.console import Console
 
@@ -227,7 +200,7 @@ def _print_plan(asked: _Asked, door: Door, executor: Executor) -> None:
     cost = engines.measured(
         asked.config, asked.facts, asked.recipes, asked.machine, executor, door.fresh
     )
-    stored = {} if door.fresh else _settled(asked, door.store)
+    stored = {} if door.fresh else sweeping.settled(asked, door.store)
     coming = plan.next_round(asked.config, asked.facts, asked.recipes, stored, cost)
     groups = (*coming.groups, *coming.later) if coming else ()
     speeds = plan.speed_units(asked.config, asked.facts, asked.recipes, asked.machine, cost)
@@ -244,50 +217,6 @@ def _print_plan(asked: _Asked, door: Door, executor: Executor) -> None:
         console.print(listing("Would train", forecast.plan_rows(document)))
         for line in forecast.lines(asked.sweep, document["runs"], seconds):
             console.print(line, markup=False, highlight=False)
-
-
-def _asked(config: SweepConfig, executor: Executor) -> _Asked:
-    from bsx import plan
-    from bsx.schema import SCHEMA_VERSION, digest
-
-    facts, machine = _looked_at(config)
-    facts = executor.placed(facts, config)
-    recipes = plan.recipes(config, facts)
-    identity = [SCHEMA_VERSION, config.question(), facts.fingerprint, facts.trainer]
-    return _Asked(digest(identity, 12), config, facts, recipes, machine)
-
-
-def _looked_at(config: SweepConfig) -> tuple[Facts, Mapping[str, Any]]:
-    """Return what planning must know, and what the machine is."""
-    if config.command is not None:  # without torch: the program is any
-        from bsx import __version__, command
-
-        return command.look(config), command.describe_machine(__version__)
-    from bsx.facts import describe_machine, look
-
-    facts = look(config)
-    machine = describe_machine(facts.device)
-    return facts, _elsewhere(machine, config) if config.elsewhere else machine
-
-
-def _elsewhere(machine: Mapping[str, Any], config: SweepConfig) -> Mapping[str, Any]:
-    """Say on what a cluster's units run, as far as it is known here: not on this machine."""
-    cluster = config.cluster
-    where = {"ray": cluster.ray_address, "slurm": cluster.slurm_partition}[config.executor]
-    versions = {key: machine[key] for key in ("bsx", "python", "torch", "numpy")}
-    of_jobs = [cluster.slurm_cluster, cluster.slurm_gpus, cluster.slurm_args]
-    return {**versions, "executor": config.executor, "where": where, "jobs": of_jobs}
-
-
-def _settled(asked: _Asked, folder: str) -> Mapping[str, RunRecord]:
-    """What is stored already of the runs of a sweep."""
-    from bsx.outcomes import stored_runs
-    from bsx.store import Store
-
-    if not Store.exists(folder):
-        return {}
-    with Store(folder) as store:
-        return stored_runs(store, asked.config, asked.facts, asked.recipes)
 
 
 # From a person, a closed terminal, and a scheduler that wants the machine back (Slurm sends what

@@ -76,7 +76,7 @@ def since_the_first(walls: list[float], most: float) -> list[float | None]:
 
 def _events(path: Path) -> list[tuple[str, int, float, float]]:
     try:
-        from tensorboard.backend.event_processing.event_accumulator import (  # type: ignore[import-not-found]
+        from tensorboard.backend.event_processing.event_accumulator import (
             EventAccumulator,
         )
     except ImportError:

@@ -26,6 +26,7 @@ class Door:
     """What concerns the command and not the sweep: where it is kept, and how it is shown."""
 
     store: str
+    name: str | None
     fresh: bool
     format: str
     get: str | None
@@ -217,6 +218,7 @@ def _read_toml(file: Path) -> dict[str, Any]:
 def _door(values: Mapping[str, Any]) -> Door:
     return Door(
         store=values["store"],
+        name=values["name"],
         fresh=values["fresh"],
         format=values["format"],
         get=values["get"],

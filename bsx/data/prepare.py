@@ -108,7 +108,8 @@ def _telling_of_helpers(name: str) -> Iterator[None]:
 def _stamp(name: str, args: Mapping[str, Any]) -> tuple[tuple[int, int], ...]:
     """Return size and time of the files that are named, by which a cache sees that they changed."""
     _, source = registry.split_source("dataset", name)
-    found = []
+    given = registry.given("dataset", name)
+    found = [] if given is None else [(given.number, 0)]
     for text in (source, *args.values()):
         if isinstance(text, str) and text:
             with contextlib.suppress(OSError, ValueError, RuntimeError):  # no such ~name

@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from typing import Any
 
-from bsx import registry, streams
+from bsx import processes, registry, streams
 from bsx.errors import BsxError, Stopped
 from bsx.execute.apart import ApartExecutor, Message
 from bsx.execute.base import UnitError
@@ -28,10 +28,7 @@ from bsx.schema import Report, Unit
 
 PRELOADED = "bsx.execute.preload"
 
-_STOP = "stop"
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
-# What the system or a person sends to all processes at once; the coordinator decides.
-_NOT_OURS = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
 
 
 class WorkersExecutor(ApartExecutor[Connection]):
@@ -58,7 +55,8 @@ class WorkersExecutor(ApartExecutor[Connection]):
         process: Any = self._context.Process(  # type: ignore[attr-defined]
             target=_work, args=(unit, theirs, list(sys.path)), daemon=True
         )
-        process.start()
+        with processes.without_the_script():
+            process.start()
         theirs.close()
         self._processes[ours] = process
         return ours
@@ -70,7 +68,7 @@ class WorkersExecutor(ApartExecutor[Connection]):
 
     def _ask_to_end(self, handle: Connection) -> None:
         with contextlib.suppress(OSError):
-            handle.send(_STOP)
+            handle.send(processes.STOP)
 
     def _end(self, handle: Connection) -> None:
         process = self._processes.pop(handle)
@@ -101,15 +99,12 @@ def _died(exitcode: int | None) -> UnitError:
 
 def _work(unit: Unit, connection: Connection, path: list[str]) -> None:
     """Do the unit and send home what comes of it: the body of a worker process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the coordinator decides what Ctrl-C means
-    for name in _NOT_OURS:
-        if hasattr(signal, name):  # by a handler, so that programs it starts do not inherit it
-            signal.signal(getattr(signal, name), lambda _number, _frame: None)
+    processes.leave_signals_to_the_parent()
     sys.path[:] = path
     _keep_memory()
     streams.print_nothing_but_messages()  # stdout is for the coordinator's results
     multiprocessing.current_process().daemon = False  # it may have helpers, which end with it
-    to_end = _end_with(connection)
+    to_end = processes.end_with(connection)
     try:
         for records in registry.worker(unit.kind, unit.worker)(unit, _reporter(connection, to_end)):
             connection.send(("records", records))
@@ -138,24 +133,6 @@ def _reporter(connection: Connection, to_end: threading.Event) -> Report:
             raise Stopped("the coordinator")
 
     return report
-
-
-def _end_with(connection: Connection) -> threading.Event:
-    """End this process as soon as the coordinator is gone, whatever ended it.
-
-    Returns:
-        what is set when the coordinator asks for the end.
-    """
-    to_end = threading.Event()
-
-    def watch() -> None:
-        with contextlib.suppress(OSError, EOFError):
-            while connection.recv() == _STOP:
-                to_end.set()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-    return to_end
 
 
 def _context(once: bool) -> BaseContext:

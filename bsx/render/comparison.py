@@ -34,9 +34,9 @@ def print_comparisons(console: Console, comparisons: Sequence[Comparison], metri
     parts: list[RenderableType] = []
     for comparison in comparisons:
         title = f"{phrases.clean(comparison.second)} against {phrases.clean(comparison.first)}"
-        parts += [Text(title, style="bold"), Text(f"  {_critical(comparison)}")]
-        parts += [*draw(_grid(comparison, metric), console.width), ""]
-    parts.append(Text(_READING, style="dim"))
+        parts += [Text(title, style="bold"), Text(f"  {critical(comparison)}")]
+        parts += [*draw(grid(comparison, metric), console.width), ""]
+    parts.append(Text(READING, style="dim"))
     console.print(Plain(Group(*parts)), end="")
 
 
@@ -45,9 +45,9 @@ def markdown(comparisons: Sequence[Comparison], metric: Metric) -> str:
     blocks = []
     for comparison in comparisons:
         title = f"{phrases.clean(comparison.second)} against {phrases.clean(comparison.first)}"
-        blocks += [f"# {escaped(title)}", wording.sentence(escaped(_critical(comparison)))]
-        blocks.append(table(_grid(comparison, metric)))
-    return "\n\n".join([*blocks, _READING]) + "\n"
+        blocks += [f"# {escaped(title)}", wording.sentence(escaped(critical(comparison)))]
+        blocks.append(table(grid(comparison, metric)))
+    return "\n\n".join([*blocks, READING]) + "\n"
 
 
 def rows(documents: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -59,13 +59,14 @@ def rows(documents: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-_READING = (
+READING = (
     "Ratios and differences are second against first, with 95 % intervals over the seeds that both "
     "share; where an interval holds × 1 or 0, no difference is shown."
 )
 
 
-def _critical(comparison: Comparison) -> str:
+def critical(comparison: Comparison) -> str:
+    """Say the critical batch sizes of both."""
     values = [
         "not determined" if e is None or e.value is None else numbers.whole(e.value)
         for e in comparison.critical_batch_size
@@ -73,7 +74,8 @@ def _critical(comparison: Comparison) -> str:
     return f"critical batch size: {values[0]} in the first, {values[1]} in the second"
 
 
-def _grid(comparison: Comparison, metric: Metric) -> Grid:
+def grid(comparison: Comparison, metric: Metric) -> Grid:
+    """Return the table of a comparison, a row a batch size."""
     rows = comparison.sizes
     scale, unit = (100.0, ", points") if metric.bounded else (1.0, "")
     name = phrases.clean(metric.name)

@@ -113,6 +113,10 @@ class SweepProgress:
         """Take the bar away, whatever happened."""
         self._bar.stop()
 
+    def judges_by(self, metric: Metric) -> None:
+        """Be told the metric later than at the beginning."""
+        self._metric = metric
+
     def started(self, units: int, predicted_seconds: float) -> None:
         """Add ``units`` that are predicted to take ``predicted_seconds`` altogether."""
         self._left.units += units

@@ -171,6 +171,9 @@ class TargetSpec:
     threshold: float
 
 
+ELSEWHERE = "import:"  # how the reports of a program begin that was run elsewhere
+
+
 @dataclass(frozen=True)
 class Program:
     """The user's own program, of which one run is one training run.
@@ -194,7 +197,7 @@ class Program:
     @property
     def elsewhere(self) -> bool:
         """Whether it was run elsewhere, and its curves imported."""
-        return self.reports.startswith("import:")
+        return self.reports.startswith(ELSEWHERE)
 
     @property
     def takes_length(self) -> bool:
@@ -228,7 +231,7 @@ class Cluster:
     slurm_args: Mapping[str, Any] = field(default_factory=dict)
 
 
-ELSEWHERE = ("ray", "slurm")  # executors whose units run on machines that are not looked at
+ON_CLUSTERS = ("ray", "slurm")  # executors whose units run on machines that are not looked at
 
 
 @dataclass(frozen=True)
@@ -281,7 +284,7 @@ class SweepConfig:
     @property
     def elsewhere(self) -> bool:
         """Whether units run on other machines."""
-        return self.executor in ELSEWHERE
+        return self.executor in ON_CLUSTERS
 
     def question(self) -> dict[str, Any]:
         """Return the part that decides which runs the sweep consists of."""

@@ -14,9 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from bsx.stats.hyperbola import Array, Cells, shape
+from bsx.stats.tails import f_sf, t_sf
 
 FIT_ALPHA = 0.05  # how rarely a true hyperbola is called a poor fit
 FORM = 0.03  # departure in log steps that is let pass: a standard deviation, of each size
@@ -131,8 +131,8 @@ def _gentle(means: Array, curve: Array, sizes: Array) -> str:
 
 def _smallest(most: Array | float, square: Array | float, extra: int, freedom: float) -> Array:
     """Return the smaller p value of the F test and of the largest t test."""
-    overall = stats.f.sf(np.asarray(square) / extra, extra, freedom)
-    alone = 2 * stats.t.sf(np.asarray(most), freedom)
+    overall = f_sf(np.asarray(square) / extra, extra, freedom)
+    alone = 2 * t_sf(np.asarray(most), freedom)
     smaller: Array = np.minimum(overall, alone)
     return smaller
 

@@ -120,7 +120,9 @@ def _bests(
             record = runs.records[rate][seed]
             last = share * record.run.recipe.steps if share is not None else float(steps or 0)
             held = _held(values, metric, confirm)
-            seen = [v for v in held[: bisect_right(at, last)] if v == v]
+            seen = held[: bisect_right(at, last)]
+            if math.isnan(sum(seen)):
+                seen = [v for v in seen if v == v]
             alive = record.status is not RunStatus.DIVERGED
             table[rate][seed] = pick(seen) if seen and alive else None
     return table

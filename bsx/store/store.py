@@ -28,7 +28,7 @@ from bsx.store.file import (
     transaction,
 )
 from bsx.store.lock import Lock
-from bsx.store.runs import SELECT_RUNS, insert_run, recipe_id, run_records
+from bsx.store.runs import SELECT_RECIPES, SELECT_RUNS, insert_run, recipe_id, run_records
 
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _LOOKS_AGAIN_SECONDS = 0.2  # for a lock that another process has
@@ -278,9 +278,10 @@ class Store(DiagnosticTables):
     # --- within -----------------------------------------------------------------------------
 
     def _runs(self, where: str, value: str) -> list[RunRecord]:
-        rows = self._rows(f"{SELECT_RUNS} {where}", (value,))
-        with self._decoding():
-            return run_records(rows)
+        recipes = dict(self._rows(SELECT_RECIPES))
+        with self._plainly("read"), self._decoding():
+            rows = self._db.execute(f"{SELECT_RUNS} {where}", (value,))
+            return run_records(rows, recipes, self.path)
 
     def _speeds(self, where: str, value: str) -> list[SpeedRecord]:
         rows = self._rows(f"SELECT record FROM speeds {where}", (value,))

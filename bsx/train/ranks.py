@@ -7,14 +7,12 @@ dies, ends the others, and is heard when it ends itself. What they do together g
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import os
 import pickle
 import signal
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -25,13 +23,11 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from bsx import streams
+from bsx import processes, streams
 from bsx.errors import ProcessEnded, Stopped
 from bsx.schema import Group, Record, Report, SpeedUnit
 
-_STOP = "stop"
 _MEETS_WITHIN = timedelta(minutes=5)  # a device that says nothing for so long is given up
-_NOT_OURS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
 _DIES_WITHIN = 1.0  # seconds after which one that died is seen to have died
 
 U = TypeVar("U", Group, SpeedUnit)
@@ -80,7 +76,7 @@ def together(body: Body[U], unit: U, report: Report) -> Iterator[Sequence[Record
         "forkserver" if sys.platform.startswith("linux") else "spawn"
     )
     connections: list[Connection] = []
-    processes: list[Any] = []
+    workers: list[Any] = []
     with tempfile.TemporaryDirectory(prefix="bsx-") as folder:
         try:
             for number in range(unit.devices):
@@ -90,13 +86,14 @@ def together(body: Body[U], unit: U, report: Report) -> Iterator[Sequence[Record
                 process = context.Process(
                     target=_work, args=asked, name=f"device {number + 1}", daemon=True
                 )
-                process.start()
+                with processes.without_the_script():
+                    process.start()
                 theirs.close()
                 connections.append(ours)
-                processes.append(process)
-            yield from _told(connections, processes, report)
+                workers.append(process)
+            yield from _told(connections, workers, report)
         finally:
-            for process in processes:
+            for process in workers:
                 process.kill()
                 process.join()
             for connection in connections:
@@ -104,7 +101,7 @@ def together(body: Body[U], unit: U, report: Report) -> Iterator[Sequence[Record
 
 
 def _told(
-    connections: Sequence[Connection], processes: Sequence[Any], report: Report
+    connections: Sequence[Connection], workers: Sequence[Any], report: Report
 ) -> Iterator[Sequence[Record]]:
     """Pass on what the first tells, until it is done or one of them fails."""
     stopped: Stopped | None = None
@@ -115,9 +112,9 @@ def _told(
             try:
                 kind, content = ready.recv()
             except (EOFError, ConnectionResetError):
-                raise _lost(number, processes) from None
+                raise _lost(number, workers) from None
             if kind == "error":
-                raise _lost_first(processes) or content
+                raise _lost_first(workers) or content
             if number != 0:
                 continue
             if kind == "records":
@@ -127,29 +124,29 @@ def _told(
                     report(*content)
                 except Stopped as asked:
                     stopped = asked  # when it has kept its state
-                    ready.send(_STOP)
+                    ready.send(processes.STOP)
             elif kind == "stopped":
                 raise stopped or Stopped("a device")
             elif kind == "done":
                 return
 
 
-def _lost(number: int, processes: Sequence[Any]) -> Exception:
+def _lost(number: int, workers: Sequence[Any]) -> Exception:
     """Tell how one ended that said nothing."""
-    processes[number].join(_DIES_WITHIN)
-    code = processes[number].exitcode
+    workers[number].join(_DIES_WITHIN)
+    code = workers[number].exitcode
     if code is not None and code < 0:
         how = f"was ended by {signal.Signals(-code).name}"
-        return ProcessEnded(f"the process of device {number + 1} of {len(processes)} {how}")
-    return RuntimeError(f"the process of device {number + 1} of {len(processes)} ended by itself")
+        return ProcessEnded(f"the process of device {number + 1} of {len(workers)} {how}")
+    return RuntimeError(f"the process of device {number + 1} of {len(workers)} ended by itself")
 
 
-def _lost_first(processes: Sequence[Any]) -> Exception | None:
+def _lost_first(workers: Sequence[Any]) -> Exception | None:
     """Return what became of one that died, for whose sake others failed."""
-    for number, process in enumerate(processes):
-        process.join(_DIES_WITHIN / len(processes))
+    for number, process in enumerate(workers):
+        process.join(_DIES_WITHIN / len(workers))
         if process.exitcode is not None and process.exitcode < 0:
-            return _lost(number, processes)
+            return _lost(number, workers)
     return None
 
 
@@ -157,12 +154,10 @@ def _work(
     body: Body[U], unit: U, rank: Rank, meeting: str, connection: Connection, path: list[str]
 ) -> None:
     """Do the unit on one device: the body of a process."""
-    for name in _NOT_OURS:
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda _number, _frame: None)
+    processes.leave_signals_to_the_parent()
     sys.path[:] = path
     streams.print_nothing_but_messages()
-    to_end = _end_with(connection)
+    to_end = processes.end_with(connection)
 
     def report(fraction: float, best: float | None) -> None:
         connection.send(("report", (fraction, best)))
@@ -207,17 +202,3 @@ def _sendable(error: Exception) -> Exception:
     except Exception:
         return RuntimeError(f"{type(error).__name__}: {error}")
     return error
-
-
-def _end_with(connection: Connection) -> threading.Event:
-    """End this process as soon as the one that asked for it is gone."""
-    to_end = threading.Event()
-
-    def watch() -> None:
-        with contextlib.suppress(OSError, EOFError):
-            while connection.recv() == _STOP:
-                to_end.set()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-    return to_end

@@ -1,0 +1,123 @@
+"""Sweeps that are stored: ``bsx.load`` reads one again, ``bsx.compare`` sets two side by side."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bsx.api.keywords import in_python, plain
+from bsx.api.results import Compared, Result, result_of
+from bsx.errors import ConfigError
+
+
+def load(
+    sweep: str | None = None,
+    *,
+    store: str | Path | None = None,
+    target: Any = None,
+    confirm: int | None = None,
+    tolerance: float | None = None,
+    objective: str | None = None,
+    price_per_hour: float | None = None,
+    base_batch_size: int | None = None,
+) -> Result:
+    """Read a stored sweep again, also with another target or objective. Nothing is trained.
+
+    Args:
+        sweep: its name or the beginning of its id; None takes the newest.
+        store: the folder it is in; None: ``BSX_STORE`` or ``bsx-runs``.
+        target: as of ``bsx.sweep``, such as ``{"accuracy": 0.95}`` or
+            ``"accuracy=0.90..0.97:0.01"``.
+        confirm: for how many evaluations in a row a target must hold.
+        tolerance: how much worse on validation a batch size may be and still be recommended.
+        objective: time, steps, samples, cost, memory or quality.
+        price_per_hour: what an hour of training costs, for the objective cost.
+        base_batch_size: the batch size from which the rules of thumb are audited.
+
+    Raises:
+        StoreError: where there is no such store or sweep, with the remedy.
+        ConfigError: for what cannot be meant.
+
+    Example:
+        >>> bsx.load(target={"accuracy": 0.9}).targets[0].critical_batch_size
+    """
+    view = {
+        "target": target,
+        "confirm": confirm,
+        "tolerance": tolerance,
+        "objective": objective,
+        "price_per_hour": price_per_hour,
+        "base_batch_size": base_batch_size,
+        "store": store,
+    }
+    with in_python():
+        return _loaded(sweep, {k: plain(v) for k, v in view.items() if v is not None})
+
+
+def _loaded(wanted: str | None, flags: Mapping[str, Any]) -> Result:
+    from bsx import parse, plan
+    from bsx.config import read_view
+    from bsx.store import Store
+
+    view, door = read_view(flags, os.environ)
+    with Store(door.store) as store:
+        stored = store.sweep(wanted)
+        config = view.of(stored.config)
+        parse.check_price(config.aim, config.price_per_hour)
+        recipes = plan.recipes(config, stored.facts)
+        return result_of(store, replace(stored, config=config), recipes)
+
+
+def compare(
+    first: Result | str,
+    second: Result | str,
+    *,
+    target: Any = None,
+    store: str | Path | None = None,
+) -> Compared:
+    """Set two sweeps side by side, with intervals paired over the seeds they share.
+
+    Args:
+        first: what the second is compared with: a Result, or a stored sweep's name or id.
+        second: what is compared with it.
+        target: as of ``bsx.sweep``; None takes that of the sweeps.
+        store: where the stored ones are.
+
+    Raises:
+        ConfigError: for sweeps that cannot be compared.
+
+    Example:
+        >>> plain, normed = (bsx.sweep(model_args={"norm": norm}) for norm in ("none", "batch"))
+        >>> bsx.compare(plain, normed)
+    """
+    from bsx.cli.compare import compared
+    from bsx.config import read_view
+
+    with in_python():
+        given = {"target": plain(target), "store": plain(store)}
+        view, _ = read_view({k: v for k, v in given.items() if v is not None}, os.environ)
+        results = [
+            one if isinstance(one, Result) else load(one, store=store) for one in (first, second)
+        ]
+        labels = [one if isinstance(one, str) else _label(one) for one in (first, second)]
+        arms = [_arm(result, label) for result, label in zip(results, labels, strict=True)]
+        (comparison,) = compared(arms, view.targets)
+    return Compared(comparison, results[0].sweep.facts.metric)
+
+
+def _label(result: Result) -> str:
+    return result.sweep.config.name or result.sweep_id[:8]
+
+
+def _arm(result: Result, label: str) -> Any:
+    from bsx import plan
+    from bsx.comparing import Arm
+
+    sweep = result.sweep
+    if sweep.config.branching is not None:
+        raise ConfigError(f"{label} is a branched sweep, and those are not compared")
+    recipes = plan.recipes(sweep.config, sweep.facts)
+    return Arm(label, sweep.config, sweep.facts, recipes, result.runs, result.speeds)
