@@ -32,13 +32,15 @@ class Door:
     get: str | None
     quiet: bool
     dry_run: bool
+    logs: tuple[tuple[str, str], ...] = ()  # (tracker, folder or URI)
 
 
 _NOT_VARIED = frozenset(
     {"vary", "batch_sizes", "target", "tolerance", "store", "fresh", "name", "format", "get"}
-    | {"quiet", "dry_run", "executor", "within", "device", "threads", "workers", "seeds"}
+    | {"quiet", "dry_run", "log", "executor", "within", "device", "threads", "workers", "seeds"}
     | {"stream", "engine", "objective", "price_per_hour", "hang_timeout", "confirm", "method"}
-    | {"noise_scale", "gradients", "sharpness", "devices", *CLUSTER}
+    | {"noise_scale", "gradients", "sharpness", "allow_accumulation", "keep_states"}
+    | {"devices", *CLUSTER}
 )
 # What may be told anew of a sweep that goes on, besides how it is read: where and how it runs
 FURTHER = {
@@ -57,6 +59,8 @@ FURTHER = {
     },
     "within": "within_seconds",
     "hang_timeout": "hang_seconds",
+    "allow_accumulation": "accumulate",
+    "keep_states": "states_bytes",
 }
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
 
@@ -224,4 +228,5 @@ def _door(values: Mapping[str, Any]) -> Door:
         get=values["get"],
         quiet=values["quiet"],
         dry_run=values["dry_run"],
+        logs=values["log"] or (),
     )

@@ -24,6 +24,7 @@ from bsx.errors import BsxError, Stopped
 from bsx.execute.apart import ApartExecutor, Message
 from bsx.execute.base import UnitError
 from bsx.execute.inline import unit_error
+from bsx.kills import MemoryKills, told
 from bsx.schema import Report, Unit
 
 PRELOADED = "bsx.execute.preload"
@@ -44,6 +45,7 @@ class WorkersExecutor(ApartExecutor[Connection]):
         self._once = once
         self._context: BaseContext | None = None
         self._processes: dict[Connection, Any] = {}
+        self._kills: dict[Connection, MemoryKills] = {}  # since it was started
 
     def prepare(self) -> None:
         """Start the server that processes are forked from: it imports torch meanwhile."""
@@ -51,6 +53,7 @@ class WorkersExecutor(ApartExecutor[Connection]):
 
     def _begin(self, unit: Unit) -> Connection:
         assert self._context is not None
+        kills = MemoryKills()
         ours, theirs = self._context.Pipe()
         process: Any = self._context.Process(  # type: ignore[attr-defined]
             target=_work, args=(unit, theirs, list(sys.path)), daemon=True
@@ -59,42 +62,52 @@ class WorkersExecutor(ApartExecutor[Connection]):
             process.start()
         theirs.close()
         self._processes[ours] = process
+        self._kills[ours] = kills
         return ours
 
     def _listen(self, seconds: float | None) -> Iterator[Message[Connection]]:
         for connection in wait(list(self._running), seconds):
             assert isinstance(connection, Connection)
-            yield Message(connection, *_heard(connection, self._processes[connection]))
+            yield Message(connection, *self._heard(connection))
 
     def _ask_to_end(self, handle: Connection) -> None:
         with contextlib.suppress(OSError):
             handle.send(processes.STOP)
 
+    def _heard(self, connection: Connection) -> tuple[str, Any]:
+        """Return what a worker tells, or how it ended."""
+        try:
+            kind, content = connection.recv()
+        except (EOFError, ConnectionResetError):
+            self._processes[connection].join()
+            return "error", self._died(connection)
+        return kind, content
+
+    def _died(self, connection: Connection) -> UnitError:
+        """Tell how a worker ended that said nothing."""
+        code = self._processes[connection].exitcode
+        if code is None or code >= 0:
+            return UnitError(f"the worker ended by itself with exit code {code}")
+        kills = self._kills[connection]
+        killed = -code == signal.SIGKILL
+        by_memory = killed and kills.found()
+        if by_memory:  # one kill is of one process: the others that ran meanwhile were not it
+            for other in self._kills.values():
+                if other is not kills:
+                    other.found()
+        reason = f"the worker was ended by {told(-code, out_of_memory=by_memory)}"
+        if killed and not kills.known:
+            reason += "; the system does that, too, when memory runs out"
+        return UnitError(
+            reason, out_of_memory=by_memory, worth_retrying=not by_memory, killed=killed
+        )
+
     def _end(self, handle: Connection) -> None:
         process = self._processes.pop(handle)
+        del self._kills[handle]
         handle.close()
         process.kill()
         process.join()
-
-
-def _heard(connection: Connection, process: Any) -> tuple[str, Any]:
-    """Return what a worker tells, or how it ended."""
-    try:
-        kind, content = connection.recv()
-    except (EOFError, ConnectionResetError):
-        process.join()
-        return "error", _died(process.exitcode)
-    return kind, content
-
-
-def _died(exitcode: int | None) -> UnitError:
-    """Tell how a worker ended that said nothing."""
-    if exitcode is not None and exitcode < 0:
-        name = signal.Signals(-exitcode).name
-        killed = -exitcode == signal.SIGKILL
-        hint = "; the system ends processes so when memory runs out" if killed else ""
-        return UnitError(f"the worker was ended by {name}{hint}", worth_retrying=True)
-    return UnitError(f"the worker ended by itself with exit code {exitcode}")
 
 
 def _work(unit: Unit, connection: Connection, path: list[str]) -> None:
