@@ -273,8 +273,8 @@ class Conductor:
         if isinstance(told, Requeued):
             self.store.end_attempt(attempt.stored, "requeued", told.reason)
             self.watcher.announce(f"{description(unit)}: {told.reason}; it goes on by itself")
-            again = self.store.begin_attempt(unit.unit_id, unit.kind)
-            running[unit.unit_id] = attempt._replace(stored=again)
+            stored = self.store.begin_attempt(unit.unit_id, unit.kind)
+            running[unit.unit_id] = attempt._replace(stored=stored)
             return ()
         if told is not None and not isinstance(told, UnitError):
             self._keep(unit, told)
@@ -325,10 +325,8 @@ class Conductor:
         return self.config.command is not None and not self._outcomes.settled and len(sizes) > 1
 
     def _report(self, unit: Unit) -> Report:
-        key = unit.unit_id
-
         def report(fraction: float, best: float | None) -> None:
-            self.watcher.unit_progress(key, fraction, best)
+            self.watcher.unit_progress(unit.unit_id, fraction, best)
             if self._left() <= 0:
                 raise OutOfTime("the time given with --within is over")
 

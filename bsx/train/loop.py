@@ -82,12 +82,9 @@ def train_run(
     keeper: Keeper,
     clock: Clock,
     observe: Observer = unobserved,
-    gradient: Gradient | None = None,
+    gradient: Gradient | None = None,  # None: of this device alone
 ) -> RunRecord:
-    """Train one run from where it was left to its last step, or until its loss is not finite.
-
-    ``gradient``: what makes the gradient of a batch; None: :func:`backward`, on this device.
-    """
+    """Train one run from where it was left to its last step, or until its loss is not finite."""
     recipe, task = session.recipe, session.task
     gradient = gradient or partial(_alone, session)
     model = session.model(run.seed)
