@@ -72,7 +72,12 @@ def _name(part: Part) -> str:
         return phrases.clean(config.name)
     if config.command is not None:
         return phrases.clean(config.command.program.text)[:60]
-    return phrases.clean(f"{config.model.name} on {facts.dataset_name}")
+    return f"{_short(config.model.name)} on {_short(facts.dataset_name)}"
+
+
+def _short(name: str) -> str:
+    """Return a name without the folders in which it lies: ``idx:/data/mnist`` is mnist."""
+    return phrases.clean(name).rstrip("/").rpartition("/")[2] or phrases.clean(name)
 
 
 def _head(report: Report, title: str) -> Markup:
@@ -109,18 +114,21 @@ def _main(report: Report, found: Sequence[Sequence[Section]]) -> Markup:
         several = len(report.parts) > 1
         if several:
             parts.append(tag("h2", part.label, class_="arm", id=f"arm-{n}"))
-        parts += [_section(one, "h3" if several else "h2") for one in of]
+        parts += [
+            _section(one, "h3" if several else "h2", f"arm-{n}" if several else "") for one in of
+        ]
     return tag("main", parts, id="main", tabindex=-1)
 
 
-def _section(one: Section, heading: str) -> Markup:
+def _section(one: Section, heading: str, within: str = "") -> Markup:
+    """Return a section; of several sweeps it is named after that which it is of, too."""
     return tag(
         "section",
         tag(heading, one.title, id=f"{one.key}-heading"),
         one.content,
         id=one.key,
         class_=one.kind or None,
-        aria_labelledby=f"{one.key}-heading",
+        aria_labelledby=f"{within} {one.key}-heading".strip(),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bsx.render import numbers
 from bsx.render.grid import Column, Grid
-from bsx.render.report.markup import Markup, tag
+from bsx.render.report.markup import Markup, prose, tag
 from bsx.render.report.plots import Table
 
 _NUMBER = re.compile(r"[+−-]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?")
@@ -27,11 +27,12 @@ def of_grid(grid: Grid, key: str) -> Markup:
     rows = list(zip(*(column.cells for column in grid.columns), strict=True))
     return tag(
         "div",
+        tag("p", grid.title, class_="title", aria_hidden="true"),
         tag(
             "div",
             tag(
                 "table",
-                tag("caption", grid.title, id=f"{key}-caption"),
+                tag("caption", grid.title, id=f"{key}-caption", class_="hidden"),
                 tag("thead", tag("tr", [_head(h, c) for h, c in zip(headers, grid.columns,
                                                                     strict=True)])),
                 tag("tbody", [_row(cells, grid.columns, n == grid.marked)
@@ -39,11 +40,11 @@ def of_grid(grid: Grid, key: str) -> Markup:
                 class_="sortable",
             ),
             class_="scroll",
-            role="region",
+            role="group",
             tabindex=0,
             aria_labelledby=f"{key}-caption",
         ),
-        tag("p", "; ".join(grid.notes), class_="note") if grid.notes else None,
+        tag("p", prose("; ".join(grid.notes)), class_="note") if grid.notes else None,
         class_="table",
     )  # fmt: skip
 
@@ -100,7 +101,7 @@ def of_figure(table: Table, title: str) -> Markup:
                 tag("tbody", [_plain_row(cells) for cells in table.rows]),
             ),
             class_="scroll",
-            role="region",
+            role="group",
             tabindex=0,
             aria_label=f"Numbers: {title}",
         ),
