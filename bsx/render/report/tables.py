@@ -11,6 +11,7 @@ from bsx.render.report.markup import Markup, prose, tag
 from bsx.render.report.plots import Table
 
 _NUMBER = re.compile(r"[+−-]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?")
+_HYPHEN = re.compile(r"(?<=[a-z])-\n(?=[a-z])")  # of a word that is broken on a terminal
 _UNITS = {
     **dict(numbers.TIME_UNITS),
     **dict(numbers.BYTE_UNITS),
@@ -23,7 +24,7 @@ _UNITS = {
 
 def of_grid(grid: Grid, key: str) -> Markup:
     """Return a table of a sweep, with its title as caption and its notes below."""
-    headers = [" ".join(column.header.split()) for column in grid.columns]
+    headers = [_HYPHEN.sub("", column.header).replace("\n", " ") for column in grid.columns]
     rows = list(zip(*(column.cells for column in grid.columns), strict=True))
     return tag(
         "div",
