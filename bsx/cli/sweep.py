@@ -27,6 +27,7 @@ from bsx.errors import (
 if TYPE_CHECKING:
     from bsx.cli.report import Place
     from bsx.config import Door
+    from bsx.exchange.trackers import LiveLog
     from bsx.execute.base import Executor
     from bsx.schema import SweepConfig, Watcher
     from bsx.store import Store
@@ -106,8 +107,8 @@ def sweep(
     with _first_signal_stops():
         try:
             first = arms[0][1]
-            start = registry.load("executor", first.executor)
-            with start(patience=first.hang_seconds) as executor:
+            chosen = registry.load("executor", first.executor)
+            with chosen.of(first, Path(door.store)) as executor:
                 if not door.dry_run:
                     executor.prepare()
                 code = _run(arms, door, executor, place, fingerprints)
@@ -129,7 +130,7 @@ def _run(
     ``fingerprints``: of the data that a sweep that goes on must find again, if it does.
     """
     with redirect_stdout(sys.stderr):  # what models and data print is no result
-        asked = [(label, sweeping.ask(config)) for label, config in arms]
+        asked = [(label, sweeping.ask(config, executor.placed)) for label, config in arms]
     if fingerprints:
         from bsx.cli.more_seeds import check_data
 
@@ -138,6 +139,7 @@ def _run(
         for _, arm in asked:
             _print_plan(arm, door, executor)
         return EXIT_DONE
+    from bsx.cli.live import open_logs
     from bsx.cli.output import print_arms, print_sweep
     from bsx.store import Store
 
@@ -147,10 +149,11 @@ def _run(
 
     with Store(door.store, create=True) as store:
         codes = []
-        for _, arm in asked:
+        logs = [open_logs(door.logs, arm.sweep, store) for _, arm in asked]
+        for (_, arm), log in zip(asked, logs, strict=True):
             held = store.held(arm.recipes, tell, patience=arm.config.within_seconds)
             with held, redirect_stdout(sys.stderr):
-                codes.append(_trained(arm, door, store, executor))
+                codes.append(_trained(arm, door, store, executor, log))
             if codes[-1] == EXIT_STOPPED:
                 break
         done = [
@@ -185,8 +188,11 @@ def _place(report: str | None) -> Place | None:
     return place
 
 
-def _trained(asked: Asked, door: Door, store: Store, executor: Executor) -> int:
+def _trained(
+    asked: Asked, door: Door, store: Store, executor: Executor, log: LiveLog | None
+) -> int:
     """Train what is missing of one sweep; return its exit code."""
+    from bsx.cli.live import logged
     from bsx.render.progress import QuietProgress, SweepProgress
 
     progress = QuietProgress() if door.quiet else SweepProgress(metric=asked.facts.metric)
@@ -194,14 +200,15 @@ def _trained(asked: Asked, door: Door, store: Store, executor: Executor) -> int:
         with progress:
             for line in sweeping.changes(asked, store.sweeps()):
                 progress.announce(line)
-            status = _conduct(asked, door, store, executor, progress)
+            with logged(log, store, asked.recipes, progress) as watcher:
+                status = _conduct(asked, door, store, executor, watcher)
     except Stopped as stopped:
         progress.announce(f"Stopped by {stopped}; the same command goes on from here.")
         return EXIT_STOPPED
     return EXIT_SOME_FAILED if status == "failed" else EXIT_DONE
 
 
-def _conduct(asked: Asked, door: Door, store: Store, executor: Executor, progress: Watcher) -> str:
+def _conduct(asked: Asked, door: Door, store: Store, executor: Executor, watcher: Watcher) -> str:
     from bsx.conductor import Conductor
     from bsx.render import forecast
 
@@ -213,14 +220,14 @@ def _conduct(asked: Asked, door: Door, store: Store, executor: Executor, progres
         asked.machine,
         store,
         executor,
-        progress,
+        watcher,
         fresh=door.fresh,
     )
     groups, speed_seconds = conductor.prepare()
     runs = sum(len(group.runs) for group in groups)
     seconds = forecast.expected_seconds(asked.sweep, groups, speed_seconds)
     for line in forecast.lines(asked.sweep, runs, seconds):
-        progress.announce(line)
+        watcher.announce(line)
     return conductor.run()
 
 
@@ -232,13 +239,18 @@ def _print_plan(asked: Asked, door: Door, executor: Executor) -> None:
     from bsx.render import forecast
     from bsx.render.formats import Format, get_text, machine_text
     from bsx.render.listing import listing
+    from bsx.schema import EndStates
+    from bsx.states import FOLDER, States
 
     cost = engines.measured(
         asked.config, asked.facts, asked.recipes, asked.machine, executor, door.fresh
     )
     stored = {} if door.fresh else sweeping.settled(asked, door.store)
     coming = plan.next_round(asked.config, asked.facts, asked.recipes, stored, cost)
-    groups = (*coming.groups, *coming.later) if coming else ()
+    groups = [*coming.groups, *coming.later] if coming else []
+    if asked.config.states_bytes is not None:
+        kept = EndStates(str(Path(door.store) / FOLDER), asked.config.states_bytes, door.fresh)
+        groups, _ = States(kept).shortened(groups)
     speeds = plan.speed_units(asked.config, asked.facts, asked.recipes, asked.machine, cost)
     speed_seconds = sum(unit.predicted_seconds for unit in speeds) if groups else 0.0
     seconds = forecast.expected_seconds(asked.sweep, groups, speed_seconds)

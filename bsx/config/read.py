@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bsx import files, parse
+from bsx.config.cluster import CLUSTER, cluster
 from bsx.config.sweep import sweep_asked
 from bsx.errors import ConfigError
 from bsx.schema import SweepConfig, View
@@ -25,26 +26,41 @@ class Door:
     """What concerns the command and not the sweep: where it is kept, and how it is shown."""
 
     store: str
+    name: str | None
     fresh: bool
     format: str
     get: str | None
     quiet: bool
     dry_run: bool
+    logs: tuple[tuple[str, str], ...] = ()  # (tracker, folder or URI)
 
 
 _NOT_VARIED = frozenset(
     {"vary", "batch_sizes", "target", "tolerance", "store", "fresh", "name", "format", "get"}
-    | {"quiet", "dry_run", "executor", "within", "device", "threads", "workers", "seeds"}
+    | {"quiet", "dry_run", "log", "executor", "within", "device", "threads", "workers", "seeds"}
     | {"stream", "engine", "objective", "price_per_hour", "hang_timeout", "confirm", "method"}
-    | {"noise_scale", "gradients", "sharpness"}
+    | {"noise_scale", "gradients", "sharpness", "allow_accumulation", "keep_states"}
+    | {"devices", *CLUSTER}
 )
 # What may be told anew of a sweep that goes on, besides how it is read: where and how it runs
 FURTHER = {
     **{
-        key: key for key in ("executor", "name", "device", "threads", "workers", "engine", "stream")
+        key: key
+        for key in (
+            "executor",
+            "name",
+            "device",
+            "devices",
+            "threads",
+            "workers",
+            "engine",
+            "stream",
+        )
     },
     "within": "within_seconds",
     "hang_timeout": "hang_seconds",
+    "allow_accumulation": "accumulate",
+    "keep_states": "states_bytes",
 }
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
 
@@ -168,6 +184,8 @@ def read_further(
     given = {
         attribute: values[key] for key, attribute in FURTHER.items() if origins[key] != "default"
     }
+    if any(origins[key] != "default" for key in CLUSTER):
+        given["cluster"] = cluster(values, origins)
 
     def read(config: SweepConfig) -> SweepConfig:
         found: SweepConfig = replace(view.of(config), **given)
@@ -204,9 +222,11 @@ def _read_toml(file: Path) -> dict[str, Any]:
 def _door(values: Mapping[str, Any]) -> Door:
     return Door(
         store=values["store"],
+        name=values["name"],
         fresh=values["fresh"],
         format=values["format"],
         get=values["get"],
         quiet=values["quiet"],
         dry_run=values["dry_run"],
+        logs=values["log"] or (),
     )

@@ -21,9 +21,11 @@ from bsx.schema.analysis import (
 )
 from bsx.schema.asked import (
     AIMS,
+    ELSEWHERE,
     BatchSizes,
     Branching,
     Budget,
+    Cluster,
     Command,
     Ingredient,
     Initialization,
@@ -124,6 +126,7 @@ from bsx.schema.units import (
     BranchUnit,
     CalibrationUnit,
     DiagnosticUnit,
+    EndStates,
     Group,
     MemoryUnit,
     Report,
@@ -143,6 +146,7 @@ from bsx.schema.work import (
 __all__ = [
     "AIMS",
     "EFFECTIVE_RATE",
+    "ELSEWHERE",
     "LEARNING_RATE",
     "MEASURES",
     "MOMENTUM",
@@ -164,6 +168,7 @@ __all__ = [
     "Budget",
     "CalibrationUnit",
     "Caution",
+    "Cluster",
     "Command",
     "ComparedProbeSize",
     "ComparedSize",
@@ -175,6 +180,7 @@ __all__ = [
     "DiagnosticUnit",
     "Direction",
     "DirectionDraws",
+    "EndStates",
     "EqualLength",
     "Estimate",
     "Facts",

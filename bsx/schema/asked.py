@@ -171,6 +171,9 @@ class TargetSpec:
     threshold: float
 
 
+ELSEWHERE = "import:"  # how the reports of a program begin that was run elsewhere
+
+
 @dataclass(frozen=True)
 class Program:
     """The user's own program, of which one run is one training run.
@@ -194,7 +197,7 @@ class Program:
     @property
     def elsewhere(self) -> bool:
         """Whether it was run elsewhere, and its curves imported."""
-        return self.reports.startswith("import:")
+        return self.reports.startswith(ELSEWHERE)
 
     @property
     def takes_length(self) -> bool:
@@ -209,6 +212,26 @@ class Command:
     program: Program
     metrics: tuple[Metric, ...]  # the first is the one that quality is judged by
     timeout_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Where units run that do not run on this machine; it decides no result.
+
+    ``slurm_cluster``: slurm, or local: jobs as submitit runs them on one machine.
+    ``slurm_folder``: where jobs and this process tell each other; None: in the store's.
+    """
+
+    ray_address: str | None = None
+    slurm_cluster: str = "slurm"
+    slurm_folder: str | None = None
+    slurm_partition: str | None = None
+    slurm_seconds: float | None = None  # the most that one job may take
+    slurm_gpus: int | None = None  # of one job
+    slurm_args: Mapping[str, Any] = field(default_factory=dict)
+
+
+ON_CLUSTERS = ("ray", "slurm")  # executors whose units run on machines that are not looked at
 
 
 @dataclass(frozen=True)
@@ -249,20 +272,31 @@ class SweepConfig:
     aim: str = "time"  # of AIMS: what is recommended by
     price_per_hour: float | None = None  # of training, in the currency of the user
     hang_seconds: float | None = 1800.0  # after which a silent process is ended
+    accumulate: bool = False  # gradients of smaller passes, where memory holds no whole batch
+    states_bytes: int | None = None  # that end states may take, for longer runs; None: none kept
     confirm: int = 1  # evaluations in a row that must hold a target
     branching: Branching | None = field(default=None, metadata=LATER)  # None: all from the start
     search: Search | None = None  # of more than the learning rate; None: that alone
     measures: tuple[str, ...] = ()  # of MEASURES: what is measured beside, of runs trained again
     audit_base: int | None = None  # the batch size that audited rules start from; None: smallest
+    devices: int = field(default=1, metadata=LATER)  # that one run trains on at once
+    cluster: Cluster = field(default=Cluster(), metadata=LATER)
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether units run on other machines."""
+        return self.executor in ON_CLUSTERS
 
     def question(self) -> dict[str, Any]:
         """Return the part that decides which runs the sweep consists of."""
         document: dict[str, Any] = plain(self)
         of_reading = ("tolerance", "aim", "price_per_hour", "confirm", "measures", "audit_base")
         of_running = ("executor", "within_seconds", "name", "stream", "hang_seconds", "origins")
-        for key in (*of_reading, *of_running):
+        of_memory = ("accumulate", "states_bytes")
+        for key in (*of_reading, *of_running, *of_memory):
             del document[key]
+        document.pop("cluster", None)
         if self.search is None:  # as it was before there was any
             del document["search"]
         return document
