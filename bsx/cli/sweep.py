@@ -34,6 +34,17 @@ if TYPE_CHECKING:
     from bsx.sweeping import Asked
 
 
+ReportFile = Annotated[
+    str | None,
+    typer.Option(
+        "--report",
+        help="Also write the HTML report of `bsx report` to this file, of all arms together.",
+        metavar="FILE",
+        rich_help_panel="Output",
+    ),
+]
+
+
 @with_settings()
 def sweep(
     file: Annotated[
@@ -55,15 +66,7 @@ def sweep(
             rich_help_panel="Batch sizes, learning rates, seeds",
         ),
     ] = None,
-    report: Annotated[
-        str | None,
-        typer.Option(
-            "--report",
-            help="Also write the HTML report of `bsx report` to this file, of all arms together.",
-            metavar="FILE",
-            rich_help_panel="Output",
-        ),
-    ] = None,
+    report: ReportFile = None,
     **flags: Any,
 ) -> None:
     """Train at every batch size under a fair protocol, and say which one to take.
