@@ -235,7 +235,7 @@ def test_mlflow_reads_every_number_and_takes_an_unfinished_run_away(
     assert again.log(runs.values()) == 0
     assert len(client.search_runs([experiment])) == len(runs) + 1
     with pytest.raises(DataError, match="cannot log to MLflow at"):
-        start("mlflow", "sqlite:////nowhere/at/all.db", sweep)
+        start("mlflow", f"sqlite:///{tmp_path}/mlflow.db/x.db", sweep)
 
 
 @pytest.mark.slow
