@@ -24,6 +24,7 @@ from bsx.schema import (
     SweepConfig,
     Unit,
     Watcher,
+    settled_of,
 )
 from bsx.store import Store
 
@@ -66,8 +67,9 @@ class Outcomes:
                 self.watcher.announce(f"{description(unit)}: {record.line}")
         runs = [record for record in records if isinstance(record, RunRecord)]
         self.store.append(self.sweep_id, unit.unit_id, runs, anew=self.fresh)
-        self.settled |= {run.run_id: run for run in runs if run.status in SETTLED}
-        failed = {run.run_id: run for run in runs if run.status not in SETTLED}
+        done = SETTLED | {RunStatus.DOMINATED}  # that a sweep does not drop runs, its units know
+        self.settled |= {run.run_id: run for run in runs if run.status in done}
+        failed = {run.run_id: run for run in runs if run.status not in done}
         if failed and unit.unit_id not in self._announced:
             self._announced.add(unit.unit_id)
             error = next(iter(failed.values())).error
@@ -112,11 +114,11 @@ def stored_runs(
     Round by round: what is found of one decides which rates the next one has. ``known``: what was
     found or trained before.
     """
-    settled = dict(known or {})
+    settled, done = dict(known or {}), settled_of(config)
     while True:
         ids = plan.members(config, facts, recipes, settled)
         found = store.runs_by_id(ids - settled.keys())
-        new = {record.run_id: record for record in found if record.status in SETTLED}
+        new = {record.run_id: record for record in found if record.status in done}
         if not new:
             return settled
         settled |= new

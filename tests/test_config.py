@@ -146,6 +146,7 @@ GIVEN: dict[str, tuple[Any, str, Any]] = {
     "stream": ("always", '"always"', lambda c, d: c.stream == "always"),
     "executor": ("inline", '"inline"', lambda c, d: c.executor == "inline"),
     "scout": (True, "true", lambda c, d: c.learning_rates.scout),
+    "halving": (True, "true", lambda c, d: c.learning_rates.halving),
     "tune": (
         "learning-rate,momentum",
         '["learning-rate", "momentum"]',

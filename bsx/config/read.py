@@ -35,7 +35,16 @@ class Door:
 _NOT_VARIED = frozenset(
     {"vary", "batch_sizes", "target", "tolerance", "store", "fresh", "name", "format", "get"}
     | {"quiet", "dry_run", "executor", "within", "device", "threads", "workers", "seeds"}
-    | {"stream", "engine", "objective", "price_per_hour", "hang_timeout", "confirm", "method"}
+    | {
+        "stream",
+        "engine",
+        "objective",
+        "price_per_hour",
+        "hang_timeout",
+        "confirm",
+        "method",
+        "halving",
+    }
     | {"noise_scale", "gradients", "sharpness"}
 )
 # What may be told anew of a sweep that goes on, besides how it is read: where and how it runs

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from bsx.schema.canonical import digest, plain
+from bsx.schema.canonical import LATER, digest, plain
 from bsx.schema.known import Metric
 from bsx.schema.search import Point, rate_of
 from bsx.schema.work import Recipe, Run, Trunk, recipe_at
@@ -30,6 +30,9 @@ class Group:
     timeout_seconds: float | None = None  # for one run of it
     streamed: bool = False  # whether the inputs are fetched as they are needed
     checkpoints: str | None = None  # the folder that they are kept in
+    halving: bool = field(
+        default=False, metadata=LATER
+    )  # whether rates that are behind are dropped
 
     @property
     def kind(self) -> str:

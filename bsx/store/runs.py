@@ -19,7 +19,8 @@ SELECT_RUNS = (
 )
 SELECT_RECIPES = "SELECT recipe_id, recipe FROM recipes"
 
-# A run that failed or ran out of time gives way to a later try; a settled one never does.
+# A run that failed, ran out of time or was not trained to its end gives way to a later try; a
+# settled one never does.
 _INSERT_RUN = (
     "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (run_id) DO UPDATE SET unit_id = excluded.unit_id, "
@@ -27,7 +28,7 @@ _INSERT_RUN = (
     "train_seconds = excluded.train_seconds, final = excluded.final, "
     "environment = excluded.environment, error = excluded.error, "
     "metric_names = excluded.metric_names, curve = excluded.curve "
-    "WHERE ? OR runs.status IN ('failed', 'timed_out')"
+    "WHERE ? OR runs.status IN ('failed', 'timed_out', 'dominated')"
 )
 
 

@@ -57,7 +57,7 @@ class Keeper:
             for path in found.damaged
         )
         if found.state is not None:
-            _set_generators(found.state["generators"])
+            set_generators(found.state["generators"])
             self._clock.resume(found.state["seconds"])
         return found.state
 
@@ -78,22 +78,27 @@ class Keeper:
         try:
             self._report(step / self._steps, best)
         except Stopped:
-            self._save(state)
+            self.keep(state)
             raise
         if self._interval.due:
-            self._save(state)
+            self.keep(state)
 
     def done(self) -> None:
         """Forget the state: what came of it is on its way home."""
         if self._checkpoints is not None:
             self._checkpoints.clear()
 
-    def _save(self, state: State) -> None:
+    def keep(self, state: State) -> None:
+        """Write a checkpoint.
+
+        Raises:
+            StoreError: where it cannot be written.
+        """
         if self._checkpoints is None:
             return
         began = time.monotonic()
         running = self._clock.running
-        around = {"seconds": self._clock.stop(), "generators": _generators()}
+        around = {"seconds": self._clock.stop(), "generators": generators()}
         try:
             self._checkpoints.save({**state(), **around})
         except OSError as error:
@@ -118,8 +123,8 @@ def curve_from(state: Mapping[str, Any]) -> list[CurvePoint]:
     return list(Curve(state["metrics"], bytes(state["packed"].tolist())))
 
 
-def _generators() -> dict[str, Any]:
-    """Where the generators of random numbers are that a model may draw from."""
+def generators() -> dict[str, Any]:
+    """Return where the generators of random numbers are that a model may draw from."""
     version, numbers, gauss = random.getstate()
     found: dict[str, Any] = {
         "torch": torch.get_rng_state(),
@@ -130,7 +135,8 @@ def _generators() -> dict[str, Any]:
     return found
 
 
-def _set_generators(state: Mapping[str, Any]) -> None:
+def set_generators(state: Mapping[str, Any]) -> None:
+    """Put the generators to where they were."""
     torch.set_rng_state(state["torch"].cpu())
     version, numbers, gauss = state["python"]
     random.setstate((version, tuple(numbers), gauss))

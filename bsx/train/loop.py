@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -19,6 +19,7 @@ from bsx.train.feed import Feed
 from bsx.train.gradients import is_plain, treat
 from bsx.train.keeper import Keeper, curve_from, curve_state
 from bsx.train.observers import Observer, unobserved
+from bsx.train.rungs import Course, rung_by_rung
 from bsx.train.session import Clock, Session, curve_point, run_record
 
 
@@ -34,6 +35,15 @@ def train_channels_last(group: Group, report: Report) -> Iterator[tuple[Record, 
 
 def _one_by_one(session: Session, group: Group, report: Report) -> Iterator[tuple[Record, ...]]:
     torch.set_num_threads(group.threads)
+
+    def begin(run: Run, report: Report, rungs: Sequence[int] = ()) -> tuple[Keeper, Clock, Course]:
+        clock = Clock(session.device)
+        keeper = Keeper(_checkpoints(group, run), session.steps, report, clock)
+        return keeper, clock, course(session, run, keeper, clock, rungs=rungs)
+
+    if group.halving:
+        yield from rung_by_rung(session, group, report, begin)
+        return
     best: float | None = None
 
     for number, run in enumerate(group.runs):
@@ -43,9 +53,8 @@ def _one_by_one(session: Session, group: Group, report: Report) -> Iterator[tupl
             best = best if value is None else session.better(value, best)
             report((number + fraction) / len(group.members), best)
 
-        clock = Clock(session.device)
-        keeper = Keeper(_checkpoints(group, run), session.steps, report_run, clock)
-        record = train_run(session, run, keeper, clock)
+        keeper, _, way = begin(run, report_run)
+        record = _record_of(way)
         yield (*keeper.notices, record)
         keeper.done()
 
@@ -62,6 +71,28 @@ def train_run(
     session: Session, run: Run, keeper: Keeper, clock: Clock, observe: Observer = unobserved
 ) -> RunRecord:
     """Train one run from where it was left to its last step, or until its loss is not finite."""
+    return _record_of(course(session, run, keeper, clock, observe))
+
+
+def _record_of(way: Course) -> RunRecord:
+    """Go all the way of a run without rungs."""
+    while True:
+        try:
+            next(way)
+        except StopIteration as ended:
+            record: RunRecord = ended.value
+            return record
+
+
+def course(
+    session: Session,
+    run: Run,
+    keeper: Keeper,
+    clock: Clock,
+    observe: Observer = unobserved,
+    rungs: Sequence[int] = (),
+) -> Course:
+    """Train one run as :func:`train_run` says, and pause after the evaluations at ``rungs``."""
     recipe, task = session.recipe, session.task
     model = session.model(run.seed)
     asked = run.recipe.optimizer  # of which a run may have numbers of its own
@@ -91,6 +122,10 @@ def train_run(
     model.train()
     observe(model, done, 0)
     for next_evaluation in session.evaluate_at[bisect_right(session.evaluate_at, done) :]:
+        if done in rungs:
+            del feed  # what it fetches ahead waits for no one
+            yield curve, state
+            feed = Feed(session, [run.seed], range(step, session.steps))
         clock.start()
         while step < next_evaluation:
             scale_rate(optimizer, run.learning_rate, session.factor(step))
