@@ -377,6 +377,7 @@ CAUTIONS = {
     "diverged": "every run of this size diverged",
     "dominated": "runs were clearly behind and stopped on the way (--halving)",
     "out_of_memory": "this size does not fit",
+    "accumulated": "trained in passes, as `--allow-accumulation` lets it: memory held no batch",
     "failed": "runs ended with an error",
     "not_run": "there was no time for this size",
     "batchnorm_of_micro_batch": "BatchNorm takes its statistics over a micro-batch",
@@ -402,6 +403,8 @@ CAUTIONS = {
     "speed_of_other": "of `bsx show --speed`: the probe was of another model, data or optimizer",
     "speed_noisy": "the timings varied much: was the machine busy?",
     "quality_not_settled": "the seeds cannot show which sizes are good enough",
+    "cheaper_not_settled": "sizes would take less to the target, but are not shown to end well "
+    "enough",
     "not_measured": "something that was to be measured beside the curves was not",
     "normalized_over": "under BatchNorm, over how many samples gradients are normalized that are "
     "measured",

@@ -58,7 +58,7 @@ def test_nothing_given_is_the_sweep_of_the_readme() -> None:
     assert sweep.seeds == 5
     assert sweep.budget.epochs is not None
     assert sweep.budget.min_steps is not None
-    assert door == Door("bsx-runs", False, "table", None, False, False)
+    assert door == Door("bsx-runs", None, False, "table", None, False, False)
 
 
 # Key → (what is written on the command line, in TOML, and where it arrives).
@@ -136,6 +136,8 @@ GIVEN: dict[str, tuple[Any, str, Any]] = {
     "confirm": ("3", "3", lambda c, d: c.confirm == 3),
     "tolerance": ("0", "0", lambda c, d: c.tolerance == 0),
     "objective": ("samples", '"samples"', lambda c, d: c.aim == "samples"),
+    "allow_accumulation": (True, "true", lambda c, d: c.accumulate),
+    "keep_states": ("2MB", '"2MB"', lambda c, d: c.states_bytes == 2_000_000),
     "hang_timeout": ("90s", '"90s"', lambda c, d: c.hang_seconds == 90),
     "price_per_hour": ("2.5", "2.5", lambda c, d: c.price_per_hour == 2.5),
     "device": ("cpu", '"cpu"', lambda c, d: c.device == "cpu"),
@@ -155,6 +157,11 @@ GIVEN: dict[str, tuple[Any, str, Any]] = {
     "store": ("there", '"there"', lambda c, d: d.store == "there"),
     "fresh": (True, "true", lambda c, d: d.fresh),
     "name": ("first", '"first"', lambda c, d: c.name == "first"),
+    "log": (
+        ("tensorboard:runs",),
+        '["tensorboard:runs"]',
+        lambda c, d: d.logs == (("tensorboard", "runs"),),
+    ),
     "format": ("json", '"json"', lambda c, d: d.format == "json"),
     "get": ("sweep_id", '"sweep_id"', lambda c, d: d.get == "sweep_id"),
     "quiet": (True, "true", lambda c, d: d.quiet),

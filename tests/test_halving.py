@@ -85,7 +85,7 @@ def test_of_a_metric_that_is_to_be_small_the_larger_one_is_behind() -> None:
 def test_of_rates_that_are_alike_next_to_none_is_dropped() -> None:
     """Seven rates, five seeds, settled: 50 sweeps of nothing but noise, six each to drop twice."""
     dropped = sum(
-        len(stopped([seeds(0.9, delay=0.01, noise=0.02, start=100 * trial + rate) for rate in range(7)], rung))
+        len(stopped([seeds(0.9, 0.01, 0.02, 100 * trial + rate) for rate in range(7)], rung))
         for trial in range(50)
         for rung in rungs(AT, STEPS)
     )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # Flags that do not change what is trained, so that they may stand beside --more-seeds alone
 _BESIDE = frozenset(
     {"target", "confirm", "tolerance", "objective", "price_per_hour", "base_batch_size"}
-    | {"store", "format", "get", "quiet", "dry_run"}
+    | {"store", "format", "get", "quiet", "dry_run", "log"}
 )
 # What a question's runs do not depend on: where they run, and how they are read
 _NOT_OF_RUNS = ("seeds", "targets", "device", "threads", "workers", "engine", "speed_loop")
@@ -73,6 +73,12 @@ def _of_stored(
     with Store(door.store) as store:
         sweep = store.sweep(wanted)
     config = read(sweep.config)
+    if config.command is not None and config.command.program.elsewhere:
+        named = wanted or "the newest sweep"
+        raise ConfigError(
+            f"--more-seeds {more}: {named} was imported, so bsx cannot train more of it; add the "
+            "rows of new seeds to its file and import that, or name another sweep"
+        )
     _check_unchanged(more, sweep)
     return Continued([("", _with(config, more))], door, (sweep.facts.fingerprint,))
 

@@ -1,5 +1,6 @@
 """Flags, environment and TOML → SweepConfig."""
 
+from bsx.config.again import command_line
 from bsx.config.read import (
     FURTHER,
     Door,
@@ -13,6 +14,7 @@ from bsx.config.read import (
 __all__ = [
     "FURTHER",
     "Door",
+    "command_line",
     "default_store",
     "read_arms",
     "read_further",

@@ -25,27 +25,21 @@ class Door:
     """What concerns the command and not the sweep: where it is kept, and how it is shown."""
 
     store: str
+    name: str | None
     fresh: bool
     format: str
     get: str | None
     quiet: bool
     dry_run: bool
+    logs: tuple[tuple[str, str], ...] = ()  # (tracker, folder or URI)
 
 
 _NOT_VARIED = frozenset(
     {"vary", "batch_sizes", "target", "tolerance", "store", "fresh", "name", "format", "get"}
-    | {"quiet", "dry_run", "executor", "within", "device", "threads", "workers", "seeds"}
-    | {
-        "stream",
-        "engine",
-        "objective",
-        "price_per_hour",
-        "hang_timeout",
-        "confirm",
-        "method",
-        "halving",
-    }
-    | {"noise_scale", "gradients", "sharpness"}
+    | {"quiet", "dry_run", "log", "executor", "within", "device", "threads", "workers", "seeds"}
+    | {"stream", "engine", "objective", "price_per_hour", "hang_timeout", "confirm", "method"}
+    | {"halving"}
+    | {"noise_scale", "gradients", "sharpness", "allow_accumulation", "keep_states"}
 )
 # What may be told anew of a sweep that goes on, besides how it is read: where and how it runs
 FURTHER = {
@@ -54,6 +48,8 @@ FURTHER = {
     },
     "within": "within_seconds",
     "hang_timeout": "hang_seconds",
+    "allow_accumulation": "accumulate",
+    "keep_states": "states_bytes",
 }
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
 
@@ -213,9 +209,11 @@ def _read_toml(file: Path) -> dict[str, Any]:
 def _door(values: Mapping[str, Any]) -> Door:
     return Door(
         store=values["store"],
+        name=values["name"],
         fresh=values["fresh"],
         format=values["format"],
         get=values["get"],
         quiet=values["quiet"],
         dry_run=values["dry_run"],
+        logs=values["log"] or (),
     )

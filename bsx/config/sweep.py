@@ -40,6 +40,7 @@ _IDLE_WITH_COMMAND = (
     "speed_loop",
     "stream",
     "halving",
+    "allow_accumulation",
 )
 _RELATIVE = ("linear", "sqrt", "saturating")
 _AUGMENTATIONS = ("flip", "crop", "noise")
@@ -80,6 +81,8 @@ def _sweep(values: Mapping[str, Any], origins: Mapping[str, str]) -> SweepConfig
         workers=values["workers"],
         executor=values["executor"],
         hang_seconds=values["hang_timeout"],
+        accumulate=values["allow_accumulation"],
+        states_bytes=values["keep_states"],
         engine=values["engine"],
         within_seconds=values["within"],
         name=values["name"],

@@ -22,6 +22,12 @@ from bsx.render.phrases import (
 )
 from bsx.schema import Estimate
 
+_LESS = {
+    "time": "less time",
+    "cost": "less money",
+    "steps": "fewer iterations",
+    "samples": "fewer samples",
+}
 _SOME_SEEDS = 5  # more, where nobody can say how many would do
 
 
@@ -88,6 +94,13 @@ def _out_of_memory(group: Sequence[Values]) -> str:
     return "out of memory; this is as large as a batch gets here"
 
 
+def _accumulated(group: Sequence[Values]) -> str:
+    return (
+        f"memory held no whole batch, so that it was trained in passes of "
+        f"{each(group, 'micro_batch_size')} samples, their gradients accumulated"
+    )
+
+
 def _failed(group: Sequence[Values]) -> str:
     runs = sum(int(values.get("runs") or 0) for values in group)
     lines = str(group[0].get("error") or "").strip().splitlines()
@@ -113,7 +126,7 @@ def _batchnorm_of_micro_batch(group: Sequence[Values]) -> str:
     size = numbers.count(group[0]["micro_batch_size"])
     return (
         f"BatchNorm sees {size} samples at a time, a micro-batch, and not the whole batch, so that "
-        "these learn otherwise than without --micro-batch-size; Ghost BatchNorm in chunks of "
+        "these learn otherwise than from whole batches; Ghost BatchNorm in chunks of "
         f"{size} is the same either way (--model-arg norm=ghost)"
     )
 
@@ -240,8 +253,22 @@ def _quality_not_settled(group: Sequence[Values]) -> str:
     remedy = f"about {numbers.count(needed)} would" if needed else "more of them may"
     remedy += f" ({command})" if command else ""
     return (
-        f"{first['seeds']} seeds cannot show which batch sizes end within "
+        f"{seeds} seed{'s' * (seeds != 1)} cannot show which batch sizes end within "
         f"{tolerance(first)} of the best; {remedy}, or a wider --tolerance"
+    )
+
+
+def _cheaper_not_settled(group: Sequence[Values]) -> str:
+    first = group[0]
+    sizes, needed, seeds = first["sizes"], int(first["seeds_needed"]), int(first["seeds"])
+    end, ratio = ("end", "from ") if len(sizes) > 1 else ("ends", "")
+    ratio += f"× {numbers.significant(float(first['ratio']), 2)}"
+    command = more_seeds(first, needed - seeds)
+    return (
+        f"{batch_sizes(sizes)} would take {_LESS[str(first['objective'])]} ({ratio}) and {end} "
+        f"within {tolerance(first)} of the best as measured, but {seeds} "
+        f"seed{'s' * (seeds != 1)} cannot show that; about {numbers.count(needed)} would"
+        + (f" ({command})" if command else "")
     )
 
 
@@ -301,6 +328,7 @@ WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "diverged": _diverged,
     "dominated": _dominated,
     "out_of_memory": _out_of_memory,
+    "accumulated": _accumulated,
     "failed": _failed,
     "not_run": _not_run,
     "tail_merged": _tail_merged,
@@ -318,6 +346,7 @@ WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "speed_noisy": _speed_noisy,
     "speed_of_other": _speed_of_other,
     "quality_not_settled": _quality_not_settled,
+    "cheaper_not_settled": _cheaper_not_settled,
     "not_better_than_baseline": _not_better_than_baseline,
     "no_recommendation": _no_recommendation,
     "different_data": _different_data,

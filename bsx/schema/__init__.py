@@ -21,6 +21,7 @@ from bsx.schema.analysis import (
 )
 from bsx.schema.asked import (
     AIMS,
+    ELSEWHERE,
     BatchSizes,
     Branching,
     Budget,
@@ -125,6 +126,7 @@ from bsx.schema.units import (
     BranchUnit,
     CalibrationUnit,
     DiagnosticUnit,
+    EndStates,
     Group,
     MemoryUnit,
     Report,
@@ -144,6 +146,7 @@ from bsx.schema.work import (
 __all__ = [
     "AIMS",
     "EFFECTIVE_RATE",
+    "ELSEWHERE",
     "LEARNING_RATE",
     "MEASURES",
     "MOMENTUM",
@@ -176,6 +179,7 @@ __all__ = [
     "DiagnosticUnit",
     "Direction",
     "DirectionDraws",
+    "EndStates",
     "EqualLength",
     "Estimate",
     "Facts",

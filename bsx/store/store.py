@@ -178,8 +178,8 @@ class Store(DiagnosticTables):
             db.execute(
                 "INSERT INTO speeds VALUES (?, ?) "
                 "ON CONFLICT (unit_id) DO UPDATE SET record = excluded.record "
-                f"WHERE {int(anew)} "
-                "OR json_extract(speeds.record, '$.status') IN ('failed', 'timed_out')",
+                f"WHERE {int(anew)} OR json_extract(speeds.record, '$.status') "
+                "IN ('failed', 'timed_out', 'out_of_memory')",
                 (record.unit_id, to_json(record)),
             )
             _link(db, "sweep_speeds", sweep_id, record.unit_id)

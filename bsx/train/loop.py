@@ -12,12 +12,13 @@ from torch import Tensor, nn
 
 from bsx.optim import build_optimizer
 from bsx.schema import CurvePoint, Group, Record, Report, Run, RunRecord, Training, digest
+from bsx.states import States, can_grow, key_of_run
 from bsx.train.batches import passes
 from bsx.train.checkpoint import Checkpoints
 from bsx.train.evaluate import evaluate
 from bsx.train.feed import Feed
 from bsx.train.gradients import is_plain, treat
-from bsx.train.keeper import Keeper, curve_from, curve_state
+from bsx.train.keeper import Ends, Keeper, curve_from, curve_state
 from bsx.train.observers import Observer, unobserved
 from bsx.train.rungs import Course, rung_by_rung
 from bsx.train.session import Clock, Session, curve_point, run_record
@@ -35,10 +36,16 @@ def train_channels_last(group: Group, report: Report) -> Iterator[tuple[Record, 
 
 def _one_by_one(session: Session, group: Group, report: Report) -> Iterator[tuple[Record, ...]]:
     torch.set_num_threads(group.threads)
+    states = None
+    if group.states is not None and can_grow(group.recipe):
+        states = States(group.states)
 
     def begin(run: Run, report: Report, rungs: Sequence[int] = ()) -> tuple[Keeper, Clock, Course]:
         clock = Clock(session.device)
-        keeper = Keeper(_checkpoints(group, run), session.steps, report, clock)
+        ends = None
+        if states is not None:
+            ends = Ends(states, key_of_run(group, run), session.environment)
+        keeper = Keeper(_checkpoints(group, run), session.steps, report, clock, ends)
         return keeper, clock, course(session, run, keeper, clock, rungs=rungs)
 
     if group.halving:
@@ -63,7 +70,7 @@ def _checkpoints(group: Group, run: Run) -> Checkpoints | None:
     """Those of the run alone: the group it is in when it is taken up again may have fewer."""
     if group.checkpoints is None:
         return None
-    how = [group.trainer, group.device, group.threads]  # what the bits depend on
+    how = [group.trainer, group.device, group.threads, group.micro_batch_size]  # as the bits do
     return Checkpoints(group.checkpoints, digest([run.run_id, *how]))
 
 
@@ -139,6 +146,8 @@ def course(
         seconds = clock.stop()
         values = [float(v) for v in torch.stack(losses).cpu()]
         finite = next((i for i, v in enumerate(values) if not math.isfinite(v)), len(values))
+        if step == session.steps or finite < len(values):
+            keeper.ended(step, state)
         if finite < len(values):
             return run_record(session, run, curve, None, done + finite, seconds)
         done, losses = step, []
@@ -158,12 +167,16 @@ def course(
         curve.append(point)
         observe(model, done, point.samples_seen)
         keeper.tell(done, point.metrics[session.quality[0]], state)
+    return run_record(session, run, curve, _where_it_ends(session, model), done, clock.stop())
+
+
+def _where_it_ends(session: Session, model: nn.Module) -> dict[str, dict[str, float]]:
+    """Return part → metric → value of a model that is done with training."""
     model.eval()
-    final = {
-        part: {name: float(v) for name, v in evaluate(model, samples, task).items()}
+    return {
+        part: {name: float(v) for name, v in evaluate(model, samples, session.task).items()}
         for part, samples in session.final_parts.items()
     }
-    return run_record(session, run, curve, final, done, clock.stop())
 
 
 def backward(session: Session, model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
