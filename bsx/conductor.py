@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from bsx import engines, plan
 from bsx.diagnostics import Diagnostics
 from bsx.errors import Stopped
-from bsx.execute.base import Executor, UnitError
+from bsx.execute.base import Executor, Requeued, UnitError
 from bsx.outcomes import Outcomes, description, is_settled
 from bsx.retries import Limits
 from bsx.schema import (
@@ -81,10 +81,7 @@ class Conductor:
         self._said_beyond = False
         self._going_on = 0  # runs of the coming round that begin where shorter ones ended
         kept, most = str(self.store.folder / FOLDER), self.config.states_bytes
-        none = (
-            most is None or self.config.learning_rates.halving
-        )  # what is dropped hangs on the group
-        self._states = None if none else EndStates(kept, most, anew=self.fresh)
+        self._states = None if most is None else EndStates(kept, most, anew=self.fresh)
 
     def prepare(self) -> tuple[tuple[Group | BranchUnit, ...], float]:
         """Take up what is stored, and foretell the rest.
@@ -273,6 +270,12 @@ class Conductor:
         """Take in what the next unit tells that has something to tell; return what is to follow."""
         unit, told = self.executor.wait()
         attempt = running[unit.unit_id]
+        if isinstance(told, Requeued):
+            self.store.end_attempt(attempt.stored, "requeued", told.reason)
+            self.watcher.announce(f"{description(unit)}: {told.reason}; it goes on by itself")
+            stored = self.store.begin_attempt(unit.unit_id, unit.kind)
+            running[unit.unit_id] = attempt._replace(stored=stored)
+            return ()
         if told is not None and not isinstance(told, UnitError):
             self._keep(unit, told)
             return ()
@@ -312,12 +315,8 @@ class Conductor:
 
     def _left_of(self, unit: Unit) -> Unit:
         """The unit without what it told of before it failed: that is stored."""
-        if isinstance(unit, BranchUnit):
+        if isinstance(unit, BranchUnit | Group):
             return unit.without(self._outcomes.settled)
-        if isinstance(unit, Group):
-            of = zip(unit.members, unit.runs, strict=True)
-            left = tuple(member for member, run in of if run.run_id not in self._outcomes.settled)
-            return replace(unit, members=left)
         return unit
 
     def _is_hopeless(self) -> bool:
@@ -326,10 +325,8 @@ class Conductor:
         return self.config.command is not None and not self._outcomes.settled and len(sizes) > 1
 
     def _report(self, unit: Unit) -> Report:
-        key = unit.unit_id
-
         def report(fraction: float, best: float | None) -> None:
-            self.watcher.unit_progress(key, fraction, best)
+            self.watcher.unit_progress(unit.unit_id, fraction, best)
             if self._left() <= 0:
                 raise OutOfTime("the time given with --within is over")
 

@@ -20,6 +20,11 @@ def check_halving(config: SweepConfig, origins: Mapping[str, str]) -> None:
     if not rates.halving:
         return
     asked = origins["halving"]
+    if origins["keep_states"] != "default":
+        raise ConfigError(
+            f"{asked} and {origins['keep_states']}: what is dropped hangs on all runs of a group, "
+            "from their beginning; leave one of the two out"
+        )
     if rates.mode == "fixed":
         raise ConfigError(
             f"{asked} and {origins['learning_rate']} {rates.values[0]:g}: there is one rate and "

@@ -82,7 +82,7 @@ def _sweep(values: Mapping[str, Any], origins: Mapping[str, str]) -> SweepConfig
         executor=values["executor"],
         hang_seconds=values["hang_timeout"],
         accumulate=values["allow_accumulation"],
-        states_bytes=values["keep_states"],
+        states_bytes=None if values["halving"] else values["keep_states"],
         engine=values["engine"],
         within_seconds=values["within"],
         name=values["name"],
