@@ -108,10 +108,10 @@ def _run(config: SweepConfig, door: Door, watcher: Watcher) -> Result:
     from bsx.render.watching import shown
     from bsx.store import Store
 
-    start = registry.load("executor", config.executor)
-    with start(patience=config.hang_seconds) as executor:
+    chosen = registry.load("executor", config.executor)
+    with chosen.of(config, Path(door.store)) as executor:
         executor.prepare()
-        asked = sweeping.ask(config)
+        asked = sweeping.ask(config, executor.placed)
         with (
             Store(door.store, create=True) as store,
             store.held(asked.recipes, watcher.announce, patience=config.within_seconds),
