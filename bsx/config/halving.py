@@ -20,6 +20,11 @@ def check_halving(config: SweepConfig, origins: Mapping[str, str]) -> None:
     if not rates.halving:
         return
     asked = origins["halving"]
+    if config.devices > 1:
+        raise ConfigError(
+            f"{asked} and {origins['devices']} {config.devices}: runs that take several devices "
+            "train one after another to their end; leave one of the two out"
+        )
     if origins["keep_states"] != "default":
         raise ConfigError(
             f"{asked} and {origins['keep_states']}: what is dropped hangs on all runs of a group, "

@@ -80,16 +80,6 @@ def _diverged(group: Sequence[Values]) -> str:
     )
 
 
-def _dominated(group: Sequence[Values]) -> str:
-    runs, rates = (sum(values[key] for values in group) for key in ("runs", "rates"))
-    at = "" if len(group) == 1 else f" at {len(group)} batch sizes"
-    what = "learning rate" if rates == 1 else "learning rates"
-    return (
-        f"{numbers.count(runs)} runs of {rates} {what}{at} were clearly behind and stopped "
-        "on the way (--halving); where they would have ended is not known"
-    )
-
-
 def _out_of_memory(group: Sequence[Values]) -> str:
     return "out of memory; this is as large as a batch gets here"
 
@@ -326,7 +316,7 @@ WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "tuned_at_edge": searched.tuned_at_edge,
     "censored": _censored,
     "diverged": _diverged,
-    "dominated": _dominated,
+    "dominated": searched.dominated,
     "out_of_memory": _out_of_memory,
     "accumulated": _accumulated,
     "failed": _failed,
