@@ -149,6 +149,7 @@ GIVEN: dict[str, tuple[Any, str, Any]] = {
     "devices": ("2", "2", lambda c, d: c.devices == 2),
     "executor": ("inline", '"inline"', lambda c, d: c.executor == "inline"),
     "scout": (True, "true", lambda c, d: c.learning_rates.scout),
+    "halving": (True, "true", lambda c, d: c.learning_rates.halving),
     "tune": (
         "learning-rate,momentum",
         '["learning-rate", "momentum"]',

@@ -51,6 +51,7 @@ _NOT_VARIED = frozenset(
         "seeds",
     }
     | {"stream", "engine", "objective", "price_per_hour", "hang_timeout", "confirm", "method"}
+    | {"halving"}
     | {"noise_scale", "gradients", "sharpness", "allow_accumulation", "keep_states"}
     | {"devices", *CLUSTER}
 )
