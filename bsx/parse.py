@@ -6,6 +6,7 @@ import contextlib
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from bsx import arithmetic
@@ -58,29 +59,43 @@ def switch(value: Any, flag: str) -> bool:
     raise ConfigError(f"{flag} {value!r}: give true or false")
 
 
-def one_of(*choices: str) -> Callable[[Any, str], str]:
-    """Return a reader that takes these words alone."""
+@dataclass(frozen=True)
+class OneOf:
+    """A reader that takes these words alone."""
 
-    def read(value: Any, flag: str) -> str:
-        if value not in choices:
-            raise ConfigError(f"{flag} {value}: give one of {', '.join(choices)}")
+    choices: tuple[str, ...]
+
+    def __call__(self, value: Any, flag: str) -> str:
+        """Return the word."""
+        if value not in self.choices:
+            raise ConfigError(f"{flag} {value}: give one of {', '.join(self.choices)}")
         return str(value)
 
-    return read
+
+def one_of(*choices: str) -> OneOf:
+    """Return a reader that takes these words alone."""
+    return OneOf(choices)
 
 
-def or_none(read: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
-    """Return a reader that takes ``none`` too: what it reads then does not take place."""
+@dataclass(frozen=True)
+class OrNone:
+    """A reader that takes ``none`` too: what it reads then does not take place."""
 
-    def read_or_none(value: Any, flag: str) -> Any:
+    read: Callable[[Any, str], Any]
+
+    def __call__(self, value: Any, flag: str) -> Any:
+        """Return what the reader reads, or None."""
         if isinstance(value, str) and value.strip().lower() == "none":
             return None
         try:
-            return read(value, flag)
+            return self.read(value, flag)
         except ConfigError as error:
             raise ConfigError(f"{error}, or none") from None
 
-    return read_or_none
+
+def or_none(read: Callable[[Any, str], Any]) -> OrNone:
+    """Return a reader that takes ``none`` beside what ``read`` takes."""
+    return OrNone(read)
 
 
 def count(value: Any, flag: str) -> int:

@@ -46,6 +46,7 @@ TABLE: dict[str, set[str]] = {
                 "optim/", "train", "torch", "numpy", "scipy"},
     "execute": {"errors", "schema", "registry", "streams"},
     "engines": {"files", "schema", "plan", "execute.base"},
+    "doctor": {"data/", "execute", "facts", "registry", "store", "torch"},
     "diagnostics": {"plan", "schema", "store"},
     "outcomes": {"schema", "plan", "store", "diagnostics", "execute.base"},
     "conductor": {"errors", "schema", "plan", "store", "engines", "diagnostics", "outcomes",

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from bsx.cli.completion import formats
+
 app = typer.Typer(
     help="List stored sweeps, or the models, datasets and optimizers that have a name.\n\n"
     "Example:\n\n$ bsx list models",
@@ -25,7 +27,13 @@ def _nothing_named(context: typer.Context) -> None:
 
 
 _Form = Annotated[
-    str, typer.Option("--format", help="table, json, jsonl, csv or markdown.", metavar="FORMAT")
+    str,
+    typer.Option(
+        "--format",
+        help="table, json, jsonl, csv or markdown.",
+        metavar="FORMAT",
+        autocompletion=formats,
+    ),
 ]
 
 

@@ -52,6 +52,16 @@ def sweep(
             rich_help_panel="Batch sizes, learning rates, seeds",
         ),
     ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            "--save",
+            help="Write what is asked to a TOML file first, so that `bsx sweep FILE` asks the "
+            "same; with --dry-run that is all.",
+            metavar="FILE",
+            rich_help_panel="Output",
+        ),
+    ] = None,
     **flags: Any,
 ) -> None:
     """Train at every batch size under a fair protocol, and say which one to take.
@@ -74,6 +84,8 @@ def sweep(
 
     $ bsx sweep --more-seeds 4
 
+    $ bsx sweep --within 10m --save my.toml
+
     $ bsx sweep --get recommendation.batch-size
     """
     from bsx import parse, registry
@@ -89,6 +101,10 @@ def sweep(
         arms, door, fingerprints = continued(more, file, flags, os.environ)
     if not door.quiet:
         warn_of_variables(os.environ)
+    if save is not None:
+        from bsx.cli.saving import save_question
+
+        save_question(save, flags, os.environ, file, more_seeds)
     with _first_signal_stops():
         try:
             first = arms[0][1]

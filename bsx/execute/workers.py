@@ -207,6 +207,35 @@ def _end_with(connection: Connection) -> threading.Event:
     return to_end
 
 
+def start_once() -> float:
+    """Start a process as those of units, hear from it, and return how long that took, in seconds.
+
+    Raises:
+        OSError: where no process can be started, or it is not heard of.
+    """
+    context: Any = _context()
+    began = time.monotonic()
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_greet, args=(theirs,), daemon=True)
+    with _without_the_script():
+        process.start()
+    theirs.close()
+    try:
+        if not ours.poll(60) or ours.recv() != "here":
+            raise OSError("a process was started and did not answer")
+    except EOFError:
+        raise OSError("a process was started and ended at once") from None
+    finally:
+        process.join(GRACE)
+        ours.close()
+    return time.monotonic() - began
+
+
+def _greet(connection: Connection) -> None:
+    connection.send("here")
+    connection.close()
+
+
 @contextlib.contextmanager
 def _without_the_script() -> Iterator[None]:
     """Hide the program that runs from processes that start.
