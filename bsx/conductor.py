@@ -13,25 +13,28 @@ from bsx import engines, plan
 from bsx.diagnostics import Diagnostics
 from bsx.errors import Stopped
 from bsx.execute.base import Executor, UnitError
-from bsx.outcomes import Outcomes, description
+from bsx.outcomes import Outcomes, description, is_settled
+from bsx.retries import Limits
 from bsx.schema import (
-    SETTLED,
     BranchUnit,
     CostModel,
     DiagnosticUnit,
+    EndStates,
     Facts,
     Group,
     Recipe,
+    Record,
     Report,
+    RunRecord,
     SpeedUnit,
     SweepConfig,
     Unit,
     Watcher,
     side_by_side,
 )
+from bsx.states import FOLDER, States
 from bsx.store import Store
 
-MOST_ATTEMPTS = 2  # of a unit whose process was ended from outside
 _LATE = 1.05  # a unit is begun only where this much of its predicted time is left
 
 Trained = Group | BranchUnit | DiagnosticUnit
@@ -74,6 +77,11 @@ class Conductor:
         self._skipped = False  # a unit, for want of time
         self._pace = 1.0  # measured over predicted seconds, of the units so far
         self._checkpoints = self.store.folder / "checkpoints" / self.sweep_id
+        self._limits = Limits(self.config.accumulate, 2 if self.facts.has_batchnorm else 1)
+        self._said_beyond = False
+        self._going_on = 0  # runs of the coming round that begin where shorter ones ended
+        kept, most = str(self.store.folder / FOLDER), self.config.states_bytes
+        self._states = None if most is None else EndStates(kept, most, anew=self.fresh)
 
     def prepare(self) -> tuple[tuple[Group | BranchUnit, ...], float]:
         """Take up what is stored, and foretell the rest.
@@ -94,6 +102,7 @@ class Conductor:
 
     def _prepared(self) -> tuple[tuple[Group | BranchUnit, ...], float]:
         self._outcomes.take_up(self.config, self.facts, self.recipes)
+        self._limits.learn(self._outcomes.settled.values())
         if self._coming() is not None:
             self._cost = engines.measured(
                 self.config, self.facts, self.recipes, self.machine, self.executor, self.fresh
@@ -102,6 +111,9 @@ class Conductor:
         speeds = sum(unit.predicted_seconds for unit in self._missing_speeds())
         if coming is None:
             return (), speeds
+        if self._going_on:
+            go = "1 run goes" if self._going_on == 1 else f"{self._going_on:,} runs go"
+            self.watcher.announce(f"{go} on from where shorter ones ended.")
         return coming.groups, speeds + side_by_side(coming.later, self.facts.workers)
 
     def run(self) -> str:
@@ -120,7 +132,19 @@ class Conductor:
             self.store.end_sweep(self.sweep_id, status)
         if status == "complete":
             shutil.rmtree(self._checkpoints, ignore_errors=True)
+            self._tell_of_states()
         return status
+
+    def _tell_of_states(self) -> None:
+        """Say what is kept for longer runs, where something was trained and there is any."""
+        taken = 0 if self._states is None or not self._begun else States(self._states).bytes()
+        if taken and self._states is not None:
+            taken, most = (max(1, round(n / 1e6)) for n in (taken, self._states.most_bytes))
+            room = f"{taken:,} of {most:,} MB"
+            self.watcher.announce(
+                f"Where these runs end is kept in {self._states.folder} ({room}): "
+                "with more --epochs or --steps they go on from there."
+            )
 
     def _rounds(self) -> str:
         speeds = self._missing_speeds()
@@ -153,19 +177,36 @@ class Conductor:
                         line = "Every run of the program has failed; nothing more is tried"
                         self.watcher.announce(line)
                         return False
-                    unit = waiting.popleft()
-                    if self._has_time_for(unit):
+                    unit = self._next(waiting)
+                    if unit is not None and self._has_time_for(unit):
                         self._start(unit, running)
                 if running:
-                    self._hear(running)
+                    waiting.extendleft(reversed(self._hear(running)))
         except OutOfTime:
             self._skipped = True
         finally:
             for unit, records in self.executor.stop():
-                self._outcomes.keep(unit, records)
+                self._keep(unit, records)
             for attempt in running.values():
                 self.store.end_attempt(attempt.stored, "stopped")
         return True
+
+    def _next(self, waiting: deque[Unit]) -> Unit | None:
+        """Take the next unit, as much of it as may fit into memory; None where nothing can."""
+        unit, *others = self._limits.fitting(waiting.popleft())
+        if others:
+            self.watcher.started(len(others), 0.0)
+            waiting.extendleft(reversed(others))
+        if not self._limits.is_beyond(unit):
+            return unit
+        size = f"batch size {self._limits.full_at:,}"
+        if not self._said_beyond:
+            self._said_beyond = True
+            self.watcher.announce(f"Larger batch sizes are not tried: {size} ran out of memory")
+        reason = f"not tried: {size} had run out of memory"
+        self._outcomes.fail(unit, UnitError(reason, out_of_memory=True))
+        self.watcher.unit_done(unit.unit_id, 0.0)
+        return None
 
     def _fits(self, unit: Unit, running: Mapping[str, _Attempt]) -> bool:
         """Whether ``unit`` may begin now: what is timed has the machine to itself."""
@@ -188,12 +229,16 @@ class Conductor:
 
     def _coming(self) -> plan.Round | None:
         known = self._outcomes.known
-        return plan.next_round(self.config, self.facts, self.recipes, known, self._cost)
+        coming = plan.next_round(self.config, self.facts, self.recipes, known, self._cost)
+        if coming is None or self._states is None:
+            return coming
+        groups, self._going_on = States(self._states).shortened(coming.groups)
+        return replace(coming, groups=tuple(groups))
 
     def _missing_speeds(self) -> tuple[SpeedUnit, ...]:
         units = plan.speed_units(self.config, self.facts, self.recipes, self.machine, self._cost)
         stored = [] if self.fresh else self.store.speeds_by_id(u.unit_id for u in units)
-        done = {record.unit_id for record in stored if record.status in SETTLED}
+        done = {record.unit_id for record in stored if is_settled(record, self.config)}
         self.store.adopt(self.sweep_id, [], done)
         return tuple(unit for unit in units if unit.unit_id not in done)
 
@@ -218,39 +263,59 @@ class Conductor:
         stored = self.store.begin_attempt(unit.unit_id, unit.kind)
         running[unit.unit_id] = _Attempt(unit, number, stored, time.monotonic())
         if isinstance(unit, Group):
-            unit = replace(unit, checkpoints=str(self._checkpoints))
+            unit = replace(unit, checkpoints=str(self._checkpoints), states=self._states)
         self.executor.start(unit, self._report(unit))
 
-    def _hear(self, running: dict[str, _Attempt]) -> None:
-        """Take in what the next unit tells that has something to tell."""
+    def _hear(self, running: dict[str, _Attempt]) -> tuple[Unit, ...]:
+        """Take in what the next unit tells that has something to tell; return what is to follow."""
         unit, told = self.executor.wait()
         attempt = running[unit.unit_id]
         if told is not None and not isinstance(told, UnitError):
-            self._outcomes.keep(unit, told)
-            return
+            self._keep(unit, told)
+            return ()
         del running[unit.unit_id]
         seconds = time.monotonic() - attempt.began
         if told is None:
             self.store.end_attempt(attempt.stored, "done")
-        elif self._failed(attempt, told):
-            if isinstance(unit, BranchUnit):  # what it told of is stored
-                unit = unit.without(self._outcomes.settled)
-            self._start(unit, running, attempt.number + 1)
-            return
+        elif tries := self._failed(attempt, told):
+            if tries[0].unit_id == unit.unit_id:
+                self._start(tries[0], running, attempt.number + 1)
+                return ()
+            self.watcher.started(len(tries), 0.0)
+            self.watcher.unit_done(unit.unit_id, seconds)
+            return tries
         self.watcher.unit_done(unit.unit_id, seconds)
         if isinstance(unit, Group | BranchUnit) and unit.predicted_seconds > 0:
             self._pace += 0.3 * (seconds / unit.predicted_seconds - self._pace)
+        return ()
 
-    def _failed(self, attempt: _Attempt, error: UnitError) -> bool:
-        """Put down that an attempt failed; say whether it is to be tried again."""
+    def _keep(self, unit: Unit, records: Sequence[Record]) -> None:
+        self._outcomes.keep(unit, records)
+        self._limits.learn(record for record in records if isinstance(record, RunRecord))
+
+    def _failed(self, attempt: _Attempt, error: UnitError) -> tuple[Unit, ...]:
+        """Put down that an attempt failed; return what is tried instead."""
         outcome = "out_of_memory" if error.out_of_memory else "failed"
         self.store.end_attempt(attempt.stored, outcome, error.detail or error.reason)
-        again = error.worth_retrying and attempt.number < MOST_ATTEMPTS
-        line = f"{description(attempt.unit)}: {error.reason}"
-        self.watcher.announce(line + ("; trying again" if again else ""))
-        if not again:
-            self._outcomes.fail(attempt.unit, error)
-        return again
+        unit = self._left_of(attempt.unit)
+        tries = self._limits.after(unit, error, attempt.number)
+        again = f"; trying again{self._limits.how(unit, tries)}" if tries else ""
+        self.watcher.announce(f"{description(unit)}: {error.reason}{again}")
+        if not tries:
+            self._outcomes.fail(unit, error)
+            if error.out_of_memory and isinstance(unit, Group | SpeedUnit):
+                self._limits.is_full_at(unit.recipe.batch_size)
+        return tries
+
+    def _left_of(self, unit: Unit) -> Unit:
+        """The unit without what it told of before it failed: that is stored."""
+        if isinstance(unit, BranchUnit):
+            return unit.without(self._outcomes.settled)
+        if isinstance(unit, Group):
+            of = zip(unit.members, unit.runs, strict=True)
+            left = tuple(member for member, run in of if run.run_id not in self._outcomes.settled)
+            return replace(unit, members=left)
+        return unit
 
     def _is_hopeless(self) -> bool:
         """Whether the user's program has failed throughout, at more than one batch size."""

@@ -80,3 +80,30 @@ def digest_of(path: Path | str, digits: int = 20) -> str:
     """
     with opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:digits]
+
+
+def write_whole(path: Path | str, content: bytes) -> None:
+    """Write a file so that under its name there is never half of it.
+
+    It comes to be beside its place under another name. What is no regular file, such as
+    ``/dev/stdout``, is written to as it is.
+
+    Raises:
+        OSError: where that cannot be; then what was there is as it was.
+    """
+    place = Path(os.path.realpath(path))
+    if place.exists() and not place.is_file():
+        place.write_bytes(content)
+        return
+    beside = place.with_name(f".{place.name[:200]}.{os.getpid()}")
+    try:
+        with beside.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if place.exists():
+            beside.chmod(stat.S_IMODE(place.stat().st_mode))
+        beside.replace(place)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise

@@ -39,7 +39,7 @@ class Outcomes:
     fresh: bool
     settled: dict[str, RunRecord] = field(default_factory=dict)
     given_up: dict[str, RunRecord] = field(default_factory=dict)
-    _announced: set[str] = field(default_factory=set)  # units of which a failed run was told
+    _announced: set[str] = field(default_factory=set)  # lines, units of which a failure was told
 
     @property
     def known(self) -> dict[str, RunRecord]:
@@ -63,7 +63,10 @@ class Outcomes:
         """Store what a unit told."""
         for record in records:
             if isinstance(record, Notice):
-                self.watcher.announce(f"{description(unit)}: {record.line}")
+                line = f"{description(unit)}: {record.line}"
+                if line not in self._announced:  # else of another run of the unit
+                    self.watcher.announce(line)
+                self._announced.add(line)
         runs = [record for record in records if isinstance(record, RunRecord)]
         self.store.append(self.sweep_id, unit.unit_id, runs, anew=self.fresh)
         self.settled |= {run.run_id: run for run in runs if run.status in SETTLED}
@@ -81,9 +84,12 @@ class Outcomes:
     def fail(self, unit: Unit, error: UnitError) -> None:
         """Put down for each run that is missing what became of its unit."""
         status = RunStatus.OUT_OF_MEMORY if error.out_of_memory else RunStatus.FAILED
+        passes = getattr(unit, "micro_batch_size", None)
+        how = {} if passes is None else {"micro_batch_size": passes}
         if isinstance(unit, SpeedUnit):
+            size, reason = unit.recipe.batch_size, error.reason
             failed = SpeedRecord(
-                unit.unit_id, unit.recipe.batch_size, unit.loop, status, error=error.reason
+                unit.unit_id, size, unit.loop, status, environment=how, error=reason
             )
             self.store.append_speed(self.sweep_id, failed, anew=True)
         if isinstance(unit, DiagnosticUnit):
@@ -91,7 +97,7 @@ class Outcomes:
         if not isinstance(unit, Group | BranchUnit):
             return
         records = [
-            RunRecord(run=run, status=status, error=error.reason)
+            RunRecord(run=run, status=status, environment=how, error=error.reason)
             for run in unit.runs
             if run.run_id not in self.settled
         ]
@@ -116,10 +122,20 @@ def stored_runs(
     while True:
         ids = plan.members(config, facts, recipes, settled)
         found = store.runs_by_id(ids - settled.keys())
-        new = {record.run_id: record for record in found if record.status in SETTLED}
+        new = {record.run_id: record for record in found if is_settled(record, config)}
         if not new:
             return settled
         settled |= new
+
+
+def is_settled(record: RunRecord | SpeedRecord, config: SweepConfig) -> bool:
+    """Say whether a stored record is the last word.
+
+    One that ran out of memory is not where smaller passes are allowed, which were not tried then.
+    """
+    if record.status is RunStatus.OUT_OF_MEMORY and config.accumulate:
+        return "micro_batch_size" in record.environment
+    return record.status in SETTLED
 
 
 def description(unit: Unit) -> str:

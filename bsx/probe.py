@@ -106,8 +106,8 @@ class Prober:
         try:
             return self._only_record(unit, f"memory at batch size {size:,}", MemoryRecord)
         except UnitError as error:
-            # a process that the system ended was ended for want of memory: that is an outcome
-            ended = error.out_of_memory or error.worth_retrying
+            # where the system does not tell why it killed a process, memory is by far the likeliest
+            ended = error.out_of_memory or error.killed
             status = RunStatus.OUT_OF_MEMORY if ended else RunStatus.FAILED
             return MemoryRecord(size, status, error=error.reason)
 

@@ -248,6 +248,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("hang_timeout", parse.or_none(parse.duration), "End a process that has shown no sign "
             "of life for this time, and try once more: 90s, 10m, or none to wait for ever.  "
             "(default: 30m)", _WHERE, 1800.0, "TIME"),
+    Setting("allow_accumulation", parse.switch, "Where memory holds no whole batch, train it in "
+            "smaller passes whose gradients are accumulated.", _WHERE, False, switch=True),
+    Setting("keep_states", parse.or_none(parse.memory), "Keep where runs with a constant rate end, "
+            "so that the same with more --epochs or --steps trains only what is new: so much disk "
+            "at most, e.g. 500MB, or none. The oldest give way.", _WHERE, "1GB", "SIZE"),
     Setting("store", parse.text, "Folder of the stored sweeps.", _WHERE, "bsx-runs", "DIR"),
     Setting("fresh", parse.switch, "Train again what is stored.", _WHERE, False, switch=True),
     Setting("name", parse.text, "A name for the sweep.", _WHERE),

@@ -80,14 +80,12 @@ def next_rates(
     rule = config.learning_rates
     if rule.mode == "fixed":
         return rates
+    of_size: dict[int, list[RunRecord]] = {size: [] for size in rates}
+    for record in records:
+        of_size[record.run.recipe.batch_size].append(record)
     sizes = {
-        size: SizeRuns.of(
-            size,
-            [r for r in records if r.run.recipe.batch_size == size],
-            facts.train_samples,
-            config.search,
-        )
-        for size in rates
+        size: SizeRuns.of(size, found, facts.train_samples, config.search)
+        for size, found in of_size.items()
     }
     goals = _goals(config, facts, list(sizes.values()))
 
@@ -189,6 +187,8 @@ def _with_all_seeds(
     Of trials, which have no neighbours, the best few by each goal.
     """
     seeds = config.seeds
+    if set(tried.values()) <= {seeds}:
+        return tried
     if config.search is not None:
         best = _finalists(runs, goals, facts.metric, config.search.finalists)
         return {trial: seeds if trial in best else so_far for trial, so_far in tried.items()}

@@ -374,6 +374,7 @@ CAUTIONS = {
     "censored": "not every seed reached the target within the budget",
     "diverged": "every run of this size diverged",
     "out_of_memory": "this size does not fit",
+    "accumulated": "trained in passes, as `--allow-accumulation` lets it: memory held no batch",
     "failed": "runs ended with an error",
     "not_run": "there was no time for this size",
     "batchnorm_of_micro_batch": "BatchNorm takes its statistics over a micro-batch",

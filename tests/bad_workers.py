@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import mmap
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +36,28 @@ def run_out_of_memory(_unit: Group, _report: Report) -> Iterator[tuple[RunRecord
 def kill_itself(_unit: Group, _report: Report) -> Iterator[tuple[RunRecord, ...]]:
     """End as the system ends a process when memory runs out."""
     os.kill(os.getpid(), signal.SIGKILL)
+    yield ()
+
+
+def segfault(_unit: Group, _report: Report) -> Iterator[tuple[RunRecord, ...]]:
+    """Read where there is no memory."""
+    ctypes.string_at(0)
+    yield ()
+
+
+def abort(_unit: Group, _report: Report) -> Iterator[tuple[RunRecord, ...]]:
+    """End as native code does that finds something wrong."""
+    os.abort()
+    yield ()
+
+
+def bus_error(_unit: Group, _report: Report) -> Iterator[tuple[RunRecord, ...]]:
+    """Read behind the end of a mapped file that was cut short."""
+    with tempfile.TemporaryFile() as file:
+        file.truncate(2 * mmap.PAGESIZE)
+        mapped = mmap.mmap(file.fileno(), 2 * mmap.PAGESIZE)
+        file.truncate(0)
+        assert mapped[mmap.PAGESIZE]
     yield ()
 
 

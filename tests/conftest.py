@@ -1,12 +1,17 @@
 """One thread a process: tests run side by side, and threads sharing a core wait on each other.
 
-Nothing of the user's cache is read or written.
+Nothing depends on how fast the machine is. Nothing of the user's cache is read or written.
 """
 
 import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says how busy the machine is; which are tried is the same every time.
+settings.register_profile("here", deadline=None, derandomize=True)
+settings.load_profile("here")
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_sweep import bsx, document
+from tests.here import bsx, document
 
 YEARS = [(1700 + i, round(60 + 50 * math.sin(i / 1.75) + 7 * math.sin(2.3 * i), 1))
          for i in range(220)]  # fmt: skip

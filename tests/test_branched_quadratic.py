@@ -15,7 +15,7 @@ import pytest
 from bsx.arithmetic import branch_evaluations
 from bsx.data.synthetic import curvatures
 from bsx.store import Store
-from tests.test_sweep import bsx, document
+from tests.here import bsx, document
 
 DIMENSIONS, CONDITION, NOISE, DATA = 16, 10.0, 0.3, 3000
 HELD_OUT = 60  # samples of validation and test each: their moments are exact all the same

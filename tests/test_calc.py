@@ -1,4 +1,4 @@
-"""``bsx calc`` as a person meets it: a real process, its output, its exit code."""
+"""``bsx calc`` as a person meets it: its output, its exit code, its pipes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.here import bsx
 
 FIELDS = [
     "samples",
@@ -35,6 +38,11 @@ FIELDS = [
 
 def calc(line: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run ``bsx calc`` with the words of ``line``."""
+    return bsx("calc", *line.split(), cwd=Path(), **environment)
+
+
+def started(line: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run it as a program of its own."""
     return subprocess.run(
         [sys.executable, "-m", "bsx", "calc", *line.split()],
         capture_output=True,
@@ -263,7 +271,7 @@ def test_tables_keep_to_the_width_and_carry_no_colour_codes_into_pipes(columns: 
 
 def test_an_ascii_terminal_gets_ascii() -> None:
     line = "--samples 100 --batch-size 8,9 --world-size 1"
-    done = calc(line, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    done = started(line, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     assert done.returncode == 0, done.stderr
     assert done.stdout.isascii()
 

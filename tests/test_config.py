@@ -58,7 +58,7 @@ def test_nothing_given_is_the_sweep_of_the_readme() -> None:
     assert sweep.seeds == 5
     assert sweep.budget.epochs is not None
     assert sweep.budget.min_steps is not None
-    assert door == Door("bsx-runs", False, "table", None, False, False)
+    assert door == Door("bsx-runs", None, False, "table", None, False, False)
 
 
 # Key → (what is written on the command line, in TOML, and where it arrives).
@@ -136,6 +136,8 @@ GIVEN: dict[str, tuple[Any, str, Any]] = {
     "confirm": ("3", "3", lambda c, d: c.confirm == 3),
     "tolerance": ("0", "0", lambda c, d: c.tolerance == 0),
     "objective": ("samples", '"samples"', lambda c, d: c.aim == "samples"),
+    "allow_accumulation": (True, "true", lambda c, d: c.accumulate),
+    "keep_states": ("2MB", '"2MB"', lambda c, d: c.states_bytes == 2_000_000),
     "hang_timeout": ("90s", '"90s"', lambda c, d: c.hang_seconds == 90),
     "price_per_hour": ("2.5", "2.5", lambda c, d: c.price_per_hour == 2.5),
     "device": ("cpu", '"cpu"', lambda c, d: c.device == "cpu"),

@@ -14,7 +14,7 @@ from bsx.errors import ConfigError
 from bsx.plan import rounds
 from bsx.schema import BatchSizes, Budget, CostModel, Run, SweepConfig, Training
 from tests.fakes import config, facts
-from tests.test_sweep import bsx, document
+from tests.here import bsx, document
 
 KNOWN = facts(train_samples=800)
 COST = CostModel(1e-3, 1e-6)

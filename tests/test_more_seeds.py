@@ -15,8 +15,8 @@ from bsx.store import Store
 from bsx.tuning import first_rates
 from tests import fakes
 from tests.fakes import Truth, config, facts, run_sweep
-from tests.here import QUICK, Shell, here
-from tests.test_sweep import bsx, document
+from tests.faults.processes import bsx
+from tests.here import QUICK, Shell, document, here
 
 __all__ = ["here"]  # a fixture
 

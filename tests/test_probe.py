@@ -79,7 +79,7 @@ def test_what_does_not_fit_is_an_outcome_and_only_sizes_that_ran_are_timed() -> 
 
 
 def test_a_process_that_was_ended_is_out_of_memory_and_an_error_is_a_failure() -> None:
-    killed = UnitError("the worker was ended by SIGKILL", worth_retrying=True)
+    killed = UnitError("the worker was ended by SIGKILL", worth_retrying=True, killed=True)
     found = probed(Oracle(errors=dict.fromkeys(range(20, 401), killed)))
     assert (found.largest, found.stopped_by) == (19, "memory")
     broken = UnitError("ValueError: odd")

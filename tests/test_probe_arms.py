@@ -21,10 +21,9 @@ from bsx.render import probe_comparison
 from bsx.render.formats import Format, get_text, machine_text
 from bsx.render.progress import QuietProgress
 from bsx.schema import Probe, ProbeComparison, Record, Report, SpeedUnit, Unit
-from tests.here import Shell, here
+from tests.here import Shell, bsx, document, here
 from tests.probes import Oracle
 from tests.stats import oracles
-from tests.test_sweep import bsx, document
 
 __all__ = ["here"]  # a fixture
 

@@ -21,7 +21,7 @@ from bsx.models import build_model
 from bsx.store import Store
 from bsx.tasks import build_task
 from bsx.train.evaluate import evaluation_steps
-from tests.test_sweep import bsx, document
+from tests.here import bsx, document
 
 DIMENSIONS, CONDITION, NOISE = 64, 10.0, 2.0
 ARGS = {"dimensions": DIMENSIONS, "condition": CONDITION, "noise": NOISE}

@@ -1,4 +1,4 @@
-"""``bsx sweep`` and ``bsx show``, driven as a shell would drive them."""
+"""``bsx sweep`` and ``bsx show``: what they print, and that a sweep goes on after its end."""
 
 from __future__ import annotations
 
@@ -6,22 +6,18 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bsx.store import Store
-from tests.faults.processes import BSX, bsx, curves, environment, started, wait_for_runs
+from tests.faults.processes import BSX, curves, environment, kill_group, started, wait_for_runs
+from tests.here import bsx, document
 
 SMALL = ["--batch-sizes", "16,64", "--learning-rate", "0.03,0.1", "--seeds", "3", "--epochs", "3",
-         "--threads", "1"]  # fmt: skip
-
-
-def document(result: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    assert result.returncode == 0, result.stderr
-    found: dict[str, Any] = json.loads(result.stdout)
-    return found
+         "--threads", "1", "--engine", "lanes", "--executor", "inline"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +95,8 @@ def test_a_closed_pipe_is_no_error(swept: Path) -> None:
 def test_the_same_command_into_a_fresh_store_gives_the_same_curves_bit_for_bit(
     swept: Path, tmp_path: Path
 ) -> None:
-    result = bsx("sweep", *SMALL, "--quiet", cwd=tmp_path)
+    """Also in processes of their own."""
+    result = bsx("sweep", *SMALL, "--executor", "workers", "--quiet", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert curves(tmp_path / "bsx-runs") == curves(swept / "bsx-runs")
 
@@ -148,7 +145,7 @@ def test_the_users_own_model_and_data_are_swept(tmp_path: Path) -> None:
         "        return self.b(self.a(x).relu())\n"
     )
     args = ["--dataset", "mine.py:load", "--dataset-arg", "n=300", "--model", "mine.py:Net",
-            "--model-arg", "width=4", "--executor", "inline"]  # fmt: skip
+            "--model-arg", "width=4", "--engine", "auto"]  # fmt: skip
     shown = document(bsx("sweep", *SMALL, *args, "--format", "json", cwd=tmp_path))
     assert shown["data"]["classes"] == 3
     assert shown["data"]["train_samples"] == 240
@@ -170,7 +167,8 @@ def test_a_model_that_crashes_while_training_is_reported_and_the_sweep_goes_on(
         "            raise ZeroDivisionError('my own fault')\n"
         "        return self.a(x.flatten(1))\n"
     )
-    result = bsx("sweep", *SMALL, "--model", "bad.py:Net", "--format", "json", cwd=tmp_path)
+    args = ["--model", "bad.py:Net", "--engine", "auto", "--executor", "workers"]
+    result = bsx("sweep", *SMALL, *args, "--format", "json", cwd=tmp_path)
     assert result.returncode == 5
     rows = {row["batch_size"]: row for row in json.loads(result.stdout)["batch_sizes"]}
     assert rows[16]["status"] == "failed"
@@ -192,32 +190,64 @@ def test_a_tail_of_one_under_batchnorm_is_merged_and_said(tmp_path: Path) -> Non
     assert "tail_merged" in {caution["code"] for caution in shown["cautions"]}
 
 
-LONGER = ["--batch-sizes", "4..64", "--learning-rate", "0.01,0.03,0.1", "--seeds", "3",
-          "--epochs", "8", "--threads", "1"]  # fmt: skip
+# With the file `slowly` there, size 8 is not done when the others are, however busy the machine.
+MODEL = """
+import math, pathlib, time
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, input_shape, output_size):
+        super().__init__()
+        self.layer = nn.Linear(math.prod(input_shape), output_size)
+
+    def forward(self, x):
+        if self.training and len(x) == 8 and pathlib.Path("slowly").exists():
+            time.sleep(0.05)
+        return self.layer(x.flatten(1))
+"""
+LONGER = ["--model", "net.py:Net", "--batch-sizes", "8..64", "--learning-rate", "0.03,0.1",
+          "--seeds", "3", "--epochs", "2", "--engine", "loop", "--threads", "1",
+          "--workers", "2"]  # fmt: skip
+
+
+def with_model(folder: Path) -> Path:
+    (folder / "net.py").write_text(MODEL)
+    return folder
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    folder = tmp_path_factory.mktemp("undisturbed")
+    folder = with_model(tmp_path_factory.mktemp("undisturbed"))
     assert bsx("sweep", *LONGER, "--quiet", cwd=folder).returncode == 0
     return curves(folder / "bsx-runs")
 
 
-def test_after_sigkill_the_same_command_comes_to_the_undisturbed_result(
-    undisturbed: dict[str, Any], tmp_path: Path
-) -> None:
+@pytest.fixture
+def begun(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A real program that has stored some of its runs."""
+    (with_model(tmp_path) / "slowly").touch()
     process = started(*BSX, "sweep", *LONGER, cwd=tmp_path)
+    try:
+        wait_for_runs(tmp_path / "bsx-runs", least=6)
+        yield process
+    finally:
+        kill_group(process)
+
+
+def test_after_sigkill_the_same_command_comes_to_the_undisturbed_result(
+    undisturbed: dict[str, Any], begun: subprocess.Popen[str], tmp_path: Path
+) -> None:
     store = tmp_path / "bsx-runs"
-    wait_for_runs(store, least=9)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    begun.send_signal(signal.SIGKILL)
+    begun.communicate()
     kept = curves(store)
-    assert 9 <= len(kept) < 45
+    assert 6 <= len(kept) < 24
     with Store(store) as opened:
         done = [unit for unit, outcome in opened.attempts() if outcome == "done"]
+    (tmp_path / "slowly").unlink()
     result = bsx("sweep", *LONGER, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    assert f"{45 - len(kept)} runs to train" in result.stderr
+    assert f"{24 - len(kept)} runs to train" in result.stderr
     assert curves(store) == undisturbed
     with Store(store) as opened:
         attempted = [unit for unit, _ in opened.attempts()]
@@ -225,16 +255,15 @@ def test_after_sigkill_the_same_command_comes_to_the_undisturbed_result(
 
 
 def test_ctrl_c_prints_what_is_done_and_exits_4(
-    undisturbed: dict[str, Any], tmp_path: Path
+    undisturbed: dict[str, Any], begun: subprocess.Popen[str], tmp_path: Path
 ) -> None:
-    process = started(*BSX, "sweep", *LONGER, cwd=tmp_path)
-    wait_for_runs(tmp_path / "bsx-runs", least=9)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 4
+    begun.send_signal(signal.SIGINT)
+    out, err = begun.communicate(timeout=120)
+    assert begun.returncode == 4
     assert "Arithmetic" in out
     assert "the same command goes on" in err
     assert "Traceback" not in err
+    (tmp_path / "slowly").unlink()
     result = bsx("sweep", *LONGER, "--quiet", cwd=tmp_path)
     assert result.returncode == 0
     assert curves(tmp_path / "bsx-runs") == undisturbed

@@ -10,10 +10,10 @@ import pytest
 
 from bsx.config import read_arms
 from bsx.errors import ConfigError
-from tests.test_sweep import bsx, document
+from tests.here import bsx, document
 
 SMALL = ["--batch-sizes", "16,64", "--learning-rate", "0.03,0.1", "--seeds", "3", "--epochs", "3",
-         "--threads", "1"]  # fmt: skip
+         "--threads", "1", "--executor", "inline"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""How a sweep goes on with more seeds: what the sentences need to name the command."""
+"""How a sweep goes on: what the sentences need to name the remedy that there is for it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,12 @@ def with_command(found: Analysis, config: SweepConfig) -> Analysis:
     """Return the analysis whose cautions and reason know by which command seeds are added.
 
     Their value ``goes_on`` is ``alone`` where `bsx sweep --more-seeds N` does it, ``same_options``
-    for an arm of ``--vary``; nothing is added where a program takes no seed, or was run elsewhere.
+    for an arm of ``--vary``; nothing is added where a program takes no seed. Cautions of what was
+    run elsewhere have the value ``elsewhere``: no option of bsx can mend it.
     """
+    if config.command is not None and config.command.program.elsewhere:
+        there = (replace(c, values={**c.values, "elsewhere": True}) for c in found.cautions)
+        return replace(found, cautions=tuple(there))
     how = _how(config)
     if how is None:
         return found

@@ -97,6 +97,8 @@ class Settings(TypedDict, total=False):
     engine: str | None
     executor: str | None
     hang_timeout: float | str | None
+    allow_accumulation: bool | None
+    keep_states: int | str | None
     store: str | Path | None
     fresh: bool | None
     name: str | None

@@ -1,8 +1,14 @@
-"""``bsx import``: curves, or iterations to a target, that were measured elsewhere."""
+"""``bsx import``: curves, or iterations to a target, that were measured elsewhere.
+
+Curves are kept in the store, where every other command finds them; a table of iterations to a
+target is analysed, and has nothing to keep.
+"""
 
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,12 +19,18 @@ from bsx.cli.options import warn_of_variables, with_settings
 from bsx.errors import ConfigError
 
 if TYPE_CHECKING:
-    from bsx.exchange import Layout, Table
-    from bsx.schema import Analysis, Pairs, Sweep, View
+    from bsx.config import Door
+    from bsx.exchange import Imported, Layout, Table
+    from bsx.schema import Analysis, Caution, Pairs, Sweep, View
+
+_NAME = re.compile(r"[\w.+-]{1,60}")  # what a person can type without a thought
 
 
 @with_settings(
-    ("target", "confirm", "tolerance", "objective", "price_per_hour", "format", "get", "quiet")
+    (
+        *("target", "confirm", "tolerance", "objective", "price_per_hour"),
+        *("store", "name", "format", "get", "quiet"),
+    )
 )
 def import_(
     file: Annotated[
@@ -51,18 +63,22 @@ def import_(
     ] = None,
     **flags: Any,
 ) -> None:
-    """Analyse what was measured elsewhere as a sweep is analysed. Nothing is trained or stored.
+    """Analyse what was measured elsewhere as a sweep is analysed. Nothing is trained.
 
     A file of curves has columns batch_size, step and a metric on validation, and where there are
-    such learning_rate, seed and seconds. A file of pairs has batch_size and steps, the iterations
-    to a target, and where there are such learning_rate, seed and target; the trade-off is fitted to
-    them. Other spellings such as B, lr or iterations are understood.
+    such learning_rate, seed and seconds. They are stored, by the name of the file unless --name
+    gives another, and `bsx show` and `bsx compare` take them as any sweep. A file of pairs has
+    batch_size and steps, the iterations to a target, and where there are such learning_rate, seed
+    and target; the trade-off is fitted to them. Other spellings such as B, lr or iterations are
+    understood.
 
     Examples:
 
     $ bsx import curves.csv --target accuracy=0.97
 
     $ bsx import runs.jsonl --metric val_bleu:max --train-samples 50000
+
+    $ bsx import adam.csv && bsx import sgd.csv && bsx compare adam sgd
 
     $ bsx import steps.csv --reference-batch-size 256
 
@@ -79,10 +95,21 @@ def import_(
     reference = _count(reference_batch_size, "--reference-batch-size")
     layout = layout_of(table := read_table(file), metric)
     if layout.is_curves:
-        sweep, analysis = _curves(table, layout, view, samples, reference)
-        print_analysis(sweep, analysis, form=door.format, get=door.get, quiet=door.quiet)
+        made, said = _read(table, layout, view, samples)
+        kept = _kept(made, door)
+        analysis = _analysis(made, said, reference)
+        print_analysis(kept, analysis, form=door.format, get=door.get, quiet=door.quiet)
+        if door.format == "table" and door.get is None and not door.quiet:
+            typer.echo(_where(kept, door), err=True)
         return
+    _check_pairs(view, flags.get("name"), file)
+    _print_pairs(_pairs(table, layout, reference, samples), door.format, door.get, door.quiet)
+
+
+def _check_pairs(view: View, name: str | None, file: Path) -> None:
+    """Refuse what has no meaning for iterations to a target."""
     for flag, value in (
+        ("--name", name),
         ("--target", view.targets),
         ("--confirm", view.confirm),
         ("--objective", view.aim),
@@ -92,7 +119,6 @@ def import_(
             raise ConfigError(
                 f"{flag} has no meaning with {file}: it holds iterations to a target, no curves"
             )
-    _print_pairs(_pairs(table, layout, reference, samples), door.format, door.get, door.quiet)
 
 
 def _count(given: str | None, flag: str) -> int | None:
@@ -101,15 +127,10 @@ def _count(given: str | None, flag: str) -> int | None:
     return None if given is None else parse.count(given, flag)
 
 
-def _curves(
-    table: Table,
-    layout: Layout,
-    view: View,
-    samples: int | None,
-    reference: int | None,
-) -> tuple[Sweep, Analysis]:
-    """Analyse the curves of a file."""
-    from bsx.analyze import analyze
+def _read(
+    table: Table, layout: Layout, view: View, samples: int | None
+) -> tuple[Imported, tuple[Caution, ...]]:
+    """Return the curves of a file as a sweep that is read as it was asked for, and what to say."""
     from bsx.exchange import as_sweep, curves_of
     from bsx.schema import Caution
 
@@ -118,23 +139,70 @@ def _curves(
     made = as_sweep(curves, view.targets, samples)
     aim = view.aim or ("time" if curves.has_seconds else "steps")
     config = replace(view.of(made.sweep.config), aim=aim, targets=made.sweep.config.targets)
-    made = replace(made, sweep=replace(made.sweep, config=config))
-    found = analyze(
-        made.sweep.config,
-        made.sweep.facts,
-        made.recipes,
-        made.records,
-        (),
-        reference_batch_size=reference,
-    )
-    said = [replace(c, values={**c.values, "elsewhere": True}) for c in found.cautions]
-    if view.aim is None and aim != "time" and found.recommendation is not None:
+    said = []
+    if view.aim is None and aim != "time":
         said.append(Caution("objective_without_seconds", {"objective": aim}))
     if curves.left_out:
         said.append(Caution("columns_left_out", {"columns": curves.left_out}))
     if curves.other_rows:
         said.append(Caution("rows_left_out", {"rows": curves.other_rows}))
-    return made.sweep, replace(found, cautions=tuple(said))
+    return replace(made, sweep=replace(made.sweep, config=config)), tuple(said)
+
+
+def _analysis(made: Imported, said: Sequence[Caution], reference: int | None) -> Analysis:
+    """Analyse the curves of a file, as ``bsx show`` will; ``said`` is what to beware of in it."""
+    from bsx import plan
+    from bsx.analyze import analyze
+
+    config, facts = made.sweep.config, made.sweep.facts
+    found = analyze(
+        config,
+        facts,
+        plan.recipes(config, facts),
+        made.records,
+        (),
+        reference_batch_size=reference,
+    )
+    if found.recommendation is None:
+        said = [caution for caution in said if caution.code != "objective_without_seconds"]
+    return replace(found, cautions=(*found.cautions, *said))
+
+
+def _kept(made: Imported, door: Door) -> Sweep:
+    """Store the curves, and return their sweep as it is stored; the same file is stored once.
+
+    Raises:
+        StoreError: where that cannot be.
+    """
+    from bsx.store import Store
+
+    sweep = made.sweep
+    with Store(door.store, create=True) as store:
+        config = replace(sweep.config, name=door.name or _free_name(sweep, store.sweeps()))
+        store.begin_sweep(sweep.sweep_id, config, sweep.facts, sweep.environment)
+        store.append(sweep.sweep_id, f"import-{sweep.sweep_id}", made.records, anew=True)
+        store.end_sweep(sweep.sweep_id, sweep.status)
+        return store.sweep(sweep.sweep_id)
+
+
+def _free_name(sweep: Sweep, stored: Sequence[Sweep]) -> str | None:
+    """Return the file's name without its ending, where it is free and can be typed.
+
+    None leaves the sweep without a name, or with the one that it has.
+    """
+    name = Path(sweep.facts.dataset_name).stem
+    named = {other.config.name: other.sweep_id for other in stored}
+    if name in named or sweep.sweep_id in named.values() or not _NAME.fullmatch(name):
+        return None
+    return name
+
+
+def _where(sweep: Sweep, door: Door) -> str:
+    """Say where the curves are kept, and by which name other commands find them."""
+    from bsx.render.phrases import clean
+
+    name = clean(sweep.config.name or sweep.sweep_id)
+    return f"Stored in {clean(door.store)} as {name}, for bsx show and bsx compare."
 
 
 def _check_aim(view: View, file: str, has_seconds: bool) -> None:

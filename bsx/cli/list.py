@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bsx.cli.completion import formats
+
+if TYPE_CHECKING:
+    from bsx.schema import Sweep
 
 app = typer.Typer(
     help="List stored sweeps, or the models, datasets and optimizers that have a name.\n\n"
@@ -63,8 +66,7 @@ def sweeps(
                 "name": sweep.config.name,
                 "status": sweep.status,
                 "created": sweep.created[:19].replace("T", " "),
-                "dataset": sweep.config.dataset.name,
-                "model": sweep.config.model.name,
+                **_ingredients(sweep),
                 "runs": opened.count_runs(sweep.sweep_id),
             }
             for sweep in opened.sweeps()
@@ -103,6 +105,14 @@ def optimizers(form: _Form = "table") -> None:
     $ bsx list optimizers
     """
     _print("Optimizers", _named("optimizer"), form)
+
+
+def _ingredients(sweep: Sweep) -> dict[str, str | None]:
+    """Return data and model; of curves that were imported the file, for no more is known."""
+    command = sweep.config.command
+    if command is not None and command.program.elsewhere:
+        return {"dataset": sweep.facts.dataset_name, "model": None}
+    return {"dataset": sweep.config.dataset.name, "model": sweep.config.model.name}
 
 
 def _named(kind: str) -> list[dict[str, Any]]:

@@ -73,6 +73,12 @@ def _of_stored(
     with Store(door.store) as store:
         sweep = store.sweep(wanted)
     config = read(sweep.config)
+    if config.command is not None and config.command.program.elsewhere:
+        named = wanted or "the newest sweep"
+        raise ConfigError(
+            f"--more-seeds {more}: {named} was imported, so bsx cannot train more of it; add the "
+            "rows of new seeds to its file and import that, or name another sweep"
+        )
     _check_unchanged(more, sweep)
     return Continued([("", _with(config, more))], door, (sweep.facts.fingerprint,))
 

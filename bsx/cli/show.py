@@ -109,7 +109,8 @@ def _show(wanted: str | None, speed: Path | None, view: View, door: Door, part: 
         stored = store.sweep(wanted)
         config = stored.config
         if probed is not None and config.command is not None:
-            raise ConfigError(f"--speed {speed}: how fast a program of yours is, it alone reports")
+            whose = "imported curves" if config.command.program.elsewhere else "a program of yours"
+            raise ConfigError(f"--speed {speed}: how fast {whose} ran, they alone report")
         if config.branching is not None:
             _check_branched(view, speed, part)
         config = view.of(config)

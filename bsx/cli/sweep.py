@@ -212,13 +212,18 @@ def _print_plan(asked: Asked, door: Door, executor: Executor) -> None:
     from bsx.render import forecast
     from bsx.render.formats import Format, get_text, machine_text
     from bsx.render.listing import listing
+    from bsx.schema import EndStates
+    from bsx.states import FOLDER, States
 
     cost = engines.measured(
         asked.config, asked.facts, asked.recipes, asked.machine, executor, door.fresh
     )
     stored = {} if door.fresh else sweeping.settled(asked, door.store)
     coming = plan.next_round(asked.config, asked.facts, asked.recipes, stored, cost)
-    groups = (*coming.groups, *coming.later) if coming else ()
+    groups = [*coming.groups, *coming.later] if coming else []
+    if asked.config.states_bytes is not None:
+        kept = EndStates(str(Path(door.store) / FOLDER), asked.config.states_bytes, door.fresh)
+        groups, _ = States(kept).shortened(groups)
     speeds = plan.speed_units(asked.config, asked.facts, asked.recipes, asked.machine, cost)
     speed_seconds = sum(unit.predicted_seconds for unit in speeds) if groups else 0.0
     seconds = forecast.expected_seconds(asked.sweep, groups, speed_seconds)

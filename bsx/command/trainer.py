@@ -14,6 +14,7 @@ from bsx.command.events import source
 from bsx.command.program import Ended, run_program
 from bsx.command.reports import Report, Source
 from bsx.errors import ConfigError
+from bsx.kills import MemoryKills, told
 from bsx.schema import Group, Metric, Program, Run, RunRecord, RunStatus
 from bsx.schema import Report as Progress
 
@@ -24,6 +25,8 @@ _NO_MEMORY = re.compile(
     r"out of memory|OutOfMemory|MemoryError|cannot allocate memory|can't allocate memory",
     re.IGNORECASE,
 )
+_BY_SIGNAL = 128  # above it, the guard's exit code says which signal
+KILLED = _BY_SIGNAL + 9
 _LAST_LINES = 3
 _LONGEST_LINE = 300
 
@@ -104,6 +107,7 @@ class _OneRun:
         """Run the program to its end and say what came of it."""
 
         check_sources(self._program)
+        kills = MemoryKills()
 
         def tick(seconds: float) -> bool:
             self._source.look(seconds)
@@ -120,7 +124,7 @@ class _OneRun:
         )
         self._source.finish()
         self._look_for_divergence()
-        record = self._record(ended)
+        record = self._record(ended, out_of_memory=ended.code == KILLED and kills.found())
         report(1.0, record.final.get("validation", {}).get(self._judged.name))
         return record
 
@@ -145,9 +149,9 @@ class _OneRun:
             )
         return environment
 
-    def _record(self, ended: Ended) -> RunRecord:
+    def _record(self, ended: Ended, *, out_of_memory: bool) -> RunRecord:
         reading = self._reading()
-        status, error = self._status(ended, reading)
+        status, error = self._status(ended, reading, out_of_memory)
         return RunRecord(
             run=self.run,
             status=status,
@@ -169,7 +173,9 @@ class _OneRun:
         recipe, samples = self.run.recipe, self._program.train_samples
         return read_curve(reports[:finite], recipe, samples, self._judged)
 
-    def _status(self, ended: Ended, reading: Reading) -> tuple[RunStatus, str | None]:
+    def _status(
+        self, ended: Ended, reading: Reading, out_of_memory: bool
+    ) -> tuple[RunStatus, str | None]:
         if self._diverged:
             return RunStatus.DIVERGED, None
         if ended.timed_out:
@@ -178,11 +184,10 @@ class _OneRun:
         if ended.code:
             said = _last_lines(ended.last_words)
             status = RunStatus.FAILED
-            if _NO_MEMORY.search(ended.last_words):
+            if out_of_memory or _NO_MEMORY.search(ended.last_words):
                 status = RunStatus.OUT_OF_MEMORY
-            return status, f"the program {_how_it_ended(ended.code)}" + (
-                f": {said}" if said else ""
-            )
+            how = _how_it_ended(ended.code, out_of_memory)
+            return status, f"the program {how}" + (f": {said}" if said else "")
         if reading.trouble:
             said = _last_lines(ended.last_words)
             also = f" (on stderr: {said})" if said else ""
@@ -190,11 +195,10 @@ class _OneRun:
         return RunStatus.COMPLETED, None
 
 
-def _how_it_ended(code: int) -> str:
-    if code <= 128:
+def _how_it_ended(code: int, out_of_memory: bool) -> str:
+    if code <= _BY_SIGNAL:
         return f"ended with exit code {code}"
-    by_memory = " (the system does that when memory runs out)" if code == 137 else ""
-    return f"was ended by signal {code - 128}{by_memory}"
+    return f"was ended by {told(code - _BY_SIGNAL, out_of_memory=out_of_memory)}"
 
 
 def _last_lines(text: str) -> str:

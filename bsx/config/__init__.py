@@ -1,5 +1,6 @@
 """Flags, environment and TOML → SweepConfig."""
 
+from bsx.config.again import command_line
 from bsx.config.read import (
     FURTHER,
     Door,
@@ -19,6 +20,7 @@ __all__ = [
     "Door",
     "Given",
     "as_toml",
+    "command_line",
     "default_store",
     "json_schema",
     "read_arms",

@@ -25,6 +25,7 @@ class Door:
     """What concerns the command and not the sweep: where it is kept, and how it is shown."""
 
     store: str
+    name: str | None
     fresh: bool
     format: str
     get: str | None
@@ -36,7 +37,7 @@ _NOT_VARIED = frozenset(
     {"vary", "batch_sizes", "target", "tolerance", "store", "fresh", "name", "format", "get"}
     | {"quiet", "dry_run", "executor", "within", "device", "threads", "workers", "seeds"}
     | {"stream", "engine", "objective", "price_per_hour", "hang_timeout", "confirm", "method"}
-    | {"noise_scale", "gradients", "sharpness"}
+    | {"noise_scale", "gradients", "sharpness", "allow_accumulation", "keep_states"}
 )
 # What may be told anew of a sweep that goes on, besides how it is read: where and how it runs
 FURTHER = {
@@ -45,6 +46,8 @@ FURTHER = {
     },
     "within": "within_seconds",
     "hang_timeout": "hang_seconds",
+    "allow_accumulation": "accumulate",
+    "keep_states": "states_bytes",
 }
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
 
@@ -238,6 +241,7 @@ def _read_toml(file: Path) -> dict[str, Any]:
 def _door(values: Mapping[str, Any]) -> Door:
     return Door(
         store=values["store"],
+        name=values["name"],
         fresh=values["fresh"],
         format=values["format"],
         get=values["get"],

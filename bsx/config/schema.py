@@ -24,6 +24,7 @@ _OF_READER: dict[Callable[[Any, str], Any], dict[str, Any]] = {
     parse.share: {**_NUMBER, "minimum": 0, "maximum": 1},
     parse.proper_fraction: {**_NUMBER, "exclusiveMinimum": 0, "exclusiveMaximum": 1},
     parse.duration: _TIME,
+    parse.memory: {"type": ["integer", "string"], "minimum": 1},
     parse.texts: _TEXTS,
     parse.paths: _TEXTS,
     parse.batch_sizes: {"type": ["integer", "string", "array"], "minimum": 1, "items": _WHOLE},

@@ -38,6 +38,7 @@ _IDLE_WITH_COMMAND = (
     "device",
     "speed_loop",
     "stream",
+    "allow_accumulation",
 )
 _RELATIVE = ("linear", "sqrt", "saturating")
 _AUGMENTATIONS = ("flip", "crop", "noise")
@@ -76,6 +77,8 @@ def _sweep(values: Mapping[str, Any], origins: Mapping[str, str]) -> SweepConfig
         workers=values["workers"],
         executor=values["executor"],
         hang_seconds=values["hang_timeout"],
+        accumulate=values["allow_accumulation"],
+        states_bytes=values["keep_states"],
         engine=values["engine"],
         within_seconds=values["within"],
         name=values["name"],

@@ -1,4 +1,8 @@
-"""Runs of a file → what a sweep is made of, so that they are analysed in the same way."""
+"""Runs of a file → what a sweep is made of, so that they are analysed and kept in the same way.
+
+What was measured is known by the content of the file, the metric that it is judged by and the
+number of samples that were told, not by the file's name: imported again it is the same sweep.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from bsx.command import names
 from bsx.errors import ConfigError
 from bsx.exchange.curves import Curves, MeasuredRun
 from bsx.schema import (
+    ELSEWHERE,
     BatchSizes,
     Budget,
     Command,
@@ -38,7 +43,6 @@ class Imported:
     """A sweep that was run elsewhere."""
 
     sweep: Sweep
-    recipes: tuple[Recipe, ...]
     records: tuple[RunRecord, ...]
 
 
@@ -64,15 +68,16 @@ def as_sweep(
         ("lr",) if curves.rates else (),
         train_samples or 0,
         {curves.file: curves.fingerprint},
-        f"import:{curves.file}",
+        f"{ELSEWHERE}{curves.file}",
     )
     config = _config(curves, program, sizes, specs)
     facts = _facts(curves, train_samples)
-    recipes = {size: _recipe(config, facts, size, curves) for size in sizes}
-    records = tuple(_record(run, recipes[run.batch_size], facts) for run in curves.runs)
     sweep_id = digest([curves.fingerprint, curves.metrics, train_samples], 12)
-    sweep = Sweep(sweep_id, config, facts, {}, "complete", "")
-    return Imported(sweep, tuple(recipes.values()), records)
+    # A file by another name, or beside others, holds the same runs.
+    nameless = replace(program, text=sweep_id, sources={}, reports=ELSEWHERE)
+    recipes = {size: _recipe(config, facts, size, curves, nameless) for size in sizes}
+    records = tuple(_record(run, recipes[run.batch_size], facts) for run in curves.runs)
+    return Imported(Sweep(sweep_id, config, facts, {}, "complete", ""), records)
 
 
 def _target(spec: TargetSpec, curves: Curves) -> TargetSpec:
@@ -107,7 +112,7 @@ def _config(
         optimizer=elsewhere,
         batch_sizes=BatchSizes(tuple(sizes)),
         learning_rates=LearningRates(mode, curves.rates),
-        budget=Budget(),
+        budget=Budget(steps=max(max(run.last_step for run in curves.runs), 1)),
         seeds=len({run.seed for run in curves.runs}),
         split=Split(),
         tail="keep",
@@ -135,7 +140,9 @@ def _facts(curves: Curves, train_samples: int | None) -> Facts:
     )
 
 
-def _recipe(config: SweepConfig, facts: Facts, size: int, curves: Curves) -> Recipe:
+def _recipe(
+    config: SweepConfig, facts: Facts, size: int, curves: Curves, program: Program
+) -> Recipe:
     """Return the recipe of a batch size; its budget is that of its longest run."""
     lasts = [run.last_step for run in curves.runs if run.batch_size == size]
     return Recipe(
@@ -148,7 +155,7 @@ def _recipe(config: SweepConfig, facts: Facts, size: int, curves: Curves) -> Rec
         size,
         max(*lasts, 1),
         config.tail,
-        program=config.command.program if config.command else None,
+        program=program,
     )
 
 

@@ -75,7 +75,8 @@ class UnitError(Exception):
     """A unit failed by itself; ``reason`` is one line, ``detail`` its traceback if there is one.
 
     ``out_of_memory`` says that it was the memory: an outcome to record, not a fault.
-    ``worth_retrying`` says that the cause lay outside of the unit: its process was ended.
+    ``worth_retrying`` says that its process was ended by a signal, or hung: it may go well again.
+    ``killed`` says that SIGKILL did it, which leaves open whether memory had run out.
     """
 
     def __init__(
@@ -85,12 +86,14 @@ class UnitError(Exception):
         *,
         out_of_memory: bool = False,
         worth_retrying: bool = False,
+        killed: bool = False,
     ) -> None:
         super().__init__(reason, detail)
         self.reason = reason
         self.detail = detail
         self.out_of_memory = out_of_memory
         self.worth_retrying = worth_retrying
+        self.killed = killed
 
 
 # Records to be stored together, what the unit failed of, or None: it is done.

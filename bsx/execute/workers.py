@@ -25,6 +25,7 @@ from bsx import registry, streams
 from bsx.errors import BsxError, Stopped
 from bsx.execute.base import Executor, Told, UnitError
 from bsx.execute.inline import unit_error
+from bsx.kills import MemoryKills, told
 from bsx.schema import Group, Record, Report, Unit
 
 PRELOADED = "bsx.execute.preload"
@@ -41,6 +42,7 @@ class _Running:
     process: Any
     report: Report
     heard: float  # when it last told something, by the monotonic clock
+    kills: MemoryKills  # since it was started
 
     @property
     def keeps_state(self) -> bool:
@@ -64,6 +66,7 @@ class WorkersExecutor(Executor):
         """Start a process for ``unit``."""
         self.prepare()
         assert self._context is not None
+        kills = MemoryKills()
         ours, theirs = self._context.Pipe()
         process: Any = self._context.Process(  # type: ignore[attr-defined]
             target=_work, args=(unit, theirs, list(sys.path)), daemon=True
@@ -71,7 +74,7 @@ class WorkersExecutor(Executor):
         with _without_the_script():
             process.start()
         theirs.close()
-        self._running[ours] = _Running(unit, process, report, time.monotonic())
+        self._running[ours] = _Running(unit, process, report, time.monotonic(), kills)
 
     def wait(self) -> tuple[Unit, Told]:
         """Wait for the first process that tells something; pass on what is reported meanwhile."""
@@ -80,7 +83,7 @@ class WorkersExecutor(Executor):
                 assert isinstance(connection, Connection)
                 running = self._running[connection]
                 running.heard = time.monotonic()
-                kind, content = _heard(connection, running.process)
+                kind, content = self._heard(connection)
                 if kind == "report":
                     running.report(*content)
                     continue
@@ -110,7 +113,7 @@ class WorkersExecutor(Executor):
             for ready in wait(list(self._running), until - time.monotonic()):
                 assert isinstance(ready, Connection)
                 running = self._running[ready]
-                kind, content = _heard(ready, running.process)
+                kind, content = self._heard(ready)
                 if kind == "records":
                     told.append((running.unit, content))
                 elif kind in ("done", "error"):
@@ -118,6 +121,34 @@ class WorkersExecutor(Executor):
         for connection in list(self._running):
             self._end(connection)
         return told
+
+    def _heard(self, connection: Connection) -> tuple[str, Any]:
+        """Return what a worker tells, or how it ended."""
+        running = self._running[connection]
+        try:
+            kind, content = connection.recv()
+        except (EOFError, ConnectionResetError):
+            running.process.join()
+            return "error", self._died(running)
+        return kind, content
+
+    def _died(self, running: _Running) -> UnitError:
+        """Tell how a worker ended that said nothing."""
+        code = running.process.exitcode
+        if code is None or code >= 0:
+            return UnitError(f"the worker ended by itself with exit code {code}")
+        killed = -code == signal.SIGKILL
+        by_memory = killed and running.kills.found()
+        if by_memory:  # one kill is of one process: the others that ran meanwhile were not it
+            for other in self._running.values():
+                if other is not running:
+                    other.kills.found()
+        reason = f"the worker was ended by {told(-code, out_of_memory=by_memory)}"
+        if killed and not running.kills.known:
+            reason += "; the system does that, too, when memory runs out"
+        return UnitError(
+            reason, out_of_memory=by_memory, worth_retrying=not by_memory, killed=killed
+        )
 
     def _patience_left(self) -> float | None:
         """Seconds until the first unit has been silent for too long."""
@@ -138,26 +169,6 @@ class WorkersExecutor(Executor):
         connection.close()
         process.kill()
         process.join()
-
-
-def _heard(connection: Connection, process: Any) -> tuple[str, Any]:
-    """Return what a worker tells, or how it ended."""
-    try:
-        kind, content = connection.recv()
-    except (EOFError, ConnectionResetError):
-        process.join()
-        return "error", _died(process.exitcode)
-    return kind, content
-
-
-def _died(exitcode: int | None) -> UnitError:
-    """Tell how a worker ended that said nothing."""
-    if exitcode is not None and exitcode < 0:
-        name = signal.Signals(-exitcode).name
-        killed = -exitcode == signal.SIGKILL
-        hint = "; the system ends processes so when memory runs out" if killed else ""
-        return UnitError(f"the worker was ended by {name}{hint}", worth_retrying=True)
-    return UnitError(f"the worker ended by itself with exit code {exitcode}")
 
 
 def _work(unit: Unit, connection: Connection, path: list[str]) -> None:

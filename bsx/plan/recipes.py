@@ -8,6 +8,7 @@ from dataclasses import replace
 from bsx.arithmetic import LARGEST_SHARE, last_batch, powers_of_two, steps_per_epoch
 from bsx.errors import ConfigError
 from bsx.schema import Facts, Ingredient, Recipe, SweepConfig
+from bsx.stats import own_program
 
 # torch's defaults, for the rules that rescale them
 _BETAS = dict.fromkeys(("adam", "adamw", "adamax", "nadam", "radam"), (0.9, 0.999))
@@ -20,6 +21,8 @@ def recipes(config: SweepConfig, facts: Facts) -> tuple[Recipe, ...]:
         ConfigError: for batch sizes, targets or budgets that the data and the model do not allow.
     """
     _check_targets(config, facts)
+    if config.command is not None and config.command.program.elsewhere:
+        facts = own_program.with_samples(facts)  # how many there were may not be told
     _check_passes(config, facts)
     made = tuple(_recipe(config, facts, size) for size in batch_sizes(config, facts))
     if config.training.decay != "rate" and all(r.training.decay == "rate" for r in made):
@@ -141,7 +144,10 @@ def _check_passes(config: SweepConfig, facts: Facts) -> None:
 
 
 def _check_targets(config: SweepConfig, facts: Facts) -> None:
-    known = {metric.name for metric in facts.metrics} | {"loss"}
+    known = {metric.name for metric in facts.metrics}
+    imported = config.command is not None and config.command.program.elsewhere
+    if not imported:
+        known.add("loss")  # every task has one
     for target in config.targets:
         if target.metric not in known:
             near = difflib.get_close_matches(target.metric, known, n=1)
@@ -149,6 +155,11 @@ def _check_targets(config: SweepConfig, facts: Facts) -> None:
                 raise ConfigError(
                     f"--target {target.metric}={target.threshold:g}: {target.metric} is not "
                     f"measured; did you mean {near[0]}?"
+                )
+            if imported:
+                raise ConfigError(
+                    f"--target {target.metric}={target.threshold:g}: {facts.dataset_name} has no "
+                    f"such metric; it has {', '.join(sorted(known))}"
                 )
             raise ConfigError(
                 f"--target {target.metric}={target.threshold:g}: what is measured of this "

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from bsx.plan.completed import rates_after
 from bsx.plan.recipes import staying
+from bsx.plan.runs import runs_of
 from bsx.schema import (
     BranchUnit,
     CalibrationUnit,
@@ -19,13 +20,10 @@ from bsx.schema import (
     Group,
     Point,
     Recipe,
-    Run,
     RunRecord,
     SpeedUnit,
     SweepConfig,
     digest,
-    rate_of,
-    recipe_at,
 )
 from bsx.tuning import MOST_ROUNDS, Rates, Seeds, first_rates
 
@@ -77,7 +75,7 @@ def members(
 ) -> set[str]:
     """Return the ids of the runs that make up the sweep as far as it has come."""
     *_, last = _rounds(config, facts, of, records)
-    runs = (run for recipe in of for run in _runs(recipe, last[recipe.batch_size]).values())
+    runs = (run for recipe in of for run in runs_of(recipe, last[recipe.batch_size]).values())
     return {run.run_id for run in runs}
 
 
@@ -140,7 +138,7 @@ def _rounds(
     rates = first_rates(config, [recipe.batch_size for recipe in of])
     for number in range(2 * MOST_ROUNDS):
         yield rates
-        runs = [run for recipe in of for run in _runs(recipe, rates[recipe.batch_size]).values()]
+        runs = [run for recipe in of for run in runs_of(recipe, rates[recipe.batch_size]).values()]
         done = [records[run.run_id] for run in runs if run.run_id in records]
         if len(done) < len(runs):
             return
@@ -148,16 +146,6 @@ def _rounds(
         if further == rates:
             return
         rates = further
-
-
-def _runs(recipe: Recipe, rates: Seeds) -> dict[tuple[Point, int], Run]:
-    """The runs of a batch size, by rate or trial and seed."""
-    return {
-        (point, seed): Run(at_point, rate_of(point), seed)
-        for point, seeds in rates.items()
-        for at_point in [recipe_at(recipe, point)]
-        for seed in range(seeds)
-    }
 
 
 def _groups(
@@ -170,7 +158,7 @@ def _groups(
     sizes: int,
 ) -> list[Group]:
     """The missing runs of one of ``sizes``, in as few groups as memory and workers allow."""
-    missing = [one for one, run in _runs(recipe, rates).items() if run.run_id not in records]
+    missing = [one for one, run in runs_of(recipe, rates).items() if run.run_id not in records]
     most = _most_lanes(facts, recipe.largest_batch(facts.train_samples))
     pieces = -(-facts.workers // sizes)
     return [

@@ -102,6 +102,15 @@ def _growth(sizes: Sequence[BatchSizeSummary]) -> tuple[Column, ...]:
     return (count_column("grows_to", "grows\nto", (s.grows_to or s.batch_size for s in sizes)),)
 
 
+def _at_the(analysis: Analysis, begin: str, which: str) -> str:
+    """Say which rate or trial the runs are of; nothing where no rate is known."""
+    sizes = analysis.batch_sizes
+    if any(size.trials for size in sizes):
+        return f"{begin} trial {which}"
+    known = any(rate.learning_rate is not None for size in sizes for rate in size.learning_rates)
+    return f"{begin} learning rate {which}" if known else ""
+
+
 # --- convergence ------------------------------------------------------------------------------
 
 
@@ -131,8 +140,8 @@ def convergence(analysis: Analysis, number: int = 0, confirm: int = 1) -> Grid:
     )
     held = "" if confirm == 1 else f" {confirm} evaluations in a row"
     return Grid(
-        f"Convergence: to validation {phrases.goal(vars(target))}{held}, at the "
-        f"{'trial' if any(s.trials for s in sizes) else 'learning rate'} fastest to it",
+        f"Convergence: to validation {phrases.goal(vars(target))}{held}"
+        + _at_the(analysis, ", at the", "fastest to it"),
         columns,
         shorten("samples", "epochs", "reached")
         + drop("samples", "mean")
@@ -196,8 +205,8 @@ def quality(sweep: Sweep, analysis: Analysis) -> Grid:
     )
     unit = ", %" if metric.bounded else ""
     return Grid(
-        f"Quality: {phrases.clean(metric.name)}{unit}, at the end of the run with the "
-        f"{'trial' if any(s.trials for s in sizes) else 'learning rate'} best there",
+        f"Quality: {phrases.clean(metric.name)}{unit}, at the end of the run"
+        + _at_the(analysis, " with the", "best there"),
         columns,
         shorten("best", "diverged", "gap", "train")
         + drop("diverged", "best", "rate", "train")

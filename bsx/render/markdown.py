@@ -15,7 +15,7 @@ _SPECIAL = re.compile(r"([\\`*_\[\]<>|#])")
 
 def sweep_markdown(sweep: Sweep, analysis: Analysis) -> str:
     """Write everything that a sweep says, cautions excepted, ending with a newline."""
-    named = sweep.config.name
+    named = None if trained.says_name(sweep) else sweep.config.name
     blocks = [f"# {escaped(f'Sweep {named}' if named else trained.title(sweep))}"]
     described = trained.described(sweep, analysis.branched)
     blocks.append("\n".join(f"- {name}: {escaped(text)}" for name, text in described))

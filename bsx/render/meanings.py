@@ -12,6 +12,7 @@ _MEANINGS = {
         "A run diverges when its steps are so large that the loss runs away instead of falling."
     ),
     "out_of_memory": "That is a result, not an error: it says how large a batch may be.",
+    "accumulated": "A step takes the same gradient, in more time and less memory.",
     "failed": "Nothing is known of what failed; the other sizes are not touched by it.",
     "not_run": "There was no time for it, so that nothing is said of it.",
     "batchnorm_of_micro_batch": (

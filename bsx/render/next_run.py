@@ -40,6 +40,7 @@ _VERDICTS = {
     "fitted": "fits",
     "no_plateau": "beyond the sizes",
     "no_scaling": "below the sizes",
+    "too_scattered": "too scattered",
     "too_few_sizes": "too few sizes",
     "growing_batches": "batches grow",
 }
@@ -48,6 +49,7 @@ _REASONS = {
     "beyond that",
     "no_scaling": "a larger batch size saves hardly any iterations even at the smallest sizes, so "
     "it lies below them",
+    "too_scattered": "the points scatter so much about the curve that no size is excluded",
     "too_few_sizes": "a curve needs three batch sizes or more that reach the target",
     "too_few_seeds": "there are too few seeds for an interval",
     "no_target": "there is no target to reach",
@@ -110,6 +112,7 @@ def what_next(steps: Mapping[str, Any], *, elsewhere: bool = False) -> str:
         for code, value in steps.items()
         if code in _STEPS
     ]
+    told = [text.replace("1 more sizes", "1 more size") for text in told]
     if not told:
         return ""
     return f"{listed(told, 'or')} would tell" if elsewhere else listed(told, "or")

@@ -54,7 +54,12 @@ def money(value: float | None) -> str:
 
 
 def whole(value: float | None) -> str:
-    """Write a measured count to three significant digits and no decimals: ``22,600``, ``44``."""
+    """Write a measured count to three significant digits and no decimals: ``22,600``, ``44``.
+
+    Of what is so small that it would be none, one digit: ``0.2``.
+    """
+    if value is not None and 0 < value < 0.5:
+        return significant(value, 1)
     return UNKNOWN if value is None else f"{float(f'{round(value):.3g}'):,.0f}"
 
 
@@ -147,7 +152,7 @@ def interval(quantity: Estimate | None, form: Form = significant) -> str:
         return f"(n = {quantity.n})"
     low, high = quantity.low, quantity.high
     if low is not None and high is not None:
-        return f"({form(low)}–{form(high)})"
+        return f"({_between(low, high, form)})"
     if low is not None:
         return f"(≥ {form(low)})"
     return f"(≤ {form(high)})" if high is not None else ""
@@ -273,10 +278,15 @@ def _bounds(quantity: Estimate, form: Form) -> str:
         return f"> {(count if form is whole else form)(quantity.censored_at)}"
     low, high = quantity.low, quantity.high
     if low is not None and high is not None:
-        return f"{form(low)}–{form(high)}"
+        return _between(low, high, form)
     if low is not None:
         return f"≥ {form(low)}"
     return f"≤ {form(high)}" if high is not None else UNKNOWN
+
+
+def _between(low: float, high: float, form: Form) -> str:
+    """Write an interval; a dash before a minus would be taken for another."""
+    return f"{form(low)} to {form(high)}" if low < 0 else f"{form(low)}–{form(high)}"
 
 
 def _three_digits(value: float) -> str:

@@ -78,6 +78,13 @@ def _out_of_memory(group: Sequence[Values]) -> str:
     return "out of memory; this is as large as a batch gets here"
 
 
+def _accumulated(group: Sequence[Values]) -> str:
+    return (
+        f"memory held no whole batch, so that it was trained in passes of "
+        f"{each(group, 'micro_batch_size')} samples, their gradients accumulated"
+    )
+
+
 def _failed(group: Sequence[Values]) -> str:
     runs = sum(int(values.get("runs") or 0) for values in group)
     lines = str(group[0].get("error") or "").strip().splitlines()
@@ -103,7 +110,7 @@ def _batchnorm_of_micro_batch(group: Sequence[Values]) -> str:
     size = numbers.count(group[0]["micro_batch_size"])
     return (
         f"BatchNorm sees {size} samples at a time, a micro-batch, and not the whole batch, so that "
-        "these learn otherwise than without --micro-batch-size; Ghost BatchNorm in chunks of "
+        "these learn otherwise than from whole batches; Ghost BatchNorm in chunks of "
         f"{size} is the same either way (--model-arg norm=ghost)"
     )
 
@@ -230,7 +237,7 @@ def _quality_not_settled(group: Sequence[Values]) -> str:
     remedy = f"about {numbers.count(needed)} would" if needed else "more of them may"
     remedy += f" ({command})" if command else ""
     return (
-        f"{first['seeds']} seeds cannot show which batch sizes end within "
+        f"{seeds} seed{'s' * (seeds != 1)} cannot show which batch sizes end within "
         f"{tolerance(first)} of the best; {remedy}, or a wider --tolerance"
     )
 
@@ -290,6 +297,7 @@ WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "censored": _censored,
     "diverged": _diverged,
     "out_of_memory": _out_of_memory,
+    "accumulated": _accumulated,
     "failed": _failed,
     "not_run": _not_run,
     "tail_merged": _tail_merged,

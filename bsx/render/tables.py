@@ -99,7 +99,7 @@ def _parts(sweep: Sweep, analysis: Analysis, width: int) -> list[RenderableType]
 
 def _header(sweep: Sweep, analysis: Analysis) -> RenderableType:
     title = trained.title(sweep)
-    if sweep.config.name:
+    if sweep.config.name and not trained.says_name(sweep):
         title += f", {phrases.clean(sweep.config.name)}"
     lines = Table.grid(padding=(0, 2))
     lines.add_column(no_wrap=True, style="dim")

@@ -79,6 +79,13 @@ def title(sweep: Sweep) -> str:
     return f"Sweep {sweep.sweep_id}"
 
 
+def says_name(sweep: Sweep) -> bool:
+    """Whether the name of a sweep is in its title already: curves are called by their file."""
+    return sweep.config.name is not None and title(sweep).startswith(
+        f"Curves of {phrases.clean(sweep.config.name)}."
+    )
+
+
 def _ingredient(ingredient: object) -> str:
     named = dataclasses.asdict(ingredient)  # type: ignore[call-overload]
     args = ", ".join(f"{key}={_argument(value)}" for key, value in named["args"].items())

@@ -21,6 +21,7 @@ from bsx.schema.analysis import (
 )
 from bsx.schema.asked import (
     AIMS,
+    ELSEWHERE,
     BatchSizes,
     Branching,
     Budget,
@@ -124,6 +125,7 @@ from bsx.schema.units import (
     BranchUnit,
     CalibrationUnit,
     DiagnosticUnit,
+    EndStates,
     Group,
     MemoryUnit,
     Report,
@@ -143,6 +145,7 @@ from bsx.schema.work import (
 __all__ = [
     "AIMS",
     "EFFECTIVE_RATE",
+    "ELSEWHERE",
     "LEARNING_RATE",
     "MEASURES",
     "MOMENTUM",
@@ -175,6 +178,7 @@ __all__ = [
     "DiagnosticUnit",
     "Direction",
     "DirectionDraws",
+    "EndStates",
     "EqualLength",
     "Estimate",
     "Facts",

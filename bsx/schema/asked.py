@@ -171,6 +171,9 @@ class TargetSpec:
     threshold: float
 
 
+ELSEWHERE = "import:"  # how the reports of a program begin that was run elsewhere
+
+
 @dataclass(frozen=True)
 class Program:
     """The user's own program, of which one run is one training run.
@@ -194,7 +197,7 @@ class Program:
     @property
     def elsewhere(self) -> bool:
         """Whether it was run elsewhere, and its curves imported."""
-        return self.reports.startswith("import:")
+        return self.reports.startswith(ELSEWHERE)
 
     @property
     def takes_length(self) -> bool:
@@ -249,6 +252,8 @@ class SweepConfig:
     aim: str = "time"  # of AIMS: what is recommended by
     price_per_hour: float | None = None  # of training, in the currency of the user
     hang_seconds: float | None = 1800.0  # after which a silent process is ended
+    accumulate: bool = False  # gradients of smaller passes, where memory holds no whole batch
+    states_bytes: int | None = None  # that end states may take, for longer runs; None: none kept
     confirm: int = 1  # evaluations in a row that must hold a target
     branching: Branching | None = field(default=None, metadata=LATER)  # None: all from the start
     search: Search | None = None  # of more than the learning rate; None: that alone
@@ -261,7 +266,8 @@ class SweepConfig:
         document: dict[str, Any] = plain(self)
         of_reading = ("tolerance", "aim", "price_per_hour", "confirm", "measures", "audit_base")
         of_running = ("executor", "within_seconds", "name", "stream", "hang_seconds", "origins")
-        for key in (*of_reading, *of_running):
+        of_memory = ("accumulate", "states_bytes")
+        for key in (*of_reading, *of_running, *of_memory):
             del document[key]
         if self.search is None:  # as it was before there was any
             del document["search"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
@@ -23,6 +24,8 @@ def canonical_json(value: Any) -> str:
     Raises:
         ValueError: for NaN and infinities, which JSON does not know.
     """
+    if type(value) is int or (type(value) is float and math.isfinite(value)):
+        return json.dumps(value)  # as below, but quickly: the rates and seeds of thousands of runs
     return json.dumps(
         plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False
     )

@@ -7,6 +7,7 @@ import zlib
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import overload
 
 _FIELDS = ("step", "epoch", "samples_seen", "train_seconds", "train_loss", "validation_loss")
@@ -46,10 +47,8 @@ class Curve(Sequence[CurvePoint]):
     def __init__(self, metric_names: Sequence[str], packed: bytes) -> None:
         self.metric_names = tuple(metric_names)
         self.packed = packed
-        numbers = self._numbers()
-        self._length, rest = divmod(len(numbers), len(_FIELDS) + len(self.metric_names))
-        if rest:
-            raise ValueError(f"{len(numbers)} numbers do not make {len(self.metric_names)} metrics")
+        self._length: int | None = None
+        self._unpacked()
 
     @classmethod
     def of(cls, points: Sequence[CurvePoint]) -> Curve:
@@ -69,17 +68,18 @@ class Curve(Sequence[CurvePoint]):
     @property
     def steps(self) -> list[int]:
         """The steps of the points."""
-        return list(map(int, self._numbers()[: self._length]))
+        return list(_whole(self._column(self._unpacked(), 0).tobytes()))
 
     def metric(self, name: str) -> array[float] | None:
         """Return a metric's values, one a point; None for one that was not measured."""
         found = self.against_steps(name)
         return None if found is None else found[1]
 
-    def against_steps(self, name: str) -> tuple[list[int], array[float]] | None:
+    def against_steps(self, name: str) -> tuple[Sequence[int], array[float]] | None:
         """Return the steps, and a metric's values there; None for one that was not measured.
 
-        ``validation_loss`` and the other numbers of a point are found too, by their names.
+        ``validation_loss`` and the other numbers of a point are found too, by their names. Curves
+        that were looked at after the same steps share these.
         """
         if name in self.metric_names:
             column = len(_FIELDS) + self.metric_names.index(name)
@@ -87,26 +87,27 @@ class Curve(Sequence[CurvePoint]):
             column = _FIELDS.index(name)
         else:
             return None
-        numbers, length = self._numbers(), self._length
-        steps = list(map(int, numbers[:length]))
-        return steps, numbers[column * length : (column + 1) * length]
+        unpacked = self._unpacked()
+        return _whole(self._column(unpacked, 0).tobytes()), self._column(unpacked, column)
 
     def __len__(self) -> int:
-        return self._length
+        if self._length is None:
+            self._unpacked()
+        return self._length or 0
 
     def __iter__(self) -> Iterator[CurvePoint]:
-        numbers = self._numbers()
-        return (self._point(numbers, place) for place in range(self._length))
+        columns = self._columns()
+        return (self._point(columns, place) for place in range(len(self)))
 
     @overload
     def __getitem__(self, index: int) -> CurvePoint: ...
     @overload
     def __getitem__(self, index: slice) -> tuple[CurvePoint, ...]: ...
     def __getitem__(self, index: int | slice) -> CurvePoint | tuple[CurvePoint, ...]:
-        numbers, places = self._numbers(), range(self._length)[index]
+        columns, places = self._columns(), range(len(self))[index]
         if isinstance(places, int):
-            return self._point(numbers, places)
-        return tuple(self._point(numbers, place) for place in places)
+            return self._point(columns, places)
+        return tuple(self._point(columns, place) for place in places)
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Curve):
@@ -118,17 +119,37 @@ class Curve(Sequence[CurvePoint]):
     def __repr__(self) -> str:
         return f"Curve({list(self)!r})"
 
-    def _point(self, numbers: array[float], place: int) -> CurvePoint:
-        step, epoch, seen, seconds, train_loss, loss, *values = numbers[place :: self._length]
+    def _point(self, columns: Sequence[array[float]], place: int) -> CurvePoint:
+        step, epoch, seen, seconds, train_loss, loss, *values = (c[place] for c in columns)
         metrics = dict(zip(self.metric_names, values, strict=True))
         return CurvePoint(int(step), epoch, int(seen), seconds, train_loss, loss, metrics)
 
-    def _numbers(self) -> array[float]:
-        numbers = array("d")
+    def _columns(self) -> list[array[float]]:
+        unpacked = self._unpacked()
+        return [self._column(unpacked, n) for n in range(len(_FIELDS) + len(self.metric_names))]
+
+    def _column(self, unpacked: bytes, number: int) -> array[float]:
+        column, size = array("d"), 8 * len(self)
+        column.frombytes(unpacked[number * size : (number + 1) * size])
+        if sys.byteorder == "big":
+            column.byteswap()
+        return column
+
+    def _unpacked(self) -> bytes:
         try:
-            numbers.frombytes(zlib.decompress(self.packed))
+            unpacked = zlib.decompress(self.packed)
         except zlib.error as error:
             raise ValueError(f"a curve is damaged: {error}") from None
-        if sys.byteorder == "big":
-            numbers.byteswap()
-        return numbers
+        names = len(self.metric_names)
+        self._length, rest = divmod(len(unpacked), 8 * (len(_FIELDS) + names))
+        if rest:
+            raise ValueError(f"{len(unpacked) / 8:g} numbers do not make {names} metrics")
+        return unpacked
+
+
+@lru_cache(maxsize=64)
+def _whole(numbers: bytes) -> tuple[int, ...]:
+    """Return doubles, as they lie in memory, as the whole numbers that they are."""
+    column = array("d")
+    column.frombytes(numbers)
+    return tuple(map(int, column))

@@ -13,6 +13,15 @@ from bsx.schema.work import Recipe, Run, Trunk, recipe_at
 
 
 @dataclass(frozen=True)
+class EndStates:
+    """Where end states of runs are kept, and how many bytes they may take; ``anew`` takes none."""
+
+    folder: str
+    most_bytes: int
+    anew: bool = False
+
+
+@dataclass(frozen=True)
 class Group:
     """The runs of one round and batch size; they train together as lanes.
 
@@ -30,6 +39,8 @@ class Group:
     timeout_seconds: float | None = None  # for one run of it
     streamed: bool = False  # whether the inputs are fetched as they are needed
     checkpoints: str | None = None  # the folder that they are kept in
+    states: EndStates | None = None  # where longer runs begin, and shorter ones are kept
+    micro_batch_size: int | None = None  # of a pass, where memory holds no more; None: the recipe's
 
     @property
     def kind(self) -> str:
@@ -45,8 +56,10 @@ class Group:
     def unit_id(self) -> str:
         """The unit's identity; the prediction, the round and where things lie are no part of it."""
         document = plain(self)
-        for aside in ("predicted_seconds", "round", "streamed", "checkpoints"):
+        for aside in ("predicted_seconds", "round", "streamed", "checkpoints", "states"):
             del document[aside]
+        if self.micro_batch_size is None:  # as it was before there was any
+            del document["micro_batch_size"]
         return digest(document)
 
     @property
@@ -127,6 +140,7 @@ class SpeedUnit:
     machine: str  # hash of machine and versions: speed does not travel
     worker: str = "speed"
     predicted_seconds: float = field(default=0.0, compare=False)
+    micro_batch_size: int | None = None  # as of a group
 
     @property
     def streamed(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import pairwise
 
 from bsx.arithmetic import EVERY_BATCH, LARGEST_SHARE, growing_batches, steps_per_epoch
@@ -105,18 +105,15 @@ class Run:
     @cached_property
     def run_id(self) -> str:
         """The run's identity: a hash of all that decides its result."""
-        return _run_id(self.recipe.canonical, self.learning_rate, self.seed)
+        rate, number = canonical_json(self.learning_rate), canonical_json(self.seed)
+        recipe = self.recipe.canonical  # written once for all its runs
+        run = f'{{"learning_rate":{rate},"recipe":{recipe},"seed":{number}}}'
+        return digest_of(f'{{"run":{run},"schema_version":{SCHEMA_VERSION}}}')
 
-
-@lru_cache(maxsize=2**15, typed=True)  # 1 and 1.0 are equal, and not written alike
-def _run_id(recipe: str, learning_rate: float, seed: int) -> str:
-    """``digest({"run": run, "schema_version": SCHEMA_VERSION})``, of a recipe written once.
-
-    A plan is looked through again after each round: ten thousand runs are hashed only once.
-    """
-    rate, number = canonical_json(learning_rate), canonical_json(seed)
-    run = f'{{"learning_rate":{rate},"recipe":{recipe},"seed":{number}}}'
-    return digest_of(f'{{"run":{run},"schema_version":{SCHEMA_VERSION}}}')
+    def known_as(self, run_id: str) -> Run:
+        """Have the identity that was put down for it, which need not be worked out again."""
+        self.__dict__["run_id"] = run_id
+        return self
 
 
 def recipe_at(recipe: Recipe, point: Point) -> Recipe:

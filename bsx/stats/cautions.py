@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from bsx.schema import Caution, Facts, Recipe
+from bsx.schema import Caution, Facts, Recipe, RunRecord, RunStatus
 
 
 def micro_batch_cautions(facts: Facts, rows: Sequence[Recipe]) -> list[Caution]:
@@ -18,4 +18,22 @@ def micro_batch_cautions(facts: Facts, rows: Sequence[Recipe]) -> list[Caution]:
         Caution("batchnorm_of_micro_batch", {"micro_batch_size": size}, recipe.batch_size)
         for recipe in rows
         if recipe.largest_batch(facts.train_samples) > size
+    ]
+
+
+def accumulated_cautions(facts: Facts, records: Iterable[RunRecord]) -> list[Caution]:
+    """Say which sizes were trained in passes that nobody asked for: memory held no whole batch."""
+    passes: dict[int, int] = {}
+    for record in records:
+        samples = record.environment.get("micro_batch_size")
+        if samples is not None and record.status is RunStatus.COMPLETED:
+            size = record.run.recipe.batch_size
+            passes[size] = min(samples, passes.get(size, samples))
+    codes = ["accumulated"]
+    if facts.has_batchnorm:
+        codes.append("batchnorm_of_micro_batch")
+    return [
+        Caution(code, {"micro_batch_size": samples}, size)
+        for code in codes
+        for size, samples in sorted(passes.items())
     ]

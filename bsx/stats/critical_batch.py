@@ -40,7 +40,8 @@ class TradeOff:
     ``verdict`` is ``fitted``, ``poor_fit`` (the points lie on no hyperbola; there are values
     where the way in which they depart from it leaves them a meaning), ``no_plateau`` (B_crit lies
     beyond the largest size; ``low`` is still known), ``no_scaling`` (all sizes in the plateau;
-    ``high`` is still known) or ``too_few_sizes``.
+    ``high`` is still known), ``too_scattered`` (no value of B_crit is excluded) or
+    ``too_few_sizes``.
     ``fit_p_value`` is that of the lack-of-fit test, None where there is nothing to test with, and
     ``departure`` is what it finds, of a poor fit; see :mod:`bsx.stats.departure`.
     ``draws`` are joint draws of (log a, log c), compatible with the intervals: (draws, 2).
@@ -111,10 +112,13 @@ def _headlines(fit: Fit, reference: int, level: float) -> TradeOff:
     smallest, largest = float(fit.cells.sizes.min()), float(fit.cells.sizes.max())
     center = math.exp(fit.log_c)
     verdict = "poor_fit" if fit.lack.poor else "fitted"
+    rises = fit.lack.departure == "rises"
     if high is None and center > largest:
         verdict = "no_plateau"
-    elif low is None and center < smallest:
+    elif low is None and center < smallest and not (fit.lack.poor and rises):
         verdict = "no_scaling"
+    elif verdict == "fitted" and low is None and high is None:
+        verdict = "too_scattered"
     draws = _draw(fit)
     departure = fit.lack.departure if verdict == "poor_fit" else None
     bare = TradeOff(
@@ -156,13 +160,13 @@ def _headlines(fit: Fit, reference: int, level: float) -> TradeOff:
             math.exp(fit.log_a),
             None if high is None else float(a_low),
             float(a_high),
-            verdict != "no_plateau",
+            verdict not in ("no_plateau", "too_scattered"),
         ),
         min_samples=estimate(
             math.exp(fit.log_a + fit.log_c),
             None if low is None else float(b_low),
             float(b_high),
-            verdict != "no_scaling",
+            verdict not in ("no_scaling", "too_scattered"),
         ),
     )
 

@@ -11,12 +11,13 @@ come from a grid: departures as small as ``FORM`` are no finding, however many s
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from bsx.stats.hyperbola import Array, Cells, shape
+from bsx.stats.tails import f_sf, t_sf
 
 FIT_ALPHA = 0.05  # how rarely a true hyperbola is called a poor fit
 FORM = 0.03  # departure in log steps that is let pass: a standard deviation, of each size
@@ -26,6 +27,7 @@ _NAMED_FROM = 0.5  # share of the departure that lies along one of those known, 
 # How fast steps fall among the smallest sizes, as the exponent of a power of the batch size
 _FLAT = 0.3  # slower is no fall
 _SLOW = 0.17  # so much slower than on the curve is no perfect scaling
+_RISES = ("rises", "falls_on")
 _GENTLE = frozenset({"slow_fall", "soft_knee", "flat_start"})
 _KNOWN = 1e6  # degrees of freedom from which on a variance is known
 _DRAWS = 4000
@@ -63,7 +65,7 @@ def directions(log_c: float, sizes: Array) -> dict[tuple[str, str], Array]:
     u = np.exp(np.clip(log_c - np.log(sizes), -60.0, 60.0))
     log_u = np.log(u)
     return {
-        ("rises", "falls_on"): sizes / (1 + u) / sizes.max(),
+        _RISES: sizes / (1 + u) / sizes.max(),
         ("fast_fall", "slow_fall"): u / (1 + u) * log_u,
         ("sharp_knee", "soft_knee"): u * log_u / (1 + u) - np.log1p(u),
         ("steep_start", "flat_start"): u / (1 + u) / sizes * sizes.min(),
@@ -110,6 +112,37 @@ def lack_of_fit(cells: Cells, log_a: float, log_c: float, dof: float) -> LackOfF
     return LackOfFit(p_value, ratio, extra, name)
 
 
+def rises_alone(seen: Array, sizes: Array, log_a: float, log_c: float) -> LackOfFit:
+    """Test whether steps rise again, where there is one measurement of each size.
+
+    Then nothing but the points themselves tells how far they scatter: a t test along that one
+    departure, the scatter taken from what it leaves. The others bend as scatter does.
+
+    Args:
+        seen: log steps, NaN where the target was not reached: (sizes,).
+        sizes: the batch sizes.
+        log_a: the level of the fitted curve.
+        log_c: its shape.
+    """
+    whole = ~np.isnan(seen)
+    seen, sizes = seen[whole], sizes[whole]
+    if len(sizes) < 4:
+        return LackOfFit()
+    slope = 1 / (1 + np.exp(np.clip(np.log(sizes) - log_c, -60.0, 60.0)))
+    tangent = _basis(np.column_stack([np.ones(len(sizes)), slope]))
+    off = seen - log_a - shape(np.array(log_c), sizes)
+    off = off - tangent @ (tangent.T @ off)
+    along = float(_unit(directions(log_c, sizes)[_RISES], tangent) @ off)
+    rest, freedom = float(off @ off) - along**2, len(off) - tangent.shape[1] - 1
+    if freedom < 1 or along < FORM * math.sqrt(len(off)):
+        return LackOfFit()
+    error = math.sqrt(max(rest, 0.0) / freedom)
+    if float(seen[np.argmax(sizes)] - seen.min()) <= 2 * error:
+        return LackOfFit()  # they fall less than on the curve, and do not rise
+    p_value = float(t_sf(along / error, freedom)) if error > 0 else 0.0
+    return LackOfFit(p_value, departure="rises") if p_value < FIT_ALPHA else LackOfFit()
+
+
 def _name(found: Array, square: float, extra: int, names: list[tuple[str, str]]) -> str:
     """Name the departure along which the points lie furthest off, if it is most of it."""
     most = int(np.argmax(np.abs(found)))
@@ -131,8 +164,8 @@ def _gentle(means: Array, curve: Array, sizes: Array) -> str:
 
 def _smallest(most: Array | float, square: Array | float, extra: int, freedom: float) -> Array:
     """Return the smaller p value of the F test and of the largest t test."""
-    overall = stats.f.sf(np.asarray(square) / extra, extra, freedom)
-    alone = 2 * stats.t.sf(np.asarray(most), freedom)
+    overall = f_sf(np.asarray(square) / extra, extra, freedom)
+    alone = 2 * t_sf(np.asarray(most), freedom)
     smaller: Array = np.minimum(overall, alone)
     return smaller
 

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
 
 from bsx.schema import (
     DiagnosticRecord,
@@ -75,7 +74,10 @@ def variance_exponent(found: Sequence[Direction]) -> Estimate | None:
     if len(known) < 3:
         return None
     sizes, variances = np.log([known]).reshape(-1, 2).T
-    slope, _, _, _, error = map(float, stats.linregress(sizes, variances))
+    x, y = sizes - sizes.mean(), variances - variances.mean()
+    slope = float(x @ y / (x @ x))
+    off = y - slope * x
+    error = math.sqrt(off @ off / (len(known) - 2) / (x @ x))
     half = t_quantile(len(known) - 2) * error
     return Estimate(slope, slope - half, slope + half, LEVEL, len(known), "least squares of logs")
 

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from bsx.schema import Estimate
+from bsx.stats.tails import fair_coin_cdf, t_ppf
 
 LEVEL = 0.95
 
@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 
 def t_quantile(dof: float, level: float = LEVEL) -> float:
     """Return the two-sided quantile of Student's t: 2.776 for 4 degrees of freedom at 95 %."""
-    return float(stats.t.ppf(0.5 + level / 2, dof))
+    return float(t_ppf(0.5 + level / 2, dof))
 
 
 def mean_estimate(
@@ -93,8 +93,9 @@ def median_estimate(values: Sequence[float], *, level: float = LEVEL) -> Estimat
     center = float(np.median(draws))
     if n == 1:
         return Estimate(center, None, None, level, 1, "median")
-    k = max(1, int(stats.binom.ppf((1 - level) / 2, n, 0.5)))
-    reached = 1 - 2 * float(stats.binom.cdf(k - 1, n, 0.5))
+    below = fair_coin_cdf(n)
+    k = max(1, int(np.searchsorted(below, (1 - level) / 2)))
+    reached = 1 - 2 * float(below[k - 1])
     return Estimate(
         center,
         float(draws[k - 1]),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bsx.stats.departure import LackOfFit, lack_of_fit
+from bsx.stats.departure import LackOfFit, lack_of_fit, rises_alone
 from bsx.stats.hyperbola import Array, Cells, best, hazard, shape
 
 _FLOOR = 1e-12  # variance of logs, where everything agrees to the last step
@@ -145,7 +145,11 @@ def fit_cells(logs: Array, beyond: Array, resolution: Array, sizes: Array) -> Fi
         resolution = np.zeros(k)  # it is part of that scatter
     cells = _cells(logs, beyond, effect, variance, resolution, counts, sizes)
     log_a, log_c, deviance = best(cells)
-    lack = lack_of_fit(cells, log_a, log_c, dof) if seeds > 1 else LackOfFit()
+    lack = (
+        lack_of_fit(cells, log_a, log_c, dof)
+        if seeds > 1
+        else rises_alone(logs[0], sizes, log_a, log_c)
+    )
     return Fit(
         cells,
         log_a,

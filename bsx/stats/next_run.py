@@ -20,6 +20,7 @@ from bsx.stats.summaries import TargetEvidence
 WIDE = 10.0  # an interval whose ends are so many times each other is vague
 _WANTED = 4.0  # what is narrow enough
 _MOST_SEEDS = 100
+_SOME_SEEDS = 5  # by which one sees at all how far runs scatter
 _FLAT = 0.9  # of the steps of the smallest size: no fewer
 _BEYOND = 4  # times B_crit's bound: a plateau shows from there on
 
@@ -45,6 +46,8 @@ def next_run(
         return _larger(tradeoff, evidence, train_samples)
     if verdict == "no_scaling":
         return _smaller(evidence)
+    if verdict == "too_scattered":
+        return {"seeds": max(_SOME_SEEDS, 2 * tradeoff.seeds)}
     if verdict == "poor_fit":
         return _about(tradeoff, evidence, train_samples)
     return _narrower(tradeoff, evidence, train_samples)
@@ -79,7 +82,9 @@ def _about(tradeoff: TradeOff, evidence: Evidence, train_samples: int | None) ->
     steps = {b: e.steps.value for b, e in evidence.items() if e.steps and e.steps.value}
     off = {b: abs(math.log(s / p)) for b, s in steps.items() if (p := _predicted(tradeoff, b))}
     if tradeoff.departure == "rises":
-        return {"sizes_up_to": min(steps, key=lambda b: steps[b])}
+        fewest = min(steps, key=lambda b: steps[b])
+        below = sum(size <= fewest for size in steps)
+        return {"sizes_up_to": fewest} if below >= MIN_SIZES else _smaller(evidence)
     if tradeoff.departure == "flat_start":
         flat = [b for b, taken in steps.items() if taken >= _FLAT * steps[min(steps)]]
         return {"sizes_from": max(flat)}

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from scipy import stats
 
 from bsx.schema import Estimate
 from bsx.stats.hyperbola import Array
-from bsx.stats.intervals import LEVEL, mean_estimate
+from bsx.stats.intervals import LEVEL, mean_estimate, t_quantile
+from bsx.stats.tails import t_ppf
 
 # batch size → seed → score
 Scores = Mapping[int, Mapping[int, float]]
@@ -74,13 +74,13 @@ def difference(
     center, n = _mean(first) - _mean(second), min(len(a), len(b))
     if n < 2:
         return Estimate(center, None, None, level, n, "difference")
-    test = stats.ttest_ind(a, b, equal_var=False)
-    if not math.isfinite(float(test.df)):  # neither varies
+    parts = [(float(np.var(x, ddof=1)) / len(x), len(x) - 1) for x in (a, b)]
+    variance = sum(part for part, _ in parts)
+    if variance == 0:  # neither varies
         return Estimate(center, center, center, level, n, "Welch's t interval")
-    interval = test.confidence_interval(level)
-    return Estimate(
-        center, float(interval.low), float(interval.high), level, n, "Welch's t interval"
-    )
+    freedom = variance**2 / sum(part**2 / dof for part, dof in parts)
+    half = t_quantile(freedom, level) * math.sqrt(variance)
+    return Estimate(center, center - half, center + half, level, n, "Welch's t interval")
 
 
 def best_of(scores: Scores, *, higher_is_better: bool) -> int | None:
@@ -125,8 +125,8 @@ def non_inferior(
             result[size] = Comparison(Estimate(center, None, None, level, n, method), False, None)
             continue
         error = spread / math.sqrt(n)
-        half = float(stats.t.ppf(0.5 + level / 2, freedom)) * error
-        bound = center + float(stats.t.ppf(level, freedom)) * error
+        half = t_quantile(freedom, level) * error
+        bound = center + float(t_ppf(level, freedom)) * error
         result[size] = Comparison(
             Estimate(center, center - half, center + half, level, n, method),
             bound <= tolerance + 1e-12,
@@ -154,7 +154,7 @@ def seeds_needed(
 def _quantiles_over_root(others: int, level: float) -> Array:
     """Return t/√n for n = 2, 3, … seeds with (n − 1)·``others`` degrees of freedom."""
     n = np.arange(2, _MOST_SEEDS + 1)
-    value: Array = stats.t.ppf(level, (n - 1) * others) / np.sqrt(n)
+    value: Array = t_ppf(level, (n - 1) * others) / np.sqrt(n)
     return value
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from scipy.stats import qmc
 
 SEED = 0  # of the scrambling: the same points for every sweep
 
@@ -19,6 +18,8 @@ def sobol(dimensions: int, count: int) -> tuple[tuple[float, ...], ...]:
     References:
         Owen 1998 (scrambling); Shallue et al. 2019 tune by such a sequence (Bousquet et al. 2017).
     """
+    from scipy.stats import qmc  # here: it takes a second to import
+
     sequence = qmc.Sobol(dimensions, scramble=True, seed=np.random.default_rng(SEED))
     points = sequence.random_base2(max(count - 1, 1).bit_length())  # it wants powers of two
     return tuple(tuple(map(float, point)) for point in points[:count])

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy import optimize, stats
+from scipy import optimize
 
 from bsx.schema import Estimate, Metric
 from bsx.stats.intervals import LEVEL, geometric_mean_estimate, t_quantile
+from bsx.stats.tails import normal_logsf
 
 # Half a step stands for "before the first evaluation at step 1", where a log has no place.
 _BEFORE_FIRST = 0.5
@@ -143,7 +144,7 @@ def censored_normal(
         mean, log_sd = float(p[0]), max(float(p[1]), floor)
         sd = math.exp(log_sd)
         z = (seen - mean) / sd
-        tail = stats.norm.logsf((beyond - mean) / sd)
+        tail = normal_logsf((beyond - mean) / sd)
         return float(0.5 * np.sum(z**2) + len(seen) * log_sd - np.sum(tail))
 
     start = np.array([float(seen.mean()), math.log(max(float(seen.std(ddof=1)), 0.02))])

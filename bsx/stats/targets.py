@@ -17,7 +17,8 @@ from bsx.stats.curves import SizeRuns
 SHARE_OF_SEEDS = 0.9
 SHARE_OF_BUDGET = 0.8
 _MOST_DIGITS = 300  # floats have no more
-TRIVIAL_STEPS = 2  # a threshold that every size holds by then says nothing
+# A threshold that every size holds by then, or as soon as it was looked at, says nothing
+TRIVIAL_STEPS = 2
 
 # rate → seed → the best value so far, in the direction of the metric; None where it diverged
 Bests = Mapping[Point, Mapping[int, float | None]]
@@ -108,7 +109,8 @@ def _limit(bests: Bests, metric: Metric) -> float | None:
 def _bests(
     runs: SizeRuns, metric: Metric, share: float | None, steps: int | None, confirm: int
 ) -> dict[Point, dict[int, float | None]]:
-    """Return the best value of each run within a share of its budget, or within some steps.
+    """Return the best value of each run within a share of its budget, or within some steps, of
+    which the first evaluation always is one.
 
     It must hold for ``confirm`` evaluations in a row, of which the first lies within.
     """
@@ -118,9 +120,14 @@ def _bests(
         table[rate] = {}
         for seed, (at, values) in row.items():
             record = runs.records[rate][seed]
-            last = share * record.run.recipe.steps if share is not None else float(steps or 0)
+            if share is not None:
+                last = share * record.run.recipe.steps
+            else:
+                last = float(max(steps or 0, at[0] if at else 0))
             held = _held(values, metric, confirm)
-            seen = [v for v in held[: bisect_right(at, last)] if v == v]
+            seen = held[: bisect_right(at, last)]
+            if math.isnan(sum(seen)):
+                seen = [v for v in seen if v == v]
             alive = record.status is not RunStatus.DIVERGED
             table[rate][seed] = pick(seen) if seen and alive else None
     return table

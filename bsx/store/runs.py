@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
+from pathlib import Path
+from sys import intern
 from typing import Any
 
 from bsx.schema import Curve, Recipe, Run, RunRecord, RunStatus, digest_of
 from bsx.store.encoding import from_json, to_json
+from bsx.store.file import damaged
 
 SELECT_RUNS = (
-    "SELECT recipe_id, recipe, learning_rate, seed, status, stopped_at, train_seconds, final, "
-    "runs.environment, error, metric_names, curve FROM runs JOIN recipes USING (recipe_id)"
+    "SELECT run_id, recipe_id, learning_rate, seed, status, stopped_at, train_seconds, final, "
+    "runs.environment, error, metric_names, curve FROM runs"
 )
+SELECT_RECIPES = "SELECT recipe_id, recipe FROM recipes"
 
-# A run that failed or ran out of time gives way to a later try; a settled one never does.
+# A run that failed or ran out of time gives way to a later try, and one that ran out of memory to
+# one that did not; any other never does.
 _INSERT_RUN = (
     "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (run_id) DO UPDATE SET unit_id = excluded.unit_id, "
@@ -23,7 +28,9 @@ _INSERT_RUN = (
     "train_seconds = excluded.train_seconds, final = excluded.final, "
     "environment = excluded.environment, error = excluded.error, "
     "metric_names = excluded.metric_names, curve = excluded.curve "
-    "WHERE ? OR runs.status IN ('failed', 'timed_out')"
+    "WHERE ? OR runs.status IN ('failed', 'timed_out') "
+    "OR (runs.status = 'out_of_memory' "
+    "AND excluded.status IN ('completed', 'diverged', 'out_of_memory'))"
 )
 
 
@@ -60,32 +67,70 @@ def insert_run(db: sqlite3.Connection, unit_id: str, record: RunRecord, *, anew:
     )
 
 
-def run_records(rows: Iterable[tuple[Any, ...]]) -> list[RunRecord]:
+class _StoredCurve(Curve):
+    """A curve of a store: unpacked, and seen whether it is whole, where it is looked at.
+
+    Raises:
+        StoreError: from every method, where it is damaged.
+    """
+
+    __slots__ = ("_store",)
+
+    def __init__(self, metric_names: tuple[str, ...], packed: bytes, store: Path) -> None:
+        self.metric_names = metric_names
+        self.packed = packed
+        self._length = None
+        self._store = store
+
+    def _unpacked(self) -> bytes:
+        try:
+            return super()._unpacked()
+        except ValueError as error:
+            raise damaged(self._store, error) from error
+
+
+def run_records(
+    rows: Iterable[tuple[Any, ...]], recipe_texts: Mapping[str, str], store: Path
+) -> list[RunRecord]:
     """Return the records of the rows of :data:`SELECT_RUNS`, by batch size, rate and seed.
+
+    ``recipe_texts``: the rows of :data:`SELECT_RECIPES`. What thousands of runs have in common is
+    there once.
 
     Raises:
         ValueError: for a row that is damaged.
     """
     recipes: dict[str, Recipe] = {}
-    environments: dict[str, Mapping[str, Any]] = {}  # the same in thousands of runs
+    shared: dict[str, Any] = {}
     records = []
     for row in rows:
-        if row[0] not in recipes:
-            recipes[row[0]] = from_json(Recipe, row[1])
-        if row[8] not in environments:
-            environments[row[8]] = json.loads(row[8])
+        if row[1] not in recipes:
+            if row[1] not in recipe_texts:
+                raise ValueError(f"there is no recipe {row[1]}")
+            recipes[row[1]] = from_json(Recipe, recipe_texts[row[1]])
+        for text in (row[8], row[10]):
+            if text not in shared:
+                shared[text] = json.loads(text)
         records.append(
             RunRecord(
-                run=Run(recipes[row[0]], row[2], row[3]),
+                run=Run(recipes[row[1]], row[2], row[3]).known_as(row[0]),
                 status=RunStatus(row[4]),
                 stopped_at=row[5],
                 train_seconds=row[6],
-                final=json.loads(row[7]),
-                environment=environments[row[8]],
+                final=_by_name(json.loads(row[7])),
+                environment=shared[row[8]],
                 error=row[9],
-                curve=Curve(json.loads(row[10]), row[11]),
+                curve=_StoredCurve(tuple(shared[row[10]]), row[11], store),
             )
         )
     places = ((r.run.recipe, r.run) for r in records)  # recipes of one size may share a rate
     order = [(of.batch_size, run.learning_rate, run.seed, of.canonical) for of, run in places]
     return [records[n] for n in sorted(range(len(records)), key=order.__getitem__)]
+
+
+def _by_name(final: Mapping[str, Mapping[str, float]]) -> Mapping[str, Mapping[str, float]]:
+    """Return final metrics with names that all runs share."""
+    return {
+        intern(part): {intern(name): value for name, value in values.items()}
+        for part, values in final.items()
+    }

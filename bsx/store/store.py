@@ -28,7 +28,7 @@ from bsx.store.file import (
     transaction,
 )
 from bsx.store.lock import Lock
-from bsx.store.runs import SELECT_RUNS, insert_run, recipe_id, run_records
+from bsx.store.runs import SELECT_RECIPES, SELECT_RUNS, insert_run, recipe_id, run_records
 
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _LOOKS_AGAIN_SECONDS = 0.2  # for a lock that another process has
@@ -178,8 +178,8 @@ class Store(DiagnosticTables):
             db.execute(
                 "INSERT INTO speeds VALUES (?, ?) "
                 "ON CONFLICT (unit_id) DO UPDATE SET record = excluded.record "
-                f"WHERE {int(anew)} "
-                "OR json_extract(speeds.record, '$.status') IN ('failed', 'timed_out')",
+                f"WHERE {int(anew)} OR json_extract(speeds.record, '$.status') "
+                "IN ('failed', 'timed_out', 'out_of_memory')",
                 (record.unit_id, to_json(record)),
             )
             _link(db, "sweep_speeds", sweep_id, record.unit_id)
@@ -278,9 +278,10 @@ class Store(DiagnosticTables):
     # --- within -----------------------------------------------------------------------------
 
     def _runs(self, where: str, value: str) -> list[RunRecord]:
-        rows = self._rows(f"{SELECT_RUNS} {where}", (value,))
-        with self._decoding():
-            return run_records(rows)
+        recipes = dict(self._rows(SELECT_RECIPES))
+        with self._plainly("read"), self._decoding():
+            rows = self._db.execute(f"{SELECT_RUNS} {where}", (value,))
+            return run_records(rows, recipes, self.path)
 
     def _speeds(self, where: str, value: str) -> list[SpeedRecord]:
         rows = self._rows(f"SELECT record FROM speeds {where}", (value,))

@@ -59,15 +59,12 @@ class Checkpoints:
         Raises:
             OSError: where it cannot be written; the checkpoints from before are untouched.
         """
-        content = io.BytesIO()
-        torch.save(dict(state), content)
+        content = packed(state)
         self.folder.mkdir(parents=True, exist_ok=True)
         there = self._files()
         number = self._number(there[-1]) + 1 if there else 0
         path = self.folder / f"{self._key}.{number:06d}{_SUFFIX}"
-        body = content.getbuffer()
-        head = MAGIC + hashlib.sha256(body).digest() + len(body).to_bytes(8, "little")
-        _write_safely(path, head, body)
+        _write_safely(path, *content)
         for old in there[: -(KEPT - 1)]:
             with contextlib.suppress(OSError):
                 old.unlink()
@@ -119,6 +116,35 @@ class Interval:
         self._next = time.monotonic() + max(self._least, seconds / self._share)
 
 
+def packed(state: Mapping[str, Any]) -> tuple[bytes, memoryview]:
+    """Return what a file of ``state`` consists of, its checksum first."""
+    content = io.BytesIO()
+    torch.save(dict(state), content)
+    body = content.getbuffer()
+    return MAGIC + hashlib.sha256(body).digest() + len(body).to_bytes(8, "little"), body
+
+
+def unpacked(content: bytes, device: torch.device | str) -> Mapping[str, Any]:
+    """Return the state that :func:`packed` was given.
+
+    Raises:
+        DamagedCheckpoint: where this is not what was written.
+    """
+    start = len(MAGIC) + _DIGEST + 8
+    head, body = content[:start], memoryview(content)[start:]
+    if not head.startswith(MAGIC) or int.from_bytes(head[-8:], "little") != len(body):
+        raise DamagedCheckpoint("not a whole checkpoint")
+    if head[len(MAGIC) : -8] != hashlib.sha256(body).digest():
+        raise DamagedCheckpoint("not what was written")
+    try:
+        stream = io.BytesIO(body)
+        files.check_unpacked(stream)
+        state: Mapping[str, Any] = torch.load(stream, map_location=device, weights_only=True)
+    except Exception as error:  # whatever a reader of pickles may raise
+        raise DamagedCheckpoint(f"it cannot be read: {error}") from None
+    return state
+
+
 def _write_safely(path: Path, *parts: bytes | memoryview) -> None:
     """Write a file so that after a crash it is there whole or not at all."""
     part = path.with_suffix(".part")
@@ -160,20 +186,10 @@ def _read(path: Path, device: torch.device | str) -> Mapping[str, Any]:
 
     Raises:
         DamagedCheckpoint: where the file is not what was written.
+        OSError: where it cannot be read.
     """
-    with files.opened(path) as file:
-        head = file.read(len(MAGIC) + _DIGEST + 8)
-        there = os.fstat(file.fileno()).st_size - len(head)
-        if not head.startswith(MAGIC) or int.from_bytes(head[-8:], "little") != there:
-            raise DamagedCheckpoint(f"{path} is not a whole checkpoint")
-        try:
-            body = io.BytesIO(file.read(there))
-            if head[len(MAGIC) : -8] != hashlib.sha256(body.getbuffer()).digest():
-                raise DamagedCheckpoint(f"{path} is not what was written")
-            files.check_unpacked(body)
-            state: Mapping[str, Any] = torch.load(body, map_location=device, weights_only=True)
-        except DamagedCheckpoint:
-            raise
-        except Exception as error:  # whatever a reader of pickles may raise
-            raise DamagedCheckpoint(f"{path} cannot be read: {error}") from None
-    return state
+    try:
+        with files.opened(path) as file:
+            return unpacked(file.read(), device)
+    except MemoryError:
+        raise DamagedCheckpoint(f"{path} is larger than memory") from None

@@ -5,6 +5,7 @@ The loop asks it after every step, which costs next to nothing; what it does hap
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,12 +15,45 @@ import torch
 
 from bsx.errors import Stopped, StoreError
 from bsx.schema import Curve, CurvePoint, Notice, Report
-from bsx.train.checkpoint import Checkpoints, Interval
+from bsx.states import States, content_of
+from bsx.train.checkpoint import Checkpoints, DamagedCheckpoint, Interval, packed, unpacked
 from bsx.train.session import Clock
 
 SIGN_OF_LIFE = 0.5  # seconds between two, within which a loop also hears that it is to end
 
 State = Callable[[], Mapping[str, Any]]
+
+
+class Ends:
+    """The end states of what trains, by ``key``: where it begins, and what is left of it.
+
+    One that was computed in another environment is not gone on from: it would have other bits.
+    """
+
+    def __init__(self, states: States, key: str, environment: Mapping[str, object]) -> None:
+        self._states = states
+        self._key = key
+        self._environment = json.dumps(dict(environment), sort_keys=True)
+
+    def load(self, steps: int, device: torch.device) -> Mapping[str, Any] | None:
+        """Return the state of a run of at most so many steps, if one was kept and is whole."""
+        path = self._states.find(self._key, steps)
+        try:
+            state = None if path is None else unpacked(content_of(path), device)
+        except (DamagedCheckpoint, OSError):
+            return None  # it costs time alone
+        return state if state and state["environment"] == self._environment else None
+
+    def save(self, steps: int, state: Mapping[str, Any]) -> str | None:
+        """Keep where it has come to; say why where that cannot be."""
+        content = packed({**state, "environment": self._environment})
+        try:
+            if self._states.put(self._key, steps, content):
+                return None
+            why = f"{sum(map(len, content)):,} bytes are more than --keep-states allows"
+        except OSError as error:
+            why = f"{error.strerror}"
+        return f"the state at the end is not kept for longer runs: {why}"
 
 
 class Keeper:
@@ -30,15 +64,22 @@ class Keeper:
         steps: that will be taken in all.
         report: where to tell how far it is; raises Stopped where it is to end.
         clock: of the training; it stands while a checkpoint is written.
+        ends: where it begins if a shorter one was there, and is kept for longer ones.
     """
 
     def __init__(
-        self, checkpoints: Checkpoints | None, steps: int, report: Report, clock: Clock
+        self,
+        checkpoints: Checkpoints | None,
+        steps: int,
+        report: Report,
+        clock: Clock,
+        ends: Ends | None = None,
     ) -> None:
         self._checkpoints = checkpoints
         self._steps = steps
         self._report = report
         self._clock = clock
+        self._ends = ends
         self._interval = Interval()
         self._next = time.monotonic() + SIGN_OF_LIFE
         self.notices: tuple[Notice, ...] = ()
@@ -49,17 +90,20 @@ class Keeper:
         The clock and the generators of random numbers are set to where they were. What was passed
         over is in ``notices``.
         """
-        if self._checkpoints is None:
-            return None
-        found = self._checkpoints.load(device)
-        self.notices = tuple(
-            Notice(f"the checkpoint {path} is damaged and was passed over")
-            for path in found.damaged
-        )
-        if found.state is not None:
-            _set_generators(found.state["generators"])
-            self._clock.resume(found.state["seconds"])
-        return found.state
+        state = None
+        if self._checkpoints is not None:
+            found = self._checkpoints.load(device)
+            state = found.state
+            self.notices = tuple(
+                Notice(f"the checkpoint {path} is damaged and was passed over")
+                for path in found.damaged
+            )
+        if state is None and self._ends is not None:
+            state = self._ends.load(self._steps, device)
+        if state is not None:
+            _set_generators(state["generators"])
+            self._clock.resume(state["seconds"])
+        return state
 
     def after_step(self, step: int, state: State) -> None:
         """Be told that ``step`` steps are done; now and then, pass it on and keep the state."""
@@ -83,6 +127,12 @@ class Keeper:
         if self._interval.due:
             self._save(state)
 
+    def ended(self, step: int, state: State) -> None:
+        """Keep where the loop ends, after ``step`` steps and before they are evaluated."""
+        if self._ends is not None:
+            said = self._ends.save(step, {**state(), **self._around()})
+            self.notices += (Notice(said),) if said else ()
+
     def done(self) -> None:
         """Forget the state: what came of it is on its way home."""
         if self._checkpoints is not None:
@@ -93,9 +143,8 @@ class Keeper:
             return
         began = time.monotonic()
         running = self._clock.running
-        around = {"seconds": self._clock.stop(), "generators": _generators()}
         try:
-            self._checkpoints.save({**state(), **around})
+            self._checkpoints.save({**state(), **self._around()})
         except OSError as error:
             raise StoreError(
                 f"no checkpoint can be written to {self._checkpoints.folder}: {error.strerror}; "
@@ -104,6 +153,10 @@ class Keeper:
         self._interval.written(time.monotonic() - began)
         if running:
             self._clock.start()
+
+    def _around(self) -> dict[str, Any]:
+        """What the state is surrounded by: it stops the clock."""
+        return {"seconds": self._clock.stop(), "generators": _generators()}
 
 
 def curve_state(points: Sequence[CurvePoint]) -> dict[str, Any]:

@@ -18,12 +18,13 @@ from torch import Tensor
 
 from bsx.models import Stacked
 from bsx.schema import CurvePoint, Group, Point, Record, Report, RunRecord
+from bsx.states import States, can_grow, key_of_group
 from bsx.train.batches import passes
 from bsx.train.checkpoint import Checkpoints
 from bsx.train.evaluate import evaluate
 from bsx.train.feed import Feed
 from bsx.train.gradients import is_plain, treat
-from bsx.train.keeper import Keeper, curve_from, curve_state
+from bsx.train.keeper import Ends, Keeper, curve_from, curve_state
 from bsx.train.session import Clock, Session, curve_point, run_record
 from bsx.train.updaters import build_updater, takes_a_grid
 
@@ -41,7 +42,10 @@ def train(group: Group, report: Report) -> Iterator[tuple[Record, ...]]:
     clock = Clock(session.device)
     folder = group.checkpoints
     kept = None if folder is None else Checkpoints(folder, group.unit_id)
-    keeper = Keeper(kept, session.steps, report, clock)
+    ends = None
+    if group.states is not None and can_grow(group.recipe):
+        ends = Ends(States(group.states), key_of_group(group), session.environment)
+    keeper = Keeper(kept, session.steps, report, clock, ends)
     before = keeper.taken_up(session.device)
     if before is not None:
         lanes.restore(before)
@@ -51,7 +55,10 @@ def train(group: Group, report: Report) -> Iterator[tuple[Record, ...]]:
         while lanes.taken < next_evaluation:
             lanes.step()
             keeper.after_step(lanes.taken, lanes.state)
-        lanes.evaluate(clock.stop())
+        seconds = clock.stop()
+        if lanes.taken == session.steps:
+            keeper.ended(lanes.taken, lanes.state)
+        lanes.evaluate(seconds)
         if not len(lanes.alive):
             break
         for lane in lanes.alive:

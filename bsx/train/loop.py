@@ -12,12 +12,13 @@ from torch import Tensor, nn
 
 from bsx.optim import build_optimizer
 from bsx.schema import CurvePoint, Group, Record, Report, Run, RunRecord, Training, digest
+from bsx.states import States, can_grow, key_of_run
 from bsx.train.batches import passes
 from bsx.train.checkpoint import Checkpoints
 from bsx.train.evaluate import evaluate
 from bsx.train.feed import Feed
 from bsx.train.gradients import is_plain, treat
-from bsx.train.keeper import Keeper, curve_from, curve_state
+from bsx.train.keeper import Ends, Keeper, curve_from, curve_state
 from bsx.train.observers import Observer, unobserved
 from bsx.train.session import Clock, Session, curve_point, run_record
 
@@ -35,6 +36,9 @@ def train_channels_last(group: Group, report: Report) -> Iterator[tuple[Record, 
 def _one_by_one(session: Session, group: Group, report: Report) -> Iterator[tuple[Record, ...]]:
     torch.set_num_threads(group.threads)
     best: float | None = None
+    states = None
+    if group.states is not None and can_grow(group.recipe):
+        states = States(group.states)
 
     for number, run in enumerate(group.runs):
 
@@ -44,7 +48,10 @@ def _one_by_one(session: Session, group: Group, report: Report) -> Iterator[tupl
             report((number + fraction) / len(group.members), best)
 
         clock = Clock(session.device)
-        keeper = Keeper(_checkpoints(group, run), session.steps, report_run, clock)
+        ends = None
+        if states is not None:
+            ends = Ends(states, key_of_run(group, run), session.environment)
+        keeper = Keeper(_checkpoints(group, run), session.steps, report_run, clock, ends)
         record = train_run(session, run, keeper, clock)
         yield (*keeper.notices, record)
         keeper.done()
@@ -54,7 +61,7 @@ def _checkpoints(group: Group, run: Run) -> Checkpoints | None:
     """Those of the run alone: the group it is in when it is taken up again may have fewer."""
     if group.checkpoints is None:
         return None
-    how = [group.trainer, group.device, group.threads]  # what the bits depend on
+    how = [group.trainer, group.device, group.threads, group.micro_batch_size]  # as the bits do
     return Checkpoints(group.checkpoints, digest([run.run_id, *how]))
 
 
@@ -104,6 +111,8 @@ def train_run(
         seconds = clock.stop()
         values = [float(v) for v in torch.stack(losses).cpu()]
         finite = next((i for i, v in enumerate(values) if not math.isfinite(v)), len(values))
+        if step == session.steps or finite < len(values):
+            keeper.ended(step, state)
         if finite < len(values):
             return run_record(session, run, curve, None, done + finite, seconds)
         done, losses = step, []

@@ -8,6 +8,7 @@ import platform
 import time
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import torch
@@ -52,7 +53,7 @@ class Session:
         *,
         channels_last: bool = False,
     ) -> None:
-        recipe = unit.recipe
+        recipe = _in_passes(unit)
         self._channels_last = channels_last
         self.recipe: Recipe = recipe
         self.device = torch.device(unit.device)
@@ -162,6 +163,17 @@ class Session:
         return tuple(dict.fromkeys(bisect_left(self._before, batches) for batches in grid))
 
 
+def _in_passes(
+    unit: Group | BranchUnit | SpeedUnit | MemoryUnit | DiagnosticUnit,
+) -> Recipe:
+    """The recipe of a unit with the passes that memory was found to hold."""
+    size = getattr(unit, "micro_batch_size", None)
+    if size is None:
+        return unit.recipe
+    training = replace(unit.recipe.training, micro_batch_size=size)
+    return replace(unit.recipe, training=training)
+
+
 def _check_unchanged(recipe: Recipe, fingerprint: str) -> None:
     """Refuse what is no longer what the run's identity says.
 
@@ -227,7 +239,9 @@ def environment(
     unit: Group | BranchUnit | SpeedUnit | MemoryUnit | DiagnosticUnit,
 ) -> dict[str, object]:
     """Say on what a unit runs: versions, device, threads."""
+    passes = getattr(unit, "micro_batch_size", None)
     return {
+        **({} if passes is None else {"micro_batch_size": passes}),
         "bsx": __version__,
         "python": platform.python_version(),
         "torch": torch.__version__,

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from bsx.data import open_dataset
-from tests.test_sweep import bsx, document
+from tests.here import bsx, document
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 PLACES = "--batch-size {batch_size} --lr {lr} --seed {seed} --steps {steps}"

@@ -19,7 +19,7 @@ GOOD = 'print(\'{"step": 1, "accuracy": 0.5}\')\nprint(\'{"step": 9, "accuracy":
 # Starts a child and a grandchild that has left for a session of its own; both would sleep on.
 FAMILY = """
 import os, subprocess, sys, time
-sleep = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(60)"
+sleep = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(900)"
 for name, own in (("child", False), ("stranger", True)):
     subprocess.Popen([sys.executable, "-c", sleep, f"{FOLDER}/{name}"], start_new_session=own)
 for path in (f"{FOLDER}/child", f"{FOLDER}/stranger"):
@@ -37,7 +37,7 @@ def is_alive(pid: int) -> bool:
     return stat.rpartition(")")[2].split()[0] != "Z"
 
 
-def dead_soon(pids: list[int], seconds: float = 5) -> bool:
+def dead_soon(pids: list[int], seconds: float = 120) -> bool:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if not any(map(is_alive, pids)):
@@ -79,8 +79,8 @@ def test_stopping_is_heeded_while_the_program_runs(tmp_path: Path) -> None:
 
     began = time.monotonic()
     with pytest.raises(Stopped):
-        runs_of(tmp_path, "import time; time.sleep(60)", report=report)
-    assert time.monotonic() - began < 20
+        runs_of(tmp_path, "import time; time.sleep(900)", report=report)
+    assert time.monotonic() - began < 600
 
 
 def test_a_crash_is_reported_with_its_last_words(tmp_path: Path) -> None:
@@ -101,9 +101,9 @@ def test_a_program_that_prints_nothing_is_explained(tmp_path: Path) -> None:
 def test_a_loss_of_nan_is_divergence_and_ends_the_program(tmp_path: Path) -> None:
     began = time.monotonic()
     (record,) = runs_of(tmp_path, GOOD + 'print(\'{"step": 10, "loss": NaN}\', flush=True)\n'
-                        "import time; time.sleep(60)")  # fmt: skip
+                        "import time; time.sleep(900)")  # fmt: skip
     assert record.status is RunStatus.DIVERGED
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 600
     assert record.stopped_at == 9
     assert record.error is None
 
@@ -115,9 +115,9 @@ def test_a_crash_after_nan_is_divergence(tmp_path: Path) -> None:
 
 
 def test_a_program_that_never_ends_is_timed_out(tmp_path: Path) -> None:
-    (record,) = runs_of(tmp_path, GOOD + "while True: pass", timeout=1.0)
+    (record,) = runs_of(tmp_path, GOOD + "import time; time.sleep(900)", timeout=5.0)
     assert record.status is RunStatus.TIMED_OUT
-    assert "--timeout 1 s" in str(record.error)
+    assert "--timeout 5 s" in str(record.error)
     assert len(record.curve) == 2
 
 
@@ -150,40 +150,40 @@ def test_a_file_that_cannot_be_run_says_so() -> None:
 def test_megabytes_on_both_streams_do_not_stall(tmp_path: Path) -> None:
     loud = "print('x' * 1000); print('y' * 1000, file=sys.stderr)"
     script = f"import sys\nfor _ in range(2000): {loud}\n"
-    (record,) = runs_of(tmp_path, script + GOOD, timeout=60)
+    (record,) = runs_of(tmp_path, script + GOOD, timeout=300)
     assert record.status is RunStatus.COMPLETED
 
 
 def test_the_program_reads_no_input(tmp_path: Path) -> None:
-    (record,) = runs_of(tmp_path, "import sys; assert sys.stdin.read() == ''\n" + GOOD, timeout=20)
+    (record,) = runs_of(tmp_path, "import sys; assert sys.stdin.read() == ''\n" + GOOD, timeout=300)
     assert record.status is RunStatus.COMPLETED
 
 
 @linux
 def test_what_a_program_leaves_running_is_ended_with_it(tmp_path: Path) -> None:
-    (record,) = runs_of(tmp_path, f"FOLDER = {str(tmp_path)!r}\n{FAMILY}{GOOD}", timeout=60)
+    (record,) = runs_of(tmp_path, f"FOLDER = {str(tmp_path)!r}\n{FAMILY}{GOOD}", timeout=300)
     assert record.status is RunStatus.COMPLETED
     assert dead_soon(family_of(tmp_path))
 
 
 @linux
 def test_a_timeout_ends_the_whole_family(tmp_path: Path) -> None:
-    script = f"FOLDER = {str(tmp_path)!r}\n{FAMILY}{GOOD}\ntime.sleep(60)"
-    (record,) = runs_of(tmp_path, script, timeout=3.0)
+    script = f"FOLDER = {str(tmp_path)!r}\n{FAMILY}{GOOD}\ntime.sleep(900)"
+    (record,) = runs_of(tmp_path, script, timeout=8.0)
     assert record.status is RunStatus.TIMED_OUT
     assert dead_soon(family_of(tmp_path))
 
 
 @linux
 def test_the_family_dies_when_bsx_is_killed(tmp_path: Path) -> None:
-    (tmp_path / "family.py").write_text(f"FOLDER = {str(tmp_path)!r}\n{FAMILY}\ntime.sleep(60)")
+    (tmp_path / "family.py").write_text(f"FOLDER = {str(tmp_path)!r}\n{FAMILY}\ntime.sleep(900)")
     body = (
         "import os, sys\nfrom bsx.command.program import run_program\n"
         f"run_program([sys.executable, {str(tmp_path / 'family.py')!r}], os.environ, None, "
         "lambda *_: None, lambda _: True)"
     )
     parent = subprocess.Popen([sys.executable, "-c", body], cwd=Path(__file__).parents[2])
-    until = time.monotonic() + 30
+    until = time.monotonic() + 240
     while time.monotonic() < until and not all(
         (tmp_path / n).exists() and (tmp_path / n).read_text() for n in ("child", "stranger")
     ):

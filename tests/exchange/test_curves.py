@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bsx import plan
 from bsx.analyze import analyze
 from bsx.exchange import as_sweep, curves_of, layout_of, read_table
 from bsx.schema import Analysis, BatchSizes, LearningRates, RunRecord, RunStatus, TargetSpec, plain
@@ -45,7 +46,13 @@ def imported(path: Path, targets: tuple[TargetSpec, ...] = (), **options: Any) -
     """Analyse a file of curves."""
     table = read_table(path)
     made = as_sweep(curves_of(table, layout_of(table)), targets, **options)
-    return analyze(made.sweep.config, made.sweep.facts, made.recipes, made.records, ())
+    return analyze(
+        made.sweep.config,
+        made.sweep.facts,
+        plan.recipes(made.sweep.config, made.sweep.facts),
+        made.records,
+        (),
+    )
 
 
 @pytest.fixture(scope="module")

@@ -121,7 +121,7 @@ def assert_one_line(err: str) -> None:
     assert err.count("bsx: error:") == 1, err
 
 
-def wait_until(true: Callable[[], object], seconds: float = 120, what: str = "it") -> None:
+def wait_until(true: Callable[[], object], seconds: float = 300, what: str = "it") -> None:
     """Wait for something to come true."""
     deadline = time.monotonic() + seconds
     while not true():

@@ -93,11 +93,21 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+WHERE = {
+    "| head -1": 0, "| true": 0, ">&-": 0, "> /dev/full": 3, "2>&-": 0, "2> /dev/full": 0,
+    "<&- >&- 2>&-": 0, ">&- 2> /dev/full": 0,
+}  # fmt: skip
+# A table's stderr is a document's too; sweeps that nobody reads are below.
+ENOUGH = {
+    "show json": ("| head -1", "| true", ">&-", "> /dev/full"),
+    "sweep": ("| head -1", "> /dev/full", "2>&-", ">&- 2> /dev/full"),
+}
+
+
 @pytest.mark.parametrize(
-    ("where", "code"),
-    [("| head -1", 0), ("| true", 0), (">&-", 0), ("> /dev/full", 3), ("2>&-", 0),
-     ("2> /dev/full", 0), ("<&- >&- 2>&-", 0), (">&- 2> /dev/full", 0)],
+    ("command", "where", "code"),
+    [(command, where, code) for command in COMMANDS for where, code in WHERE.items()
+     if where in ENOUGH.get(command, WHERE)],
 )  # fmt: skip
 def test_a_result_that_cannot_be_written_ends_without_a_traceback(
     swept: Path, command: str, where: str, code: int
@@ -140,7 +150,7 @@ class Terminal:
 
     def read(self, until: str | None = None) -> str:
         """Read until that is written, or to the end."""
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while time.monotonic() < deadline and (until is None or until not in self.text):
             try:
                 chunk = os.read(self._master, 65_536)

@@ -21,7 +21,8 @@ from bsx.store import Store
 from bsx.store.file import FILE_NAME
 from bsx.store.tables import STEPS, STORE_VERSION
 from tests.faults.appender import record
-from tests.faults.processes import BSX, STORE, assert_one_line, bsx, environment
+from tests.faults.processes import BSX, STORE, assert_one_line, environment
+from tests.here import bsx
 from tests.test_store import begun, stored
 
 OLD = sorted(Path(__file__).with_name("stores").glob("version-*.sqlite3"))
@@ -227,7 +228,7 @@ def test_the_same_result_delivered_twice_is_one_row(tmp_path: Path) -> None:
         for _ in range(2)
     ]
     for process in both:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=240)
         assert process.returncode == 0, err
         assert len(out.splitlines()) == 40
     with Store(tmp_path) as store:

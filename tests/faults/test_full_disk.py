@@ -16,10 +16,10 @@ from tests.faults.processes import (
     STORE,
     assert_one_line,
     assert_sound,
-    bsx,
     curves,
     environment,
 )
+from tests.here import bsx
 from tests.test_store import begun, record
 
 SMALL = ["sweep", "--batch-sizes", "32..256", "--learning-rate", "0.03,0.1", "--seeds", "3",
@@ -86,7 +86,7 @@ def test_a_full_disk_is_one_line_and_there_is_more_when_there_is_room(tmp_path: 
     )
     done = subprocess.run(
         ["unshare", "-rm", "sh", "-c", script, "sh", *appender(200)],
-        cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=120,
+        cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     if done.returncode == 77 or "unshare failed" in done.stderr:
         pytest.skip("needs the right to mount")

@@ -24,7 +24,6 @@ from tests.faults.processes import (
     STORE,
     assert_sound,
     attempts,
-    bsx,
     curves,
     descendants,
     kill_group,
@@ -33,8 +32,9 @@ from tests.faults.processes import (
     started,
     wait_until,
 )
+from tests.here import bsx
 
-KILLS = int(os.environ.get("BSX_KILLS", "100"))
+KILLS = int(os.environ.get("BSX_KILLS", "60"))
 SMALL = ["--batch-sizes", "64,256", "--learning-rate", "0.03,0.1", "--seeds", "3", "--epochs", "2",
          "--threads", "1", "--quiet"]  # fmt: skip
 
@@ -91,7 +91,7 @@ def test_nothing_half_made_is_left_when_the_store_is_made(tmp_path: Path) -> Non
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the small sweep comes to."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    result = bsx("sweep", *SMALL, cwd=folder)
+    result = bsx("sweep", *SMALL, "--executor", "inline", cwd=folder)
     assert result.returncode == 0, result.stderr
     return curves(folder / STORE)
 
@@ -178,7 +178,7 @@ def test_a_killed_worker_takes_its_own_attempt_along_and_no_other(
 ) -> None:
     os.kill(_workers(slow)[16], signal.SIGKILL)
     (slow / "slowly").unlink()
-    training.communicate(timeout=120)
+    training.communicate(timeout=300)
     assert training.returncode == 0
     outcomes: dict[str, list[str | None]] = {}
     for known_by, outcome in attempts(slow / STORE):
@@ -198,7 +198,7 @@ def test_no_process_outlives_what_was_killed_and_the_same_command_goes_on(
     others = descendants(training.pid)
     assert set(_workers(slow).values()) <= set(others)
     (os.killpg if of == "group" else os.kill)(training.pid, signal.SIGKILL)
-    wait_until(lambda: not set(others) & set(processes()), 20, "the end of the workers")
+    wait_until(lambda: not set(others) & set(processes()), what="the end of the workers")
     assert not [pid for pid, (_, group) in processes().items() if group == training.pid]
     kept = curves(slow / STORE)
     (slow / "slowly").unlink()

@@ -17,10 +17,10 @@ from tests.faults.processes import (
     STORE,
     assert_one_line,
     assert_sound,
-    bsx,
     curves,
     environment,
 )
+from tests.here import bsx
 
 SMALL = ["--batch-sizes", "64,256", "--learning-rate", "0.1", "--seeds", "3", "--epochs", "1",
          "--threads", "1"]  # fmt: skip
@@ -46,7 +46,7 @@ def appended(
     kept.mkdir(parents=True)
     done = subprocess.run(
         [sys.executable, "-m", "tests.faults.appender", STORE, "0", str(count)],
-        cwd=folder, capture_output=True, text=True, timeout=60,
+        cwd=folder, capture_output=True, text=True, timeout=240,
         env=environment(LD_PRELOAD=str(disk), DISK_FROM=str(folder / STORE), DISK_TO=str(kept),
                         **more),
     )  # fmt: skip

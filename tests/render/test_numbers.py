@@ -200,3 +200,10 @@ def test_a_column_of_durations_has_the_unit_of_its_smallest() -> None:
 )  # fmt: skip
 def test_amounts_of_money_have_no_exponent(amount: float | None, text: str) -> None:
     assert numbers.money(amount) == text
+
+
+def test_what_is_nearly_none_keeps_a_digit_and_what_is_negative_has_no_dash() -> None:
+    assert numbers.estimate(Estimate(9.0, 0.2, None), numbers.whole) == "9 (≥ 0.2)"
+    assert numbers.whole(0.0) == "0" and numbers.whole(0.7) == "1"
+    between = numbers.estimate(Estimate(-0.9, -1.0, -0.8))
+    assert between == "-0.9 (-1 to -0.8)"

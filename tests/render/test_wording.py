@@ -18,6 +18,7 @@ VALUES: dict[str, dict[str, object]] = {
     "censored": {"reached_fraction": 0.0, "metric": "accuracy", "threshold": 0.97},
     "diverged": {},
     "out_of_memory": {},
+    "accumulated": {"micro_batch_size": 32},
     "failed": {"error": "Traceback\n  File x\nValueError: no", "runs": 5},
     "not_run": {},
     "batchnorm_of_micro_batch": {"micro_batch_size": 32},

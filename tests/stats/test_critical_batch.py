@@ -186,3 +186,38 @@ def test_equal_tables_give_equal_answers() -> None:
 def test_tables_of_the_wrong_form_are_refused(rows: list[list[float | None]]) -> None:
     with pytest.raises(ValueError, match=r"entries|positive"):
         StepsTable.of([2, 4, 8], rows)
+
+
+SIX = [8, 16, 32, 64, 128, 256]
+
+
+@pytest.mark.parametrize(
+    "steps", [[100, 130, 180, 300, 600, 1000], [1000, 500, 250, 130, 100, 180]]
+)
+def test_steps_that_rise_are_seen_in_one_measurement_of_each_size(steps: list[float]) -> None:
+    fit = fit_tradeoff(StepsTable.of(SIX, [steps]))
+    assert (fit.verdict, fit.departure) == ("poor_fit", "rises")
+    assert fit.critical_batch_size is None and not fit.usable
+
+
+def test_steps_that_rise_from_the_smallest_size_on_are_no_plateau() -> None:
+    logs = np.log(50 * (1 + np.array(SIZES) / 100))
+    noise = np.random.default_rng(0).normal(0, 0.1, (5, len(SIZES)))
+    fit = fit_tradeoff(StepsTable.of_logs(SIZES, (logs + noise).tolist()))
+    assert (fit.verdict, fit.departure) == ("poor_fit", "rises")
+
+
+def test_one_measurement_of_each_size_on_a_curve_is_seldom_said_to_rise() -> None:
+    rng = np.random.default_rng(1)
+    found = []
+    for b_crit in np.exp(rng.uniform(math.log(16), math.log(256), 40)):
+        logs = log_steps(SIZES, 1, rng, b_crit=float(b_crit), spread=0.1)
+        found.append(fit_tradeoff(StepsTable.of_logs(SIZES, logs.tolist())).verdict)
+    assert found.count("poor_fit") <= 2
+
+
+def test_points_that_exclude_no_critical_batch_size_give_none() -> None:
+    fit = fit_tradeoff(StepsTable.of(SIX, [[1000, 1300, 300, 700, 90, 400]]))
+    assert fit.verdict == "too_scattered"
+    for found in (fit.critical_batch_size, fit.min_steps, fit.min_samples):
+        assert found is not None and found.value is None

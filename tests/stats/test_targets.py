@@ -131,3 +131,13 @@ def test_a_target_that_must_be_confirmed_is_one_that_holds() -> None:
 def test_more_evaluations_in_a_row_than_there_are_confirm_nothing() -> None:
     runs = [run(8, s, {1: 0.1, 80: 0.9}) for s in range(5)]
     assert automatic_target(sizes(*runs), ACCURACY, 3) is None
+
+
+def test_what_every_size_holds_when_it_is_first_looked_at_is_no_target() -> None:
+    coarse = {40: 0.85, 60: 0.851, 80: 0.852}
+    runs = [run(size, s, coarse) for size in (8, 64, 512) for s in range(3)]
+    assert automatic_target(sizes(*runs), ACCURACY) is None
+    later = {40: 0.85, 60: 0.9, 80: 0.95}
+    runs = [run(size, s, later) for size in (8, 64, 512) for s in range(3)]
+    found = automatic_target(sizes(*runs), ACCURACY)
+    assert found is not None and found.threshold == 0.95

@@ -13,7 +13,7 @@ from bsx.errors import ConfigError
 from bsx.facts import look
 from bsx.schema import Ingredient, Objective, SweepConfig
 from tests import fakes
-from tests.test_sweep import bsx, document
+from tests.here import bsx, document
 from tests.train_setup import group, recipe, trained
 
 DATA = "tests.tasks.user_tasks"

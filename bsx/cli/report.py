@@ -1,0 +1,207 @@
+"""``bsx report``: stored sweeps as one HTML file."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bsx.cli.options import warn_of_variables, with_settings
+from bsx.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from bsx.render.report.parts import Part
+    from bsx.schema import Comparison, Estimate, Recipe, SpeedRecord, Sweep, View
+    from bsx.store import Store
+
+_TO_STDOUT = "-"
+
+
+@with_settings(
+    (
+        *("target", "confirm", "tolerance", "objective", "price_per_hour", "base_batch_size"),
+        *("store", "quiet"),
+    )
+)
+def report(
+    sweeps: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Names of sweeps or beginnings of their ids; of several, each has its sections, "
+            "and all are compared with the first.  (default: the newest)",
+            metavar="[SWEEP]...",
+        ),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Where to write; - is stdout.  (default: bsx-report-NAME.html)",
+            metavar="FILE",
+        ),
+    ] = None,
+    open_it: Annotated[
+        bool, typer.Option("--open", help="Open it in the browser when it is written.")
+    ] = False,
+    **flags: Any,
+) -> None:
+    """Write a stored sweep as one HTML file to read, send and print: figures, tables, cautions.
+
+    Nothing is fetched when it is opened, and nothing trained to write it. The name of the file is
+    printed.
+
+    Examples:
+
+    $ bsx report
+
+    $ bsx report --output digits.html --open
+
+    $ bsx report --target accuracy=0.95
+
+    $ bsx report plain normed
+
+    $ bsx report --output - > report.html
+    """
+    from bsx.config import read_view
+    from bsx.store import Store
+
+    view, door = read_view(flags, os.environ)
+    if not door.quiet:
+        warn_of_variables(os.environ)
+    with Store(door.store) as store:
+        found = [store.sweep(wanted) for wanted in sweeps] if sweeps else [store.sweep()]
+        named = f"bsx-report-{_named(found)}.html" if output is None else output
+        file = Place.of(named, "--output")
+        if open_it and file.path is None:
+            raise ConfigError("--open and --output -: what is on stdout cannot be opened")
+        write(store, [(_label(s), s) for s in found], file, view)
+    if file.path is not None:
+        typer.echo(str(file.path))
+        if open_it:
+            typer.launch(str(file.path.absolute()))
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a report goes; ``path`` is None for stdout, ``flag`` who named it."""
+
+    path: Path | None
+    flag: str
+
+    @classmethod
+    def of(cls, named: str, flag: str) -> Place:
+        """Return the place of that name.
+
+        Raises:
+            ConfigError: where nothing can be written there, before anything is worked out.
+        """
+        if named == _TO_STDOUT:
+            return cls(None, flag)
+        from bsx import parse
+
+        parse.check_characters(named, flag)
+        path = Path(named)
+        folder = path.absolute().parent
+        try:
+            if path.is_dir() or not named or not folder.is_dir():
+                raise ConfigError(f"{flag} {named}: give a file in a folder that is there")
+            at = path if path.exists() and not path.is_file() else folder
+            if not os.access(at, os.W_OK) or (path.is_file() and not os.access(path, os.W_OK)):
+                raise ConfigError(f"{flag} {named}: it may not be written; give another file")
+        except OSError as error:  # a name that is too long
+            raise ConfigError(f"{flag} {named}: {error.strerror}") from None
+        return cls(path, flag)
+
+
+def write(
+    store: Store, sweeps: Sequence[tuple[str, Sweep]], place: Place, view: View | None = None
+) -> None:
+    """Write the report of stored sweeps, each with what sets it apart, '' where there is one.
+
+    Raises:
+        DataError: where it cannot be written.
+    """
+    from bsx import files
+    from bsx.render.report.page import html
+    from bsx.render.report.parts import Report
+
+    parts = [_part(store, label, sweep, view) for label, sweep in sweeps]
+    report = Report(
+        parts,
+        _comparisons(store, parts, view),
+        shlex.join(["bsx", *sys.argv[1:]]),
+        datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    text = html(report)
+    if place.path is None:
+        sys.stdout.write(text)
+        return
+    try:
+        files.write_whole(place.path, text.encode("utf-8", "replace"))
+    except OSError as error:
+        raise DataError(f"{place.flag} {place.path}: cannot write it: {error.strerror}") from None
+
+
+def _part(store: Store, label: str, sweep: Sweep, view: View | None) -> Part:
+    """Read a sweep again and analyse it, as the view asks for it to be read."""
+    from dataclasses import replace
+
+    from bsx import parse, plan
+    from bsx.cli.output import analyzed
+    from bsx.config import command_line
+    from bsx.render.report.parts import Part
+
+    if view is not None:
+        config = view.of(sweep.config)
+        parse.check_price(config.aim, config.price_per_hour)
+        sweep = replace(sweep, config=config)
+    recipes: Sequence[Recipe] = plan.recipes(sweep.config, sweep.facts)
+    return Part(
+        label,
+        sweep,
+        analyzed(store, sweep, recipes),
+        store.runs(sweep.sweep_id),
+        _knee(store.speeds(sweep.sweep_id)),
+        command_line(sweep.config),
+    )
+
+
+def _knee(speeds: Sequence[SpeedRecord]) -> Estimate | None:
+    from bsx.stats.step_model import step_model
+
+    return step_model({s.batch_size: [s.step_seconds] for s in speeds if s.step_seconds}).knee
+
+
+def _comparisons(store: Store, parts: Sequence[Part], view: View | None) -> list[Comparison]:
+    """Compare every sweep with the first; not branched ones, nor those of another metric."""
+    from bsx.cli.compare import arm_of, compared
+
+    metric = parts[0].sweep.facts.metric
+    alike = [
+        part
+        for part in parts
+        if part.sweep.config.branching is None and part.sweep.facts.metric == metric
+    ]
+    if len(alike) < 2:
+        return []
+    arms = [arm_of(store, part.sweep, part.label) for part in alike]
+    return compared(arms, view.targets if view else ())
+
+
+def _named(sweeps: Sequence[Sweep]) -> str:
+    """Return what the file is named after, of letters that every system takes."""
+    names = "-".join(sweep.config.name or sweep.sweep_id for sweep in sweeps)
+    plain = "".join(c if c.isalnum() or c in "-_." else "-" for c in names)
+    return plain.strip(".-")[:80] or sweeps[0].sweep_id
+
+
+def _label(sweep: Sweep) -> str:
+    return sweep.config.name or sweep.sweep_id

@@ -1,0 +1,144 @@
+"""The page: sections in the order in which people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import resources
+
+from bsx import __version__
+from bsx.render import comparison as compared
+from bsx.render import phrases, wording
+from bsx.render.report import arms, colors, sections, tables
+from bsx.render.report.markup import Markup, join, tag
+from bsx.render.report.parts import Part, Report
+from bsx.render.report.section import Section
+
+# Nothing is fetched, whatever stands on the page.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
+_POINTS = 64  # of a curve; fewer where there are several sweeps
+_LEAST_POINTS = 20
+_LEAST_COLORS = 8  # branches have one a point
+
+
+def html(report: Report) -> str:
+    """Return the report as one HTML document."""
+    title = _title(report)
+    several = len(report.parts) > 1
+    most = max(_LEAST_POINTS, _POINTS // len(report.parts))
+    found = [
+        sections.sections(part, f"s{n}-" if several else "", most)
+        for n, part in enumerate(report.parts)
+    ]
+    body = join(
+        tag("a", "Skip to the recommendation", href="#main", class_="skip"),
+        tag("header", _head(report, title), class_="top"),
+        tag("div", _navigation(report, found), _main(report, found), class_="frame"),
+        tag("footer", _foot(report)),
+        tag("div", id="tip", aria_hidden="true"),
+        tag("script", _raw("script.js")),
+    )
+    most_sizes = max(len(part.analysis.batch_sizes) for part in report.parts)
+    return "<!doctype html>\n" + tag(
+        "html",
+        tag(
+            "head",
+            tag("meta", charset="utf-8"),
+            tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
+            tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+            tag("meta", name="color-scheme", content="light dark"),
+            tag("meta", name="generator", content=f"bsx {__version__}"),
+            tag("title", title),
+            tag("link", rel="icon", href="data:,"),
+            tag("style", Markup(colors.ramp(max(most_sizes, _LEAST_COLORS))), _raw("style.css")),
+        ),
+        tag("body", body),
+        lang="en",
+    )
+
+
+def _raw(name: str) -> Markup:
+    """Return a file of this package as it is: style and script hold nothing of a user's."""
+    return Markup(resources.files(__package__).joinpath(name).read_text(encoding="utf-8"))
+
+
+def _title(report: Report) -> str:
+    names = [_name(part) for part in report.parts]
+    return f"Batch-size report: {phrases.listed(list(dict.fromkeys(names)))}"
+
+
+def _name(part: Part) -> str:
+    config, facts = part.sweep.config, part.sweep.facts
+    if config.name:
+        return phrases.clean(config.name)
+    if config.command is not None:
+        return phrases.clean(config.command.program.text)[:60]
+    return phrases.clean(f"{config.model.name} on {facts.dataset_name}")
+
+
+def _head(report: Report, title: str) -> Markup:
+    first = report.parts[0].sweep
+    told = first.created[:10] or "unknown date"
+    ids = phrases.listed([part.sweep.sweep_id for part in report.parts])
+    kind = "sweep" if len(report.parts) == 1 else "sweeps"
+    return join(
+        tag("p", "bsx", tag("span", " · the batch-size explorer"), class_="brand"),
+        tag("h1", title.removeprefix("Batch-size report: ")),
+        tag("p", f"Batch-size report of {kind} {ids}, begun {told}", class_="sub"),
+        tag("button", "Dark mode", type="button", id="theme", aria_pressed="false", hidden=True),
+    )
+
+
+def _navigation(report: Report, found: Sequence[Sequence[Section]]) -> Markup:
+    items: list[Markup] = []
+    for part, of in zip(report.parts, found, strict=True):
+        links = [tag("li", tag("a", one.title, href=f"#{one.key}")) for one in of]
+        if len(report.parts) == 1:
+            items += links
+        else:
+            items.append(tag("li", tag("span", part.label), tag("ol", links)))
+    if report.comparisons:
+        items.insert(0, tag("li", tag("a", "Comparison", href="#comparison")))
+    return tag("nav", tag("ol", items), aria_label="Sections")
+
+
+def _main(report: Report, found: Sequence[Sequence[Section]]) -> Markup:
+    parts: list[Markup] = []
+    if report.comparisons:
+        parts.append(_comparison(report))
+    for n, (part, of) in enumerate(zip(report.parts, found, strict=True)):
+        several = len(report.parts) > 1
+        if several:
+            parts.append(tag("h2", part.label, class_="arm", id=f"arm-{n}"))
+        parts += [_section(one, "h3" if several else "h2") for one in of]
+    return tag("main", parts, id="main", tabindex=-1)
+
+
+def _section(one: Section, heading: str) -> Markup:
+    return tag(
+        "section",
+        tag(heading, one.title, id=f"{one.key}-heading"),
+        one.content,
+        id=one.key,
+        class_=one.kind or None,
+        aria_labelledby=f"{one.key}-heading",
+    )
+
+
+def _comparison(report: Report) -> Markup:
+    metric = report.parts[0].sweep.facts.metric
+    content: list[Markup] = [*arms.figures(report)]
+    for n, one in enumerate(report.comparisons):
+        grid, said = compared.grid(one, metric), wording.sentence(compared.critical(one))
+        content.append(tag("p", tag("strong", f"{one.second} against {one.first}: "), said))
+        content.append(tables.of_grid(grid, f"comparison-{n}"))
+    content.append(tag("p", compared.READING, class_="note"))
+    return _section(Section("comparison", "Comparison", join(content)), "h2")
+
+
+def _foot(report: Report) -> Markup:
+    return tag(
+        "p",
+        f"Written by bsx {__version__} on {report.made[:16].replace('T', ' ')} UTC by ",
+        tag("code", report.command),
+        ". One file, nothing is fetched.",
+    )

@@ -1,0 +1,83 @@
+"""``bsx report`` at the door: where it writes, what it prints, what it refuses."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from bsx import files
+from bsx.schema import BatchSizes
+from tests import fakes
+from tests.here import Shell, here
+from tests.report.made import assert_sound
+
+__all__ = ["here"]
+
+
+@pytest.fixture
+def stored(here: Shell) -> Shell:
+    """A shell with a small sweep of the fake world in its store."""
+    asked = fakes.config(batch_sizes=BatchSizes((8, 64)), seeds=2, name="my sweep/..")
+    fakes.run_sweep(here.folder / "bsx-runs", asked)
+    return here
+
+
+def test_a_report_is_written_beside_the_store_and_its_name_printed(stored: Shell) -> None:
+    code, out, err = stored.bsx("report")
+    assert (code, err) == (0, "")
+    assert out == "bsx-report-my-sweep.html\n"
+    found = assert_sound((stored.folder / out.strip()).read_text(encoding="utf-8"))
+    assert "my sweep/.." in found.text
+    names = {file.name for file in stored.folder.iterdir()}
+    assert names == {"bsx-runs", out.strip()}
+
+
+def test_a_hyphen_writes_to_stdout_and_no_file(stored: Shell) -> None:
+    code, out, _ = stored.bsx("report", "-o", "-")
+    assert code == 0
+    assert out.startswith("<!doctype html>")
+    assert_sound(out)
+    assert [file.name for file in stored.folder.iterdir()] == ["bsx-runs"]
+
+
+def test_another_target_is_taken_as_show_takes_it(stored: Shell) -> None:
+    code, out, _ = stored.bsx("report", "-o", "-", "--target", "accuracy=0.8")
+    assert code == 0
+    assert "Iterations to accuracy ≥ 0.8" in out
+
+
+@pytest.mark.parametrize("place", ["none/report.html", ".", "", "x" * 300])
+def test_a_place_that_cannot_be_is_refused_in_one_line(place: str, stored: Shell) -> None:
+    code, out, err = stored.bsx("report", "--output", place)
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert "--output" in err
+    assert [file.name for file in stored.folder.iterdir()] == ["bsx-runs"]
+
+
+def test_what_is_on_stdout_cannot_be_opened(stored: Shell) -> None:
+    code, _, err = stored.bsx("report", "--open", "--output", "-")
+    assert (code, err.count("\n")) == (2, 1)
+
+
+def test_an_unknown_sweep_and_an_empty_folder_are_one_line(here: Shell, stored: Shell) -> None:
+    assert stored.bsx("report", "nobody")[0] == 3
+    assert stored.bsx("report", "--store", "empty")[0] == 3
+
+
+def test_a_file_is_replaced_whole_and_keeps_its_rights(tmp_path: Path) -> None:
+    place, link = tmp_path / "file", tmp_path / "link"
+    place.write_text("before")
+    place.chmod(0o640)
+    link.symlink_to(place)
+    files.write_whole(link, b"after")
+    assert (place.read_text(), place.stat().st_mode & 0o777) == ("after", 0o640)
+    assert link.is_symlink()
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["file", "link"]
+
+
+def test_a_device_is_written_to_and_stays_a_device() -> None:
+    files.write_whole(os.devnull, b"nothing")
+    assert not Path(os.devnull).is_file()
