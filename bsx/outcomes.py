@@ -69,6 +69,7 @@ class Outcomes:
                 self._announced.add(line)
         runs = [record for record in records if isinstance(record, RunRecord)]
         self.store.append(self.sweep_id, unit.unit_id, runs, anew=self.fresh)
+        self.watcher.stored(runs)
         self.settled |= {run.run_id: run for run in runs if run.status in SETTLED}
         failed = {run.run_id: run for run in runs if run.status not in SETTLED}
         if failed and unit.unit_id not in self._announced:
@@ -102,6 +103,7 @@ class Outcomes:
             if run.run_id not in self.settled
         ]
         self.store.append(self.sweep_id, unit.unit_id, records, anew=self.fresh)
+        self.watcher.stored(records)
         known = self.settled if status in SETTLED else self.given_up
         known.update({record.run_id: record for record in records})
 

@@ -256,6 +256,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("store", parse.text, "Folder of the stored sweeps.", _WHERE, "bsx-runs", "DIR"),
     Setting("fresh", parse.switch, "Train again what is stored.", _WHERE, False, switch=True),
     Setting("name", parse.text, "A name for the sweep.", _WHERE),
+    Setting("log", parse.logs, "Log runs as they are stored: tensorboard:DIR, or mlflow:DIR or "
+            "mlflow:URI of a server; repeat for more.", _WHERE, metavar="WHERE", repeatable=True),
 
     Setting("format", parse.one_of("table", "json", "jsonl", "csv", "markdown"),
             "table, json, jsonl, csv or markdown.", _OUTPUT, "table", "FORMAT"),

@@ -156,6 +156,11 @@ GIVEN: dict[str, tuple[Any, str, Any]] = {
     "store": ("there", '"there"', lambda c, d: d.store == "there"),
     "fresh": (True, "true", lambda c, d: d.fresh),
     "name": ("first", '"first"', lambda c, d: c.name == "first"),
+    "log": (
+        ("tensorboard:runs",),
+        '["tensorboard:runs"]',
+        lambda c, d: d.logs == (("tensorboard", "runs"),),
+    ),
     "format": ("json", '"json"', lambda c, d: d.format == "json"),
     "get": ("sweep_id", '"sweep_id"', lambda c, d: d.get == "sweep_id"),
     "quiet": (True, "true", lambda c, d: d.quiet),

@@ -102,3 +102,4 @@ class Settings(TypedDict, total=False):
     store: str | Path | None
     fresh: bool | None
     name: str | None
+    log: str | Sequence[str] | None

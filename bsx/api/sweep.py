@@ -104,6 +104,8 @@ def _check_executor(executor: Any, kinds: Sequence[str]) -> None:
 def _run(config: SweepConfig, door: Door, watcher: Watcher) -> Result:
     """Train what is missing and return what is stored then."""
     from bsx import registry, sweeping
+    from bsx.cli.live import logged, open_logs
+    from bsx.render.watching import shown
     from bsx.store import Store
 
     start = registry.load("executor", config.executor)
@@ -116,7 +118,12 @@ def _run(config: SweepConfig, door: Door, watcher: Watcher) -> Result:
         ):
             for line in sweeping.changes(asked, store.sweeps()):
                 watcher.announce(line)
-            _conduct(asked, door, store, executor, watcher)
+            log = open_logs(door.logs, asked.sweep, store)
+            with (
+                shown(watcher, asked.facts.metric),
+                logged(log, store, asked.recipes, watcher) as told,
+            ):
+                _conduct(asked, door, store, executor, told)
             return result_of(store, store.sweep(asked.sweep_id), asked.recipes)
 
 
@@ -134,11 +141,8 @@ def _conduct(asked: Asked, door: Door, store: Any, executor: Any, watcher: Watch
         watcher,
         fresh=door.fresh,
     )
-    from bsx.render.watching import shown
-
-    with shown(watcher, asked.facts.metric):
-        conductor.prepare()
-        conductor.run()
+    conductor.prepare()
+    conductor.run()
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from bsx.errors import (
 
 if TYPE_CHECKING:
     from bsx.config import Door
+    from bsx.exchange.trackers import LiveLog
     from bsx.execute.base import Executor
     from bsx.schema import SweepConfig, Watcher
     from bsx.store import Store
@@ -139,6 +140,7 @@ def _run(
         for _, arm in asked:
             _print_plan(arm, door, executor)
         return EXIT_DONE
+    from bsx.cli.live import open_logs
     from bsx.cli.output import print_arms, print_sweep
     from bsx.store import Store
 
@@ -148,10 +150,11 @@ def _run(
 
     with Store(door.store, create=True) as store:
         codes = []
-        for _, arm in asked:
+        logs = [open_logs(door.logs, arm.sweep, store) for _, arm in asked]
+        for (_, arm), log in zip(asked, logs, strict=True):
             held = store.held(arm.recipes, tell, patience=arm.config.within_seconds)
             with held, redirect_stdout(sys.stderr):
-                codes.append(_trained(arm, door, store, executor))
+                codes.append(_trained(arm, door, store, executor, log))
             if codes[-1] == EXIT_STOPPED:
                 break
         done = [
@@ -165,8 +168,11 @@ def _run(
     return max(codes, key=[EXIT_DONE, EXIT_SOME_FAILED, EXIT_STOPPED].index)
 
 
-def _trained(asked: Asked, door: Door, store: Store, executor: Executor) -> int:
+def _trained(
+    asked: Asked, door: Door, store: Store, executor: Executor, log: LiveLog | None
+) -> int:
     """Train what is missing of one sweep; return its exit code."""
+    from bsx.cli.live import logged
     from bsx.render.progress import QuietProgress, SweepProgress
 
     progress = QuietProgress() if door.quiet else SweepProgress(metric=asked.facts.metric)
@@ -174,14 +180,15 @@ def _trained(asked: Asked, door: Door, store: Store, executor: Executor) -> int:
         with progress:
             for line in sweeping.changes(asked, store.sweeps()):
                 progress.announce(line)
-            status = _conduct(asked, door, store, executor, progress)
+            with logged(log, store, asked.recipes, progress) as watcher:
+                status = _conduct(asked, door, store, executor, watcher)
     except Stopped as stopped:
         progress.announce(f"Stopped by {stopped}; the same command goes on from here.")
         return EXIT_STOPPED
     return EXIT_SOME_FAILED if status == "failed" else EXIT_DONE
 
 
-def _conduct(asked: Asked, door: Door, store: Store, executor: Executor, progress: Watcher) -> str:
+def _conduct(asked: Asked, door: Door, store: Store, executor: Executor, watcher: Watcher) -> str:
     from bsx.conductor import Conductor
     from bsx.render import forecast
 
@@ -193,14 +200,14 @@ def _conduct(asked: Asked, door: Door, store: Store, executor: Executor, progres
         asked.machine,
         store,
         executor,
-        progress,
+        watcher,
         fresh=door.fresh,
     )
     groups, speed_seconds = conductor.prepare()
     runs = sum(len(group.runs) for group in groups)
     seconds = forecast.expected_seconds(asked.sweep, groups, speed_seconds)
     for line in forecast.lines(asked.sweep, runs, seconds):
-        progress.announce(line)
+        watcher.announce(line)
     return conductor.run()
 
 

@@ -31,11 +31,12 @@ class Door:
     get: str | None
     quiet: bool
     dry_run: bool
+    logs: tuple[tuple[str, str], ...] = ()  # (tracker, folder or URI)
 
 
 _NOT_VARIED = frozenset(
     {"vary", "batch_sizes", "target", "tolerance", "store", "fresh", "name", "format", "get"}
-    | {"quiet", "dry_run", "executor", "within", "device", "threads", "workers", "seeds"}
+    | {"quiet", "dry_run", "log", "executor", "within", "device", "threads", "workers", "seeds"}
     | {"stream", "engine", "objective", "price_per_hour", "hang_timeout", "confirm", "method"}
     | {"noise_scale", "gradients", "sharpness", "allow_accumulation", "keep_states"}
 )
@@ -247,4 +248,5 @@ def _door(values: Mapping[str, Any]) -> Door:
         get=values["get"],
         quiet=values["quiet"],
         dry_run=values["dry_run"],
+        logs=values["log"] or (),
     )

@@ -188,6 +188,7 @@ class TargetSummary:
     next_run: Mapping[str, Any] = field(default_factory=dict)
     noise_scale: Estimate | None = None  # where it is reached, over the batch sizes
     noise_scale_verdict: str | None = None  # agrees | larger | smaller | undetermined
+    curve: tuple[tuple[float, Estimate], ...] = ()  # batch size → steps by the fit, to be drawn
 
 
 @dataclass(frozen=True)

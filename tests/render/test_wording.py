@@ -46,6 +46,8 @@ VALUES: dict[str, dict[str, object]] = {
     "speed_noisy": {"spread": 0.13},
     "speed_of_other": {"differs": ("model", "micro_batch_size")},
     "quality_not_settled": {"tolerance": 0.005, "seeds": 5, "seeds_needed": 12},
+    "cheaper_not_settled": {"tolerance": 0.005, "seeds": 5, "seeds_needed": 9, "sizes": (32, 64),
+                            "ratio": 0.81, "objective": "time"},
     "not_better_than_baseline": {
         "metric": "mse", "value": 0.0561, "baseline": 0.055, "name": "last value", "likely": False,
     },
