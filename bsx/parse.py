@@ -6,7 +6,6 @@ import contextlib
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from bsx import arithmetic
@@ -45,43 +44,32 @@ def switch(value: Any, flag: str) -> bool:
     """Read a yes or no."""
     if isinstance(value, bool):
         return value
-    known = {
-        "1": True,
-        "true": True,
-        "yes": True,
-        "0": False,
-        "false": False,
-        "no": False,
-        "": False,
-    }
+    known = dict.fromkeys(("1", "true", "yes"), True) | dict.fromkeys(
+        ("0", "false", "no", ""), False
+    )
     if isinstance(value, str) and value.lower() in known:
         return known[value.lower()]
     raise ConfigError(f"{flag} {value!r}: give true or false")
 
 
-@dataclass(frozen=True)
 class OneOf:
     """A reader that takes these words alone."""
 
-    choices: tuple[str, ...]
+    def __init__(self, *choices: str) -> None:
+        self.choices = choices
 
     def __call__(self, value: Any, flag: str) -> str:
         """Return the word."""
-        if value not in self.choices:
-            raise ConfigError(f"{flag} {value}: give one of {', '.join(self.choices)}")
-        return str(value)
+        if value in self.choices:
+            return str(value)
+        raise ConfigError(f"{flag} {value}: give one of {', '.join(self.choices)}")
 
 
-def one_of(*choices: str) -> OneOf:
-    """Return a reader that takes these words alone."""
-    return OneOf(choices)
-
-
-@dataclass(frozen=True)
 class OrNone:
-    """A reader that takes ``none`` too: what it reads then does not take place."""
+    """A reader that takes ``none`` too: what ``read`` reads then does not take place."""
 
-    read: Callable[[Any, str], Any]
+    def __init__(self, read: Callable[[Any, str], Any]) -> None:
+        self.read = read
 
     def __call__(self, value: Any, flag: str) -> Any:
         """Return what the reader reads, or None."""
@@ -93,9 +81,7 @@ class OrNone:
             raise ConfigError(f"{error}, or none") from None
 
 
-def or_none(read: Callable[[Any, str], Any]) -> OrNone:
-    """Return a reader that takes ``none`` beside what ``read`` takes."""
-    return OrNone(read)
+one_of, or_none = OneOf, OrNone
 
 
 def count(value: Any, flag: str) -> int:
@@ -195,11 +181,7 @@ def proper_fraction(value: Any, flag: str) -> float:
 
 
 def duration(value: Any, flag: str) -> float:
-    """Read a time such as 90s, 10m or 1h30m; a bare number is seconds.
-
-    Returns:
-        seconds.
-    """
+    """Return the seconds of a time such as 90s, 10m or 1h30m; a bare number is seconds."""
     number = _real(value)
     if number is None and isinstance(value, str):
         match = _DURATION.fullmatch(value.strip().lower())

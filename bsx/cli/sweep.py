@@ -89,7 +89,7 @@ def sweep(
 
     $ bsx sweep --get recommendation.batch-size
     """
-    from bsx import parse, registry
+    from bsx import parse
     from bsx.config import read_arms
 
     fingerprints: tuple[str, ...] = ()
@@ -106,6 +106,15 @@ def sweep(
         from bsx.cli.saving import save_question
 
         save_question(save, flags, os.environ, file, more_seeds)
+    raise typer.Exit(_worked_off(arms, door, fingerprints))
+
+
+def _worked_off(
+    arms: list[tuple[str, SweepConfig]], door: Door, fingerprints: tuple[str, ...]
+) -> int:
+    """Run what was asked; a signal to stop is an end of its own."""
+    from bsx import registry
+
     with _first_signal_stops():
         try:
             first = arms[0][1]
@@ -113,11 +122,10 @@ def sweep(
             with start(patience=first.hang_seconds) as executor:
                 if not door.dry_run:
                     executor.prepare()
-                code = _run(arms, door, executor, fingerprints)
+                return _run(arms, door, executor, fingerprints)
         except Stopped as stopped:
             typer.echo(f"Stopped by {stopped}; nothing measured is lost.", err=True)
-            code = EXIT_STOPPED
-    raise typer.Exit(code)
+            return EXIT_STOPPED
 
 
 def _run(

@@ -26,6 +26,7 @@ _OF_READER: dict[Callable[[Any, str], Any], dict[str, Any]] = {
     parse.duration: _TIME,
     parse.memory: {"type": ["integer", "string"], "minimum": 1},
     parse.texts: _TEXTS,
+    parse.logs: _TEXTS,
     parse.paths: _TEXTS,
     parse.batch_sizes: {"type": ["integer", "string", "array"], "minimum": 1, "items": _WHOLE},
     parse.learning_rate: {
@@ -73,4 +74,4 @@ def _type(read: Callable[[Any, str], Any]) -> dict[str, Any]:
         return {"enum": list(read.choices)}
     if isinstance(read, parse.OrNone):
         return {"anyOf": [_type(read.read), {"const": "none"}]}
-    return _OF_READER[read]
+    return _OF_READER.get(read, {})  # anything, rather than no schema
