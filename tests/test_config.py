@@ -146,6 +146,7 @@ GIVEN: dict[str, tuple[Any, str, Any]] = {
     "threads": ("1", "1", lambda c, d: c.threads == 1),
     "speed_loop": ("dataloader", '"dataloader"', lambda c, d: c.speed_loop == "dataloader"),
     "stream": ("always", '"always"', lambda c, d: c.stream == "always"),
+    "devices": ("2", "2", lambda c, d: c.devices == 2),
     "executor": ("inline", '"inline"', lambda c, d: c.executor == "inline"),
     "scout": (True, "true", lambda c, d: c.learning_rates.scout),
     "tune": (
@@ -186,6 +187,13 @@ TOGETHER = {
     "metrics_from",
     "source",
     "timeout",
+    "ray_address",  # with an executor: see tests/test_clusters.py
+    "slurm_partition",
+    "slurm_time",
+    "slurm_gpus",
+    "slurm_args",
+    "slurm_folder",
+    "slurm_cluster",
 }  # these need others: see below
 
 

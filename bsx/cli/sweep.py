@@ -118,8 +118,8 @@ def _worked_off(
     with _first_signal_stops():
         try:
             first = arms[0][1]
-            start = registry.load("executor", first.executor)
-            with start(patience=first.hang_seconds) as executor:
+            chosen = registry.load("executor", first.executor)
+            with chosen.of(first, Path(door.store)) as executor:
                 if not door.dry_run:
                     executor.prepare()
                 return _run(arms, door, executor, fingerprints)
@@ -139,7 +139,7 @@ def _run(
     ``fingerprints``: of the data that a sweep that goes on must find again, if it does.
     """
     with redirect_stdout(sys.stderr):  # what models and data print is no result
-        asked = [(label, sweeping.ask(config)) for label, config in arms]
+        asked = [(label, sweeping.ask(config, executor.placed)) for label, config in arms]
     if fingerprints:
         from bsx.cli.more_seeds import check_data
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bsx import files, parse
+from bsx.config.cluster import CLUSTER, cluster
 from bsx.config.sweep import sweep_asked
 from bsx.errors import ConfigError
 from bsx.schema import SweepConfig, View
@@ -39,11 +40,22 @@ _NOT_VARIED = frozenset(
     | {"quiet", "dry_run", "log", "executor", "within", "device", "threads", "workers", "seeds"}
     | {"stream", "engine", "objective", "price_per_hour", "hang_timeout", "confirm", "method"}
     | {"noise_scale", "gradients", "sharpness", "allow_accumulation", "keep_states"}
+    | {"devices", *CLUSTER}
 )
 # What may be told anew of a sweep that goes on, besides how it is read: where and how it runs
 FURTHER = {
     **{
-        key: key for key in ("executor", "name", "device", "threads", "workers", "engine", "stream")
+        key: key
+        for key in (
+            "executor",
+            "name",
+            "device",
+            "devices",
+            "threads",
+            "workers",
+            "engine",
+            "stream",
+        )
     },
     "within": "within_seconds",
     "hang_timeout": "hang_seconds",
@@ -206,6 +218,8 @@ def read_further(
     given = {
         attribute: values[key] for key, attribute in FURTHER.items() if origins[key] != "default"
     }
+    if any(origins[key] != "default" for key in CLUSTER):
+        given["cluster"] = cluster(values, origins)
 
     def read(config: SweepConfig) -> SweepConfig:
         found: SweepConfig = replace(view.of(config), **given)

@@ -10,6 +10,7 @@ from bsx import parse, registry
 from bsx.arithmetic import check_growing
 from bsx.command.ask import own_program
 from bsx.config.branched import branched
+from bsx.config.cluster import cluster, devices
 from bsx.config.search import with_search
 from bsx.errors import ConfigError
 from bsx.schema import (
@@ -36,6 +37,7 @@ _IDLE_WITH_COMMAND = (
         if s.panel in OF_OWN_TRAINING and s.key not in ("metric", "drop_last")
     ),
     "device",
+    "devices",
     "speed_loop",
     "stream",
     "allow_accumulation",
@@ -76,6 +78,8 @@ def _sweep(values: Mapping[str, Any], origins: Mapping[str, str]) -> SweepConfig
         threads=values["threads"] or 0,
         workers=values["workers"],
         executor=values["executor"],
+        devices=devices(values, origins),
+        cluster=cluster(values, origins),
         hang_seconds=values["hang_timeout"],
         accumulate=values["allow_accumulation"],
         states_bytes=values["keep_states"],

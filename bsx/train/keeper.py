@@ -159,6 +159,16 @@ class Keeper:
         return {"seconds": self._clock.stop(), "generators": _generators()}
 
 
+class Follower(Keeper):
+    """Takes up what another keeps, and keeps nothing: the same run, on a device that follows."""
+
+    def done(self) -> None:
+        """Leave the state to the one who keeps it."""
+
+    def _save(self, state: State) -> None:
+        pass
+
+
 def curve_state(points: Sequence[CurvePoint]) -> dict[str, Any]:
     """Return a curve as a checkpoint keeps it."""
     curve = Curve.of(points)

@@ -245,10 +245,11 @@ def environment(
         "bsx": __version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "device": unit.device,
+        "device": unit.device.partition(":")[0],
         "threads": unit.threads,
         "streamed": unit.streamed,
         "trainer": getattr(unit, "trainer", unit.worker),
+        **({"devices": devices} if (devices := getattr(unit, "devices", 1)) > 1 else {}),
     }
 
 
