@@ -20,16 +20,29 @@ from bsx.errors import (
     EXIT_SOME_FAILED,
     EXIT_STOPPED,
     EXIT_TERMINATED_TWICE,
+    ConfigError,
     Stopped,
 )
 
 if TYPE_CHECKING:
+    from bsx.cli.report import Place
     from bsx.config import Door
     from bsx.exchange.trackers import LiveLog
     from bsx.execute.base import Executor
     from bsx.schema import SweepConfig, Watcher
     from bsx.store import Store
     from bsx.sweeping import Asked
+
+
+ReportFile = Annotated[
+    str | None,
+    typer.Option(
+        "--report",
+        help="Also write the HTML report of `bsx report` to this file, of all arms together.",
+        metavar="FILE",
+        rich_help_panel="Output",
+    ),
+]
 
 
 @with_settings()
@@ -63,6 +76,7 @@ def sweep(
             rich_help_panel="Output",
         ),
     ] = None,
+    report: ReportFile = None,
     **flags: Any,
 ) -> None:
     """Train at every batch size under a fair protocol, and say which one to take.
@@ -87,6 +101,8 @@ def sweep(
 
     $ bsx sweep --within 10m --save my.toml
 
+    $ bsx sweep --report digits.html
+
     $ bsx sweep --get recommendation.batch-size
     """
     from bsx import parse
@@ -100,17 +116,21 @@ def sweep(
 
         more = parse.count(more_seeds, "--more-seeds")
         arms, door, fingerprints = continued(more, file, flags, os.environ)
+    place = _place(report)
     if not door.quiet:
         warn_of_variables(os.environ)
     if save is not None:
         from bsx.cli.saving import save_question
 
         save_question(save, flags, os.environ, file, more_seeds)
-    raise typer.Exit(_worked_off(arms, door, fingerprints))
+    raise typer.Exit(_worked_off(arms, door, place, fingerprints))
 
 
 def _worked_off(
-    arms: list[tuple[str, SweepConfig]], door: Door, fingerprints: tuple[str, ...]
+    arms: list[tuple[str, SweepConfig]],
+    door: Door,
+    place: Place | None,
+    fingerprints: tuple[str, ...],
 ) -> int:
     """Run what was asked; a signal to stop is an end of its own."""
     from bsx import registry
@@ -122,7 +142,7 @@ def _worked_off(
             with chosen.of(first, Path(door.store)) as executor:
                 if not door.dry_run:
                     executor.prepare()
-                return _run(arms, door, executor, fingerprints)
+                return _run(arms, door, executor, place, fingerprints)
         except Stopped as stopped:
             typer.echo(f"Stopped by {stopped}; nothing measured is lost.", err=True)
             return EXIT_STOPPED
@@ -132,6 +152,7 @@ def _run(
     arms: list[tuple[str, SweepConfig]],
     door: Door,
     executor: Executor,
+    place: Place | None,
     fingerprints: tuple[str, ...] = (),
 ) -> int:
     """Run one arm after another and print what came of them.
@@ -173,7 +194,28 @@ def _run(
             print_sweep(store, sweep, recipes, form=door.format, get=door.get, quiet=door.quiet)
         else:
             print_arms(store, done, form=door.format, get=door.get, quiet=door.quiet)
+        if place is not None:
+            from bsx.cli.report import write
+
+            write(store, [(label, sweep) for label, sweep, _ in done], place)
+            tell(f"Report: {place.path}")
     return max(codes, key=[EXIT_DONE, EXIT_SOME_FAILED, EXIT_STOPPED].index)
+
+
+def _place(report: str | None) -> Place | None:
+    """Return where the report goes, if one is asked for.
+
+    Raises:
+        ConfigError: where nothing can be written there, before anything is trained.
+    """
+    if report is None:
+        return None
+    from bsx.cli.report import Place
+
+    place = Place.of(report, "--report")
+    if place.path is None:
+        raise ConfigError("--report -: results go to stdout already; give a file")
+    return place
 
 
 def _trained(
