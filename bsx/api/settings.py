@@ -55,6 +55,7 @@ class Settings(TypedDict, total=False):
     base_batch_size: int | None
     saturation: float | None
     scout: bool | None
+    halving: bool | None
     tune: str | Sequence[str] | None
     trials: int | None
     search: str | Sequence[str] | Mapping[str, str] | None

@@ -189,11 +189,13 @@ def _run(
         done = [
             (label, store.sweep(arm.sweep_id), arm.recipes) for label, arm in asked[: len(codes)]
         ]
+        how: dict[str, Any] = {"form": door.format, "get": door.get, "quiet": door.quiet}
+        how |= {"plot": door.plot}
         if len(asked) == 1:
             _, sweep, recipes = done[0]
-            print_sweep(store, sweep, recipes, form=door.format, get=door.get, quiet=door.quiet)
+            print_sweep(store, sweep, recipes, **how)
         else:
-            print_arms(store, done, form=door.format, get=door.get, quiet=door.quiet)
+            print_arms(store, done, **how)
         if place is not None:
             from bsx.cli.report import write
 
