@@ -17,6 +17,7 @@ VALUES: dict[str, dict[str, object]] = {
     "tuned_at_edge": {"name": "momentum", "value": 0.985, "side": "high"},
     "censored": {"reached_fraction": 0.0, "metric": "accuracy", "threshold": 0.97},
     "diverged": {},
+    "dominated": {"runs": 8, "rates": 2},
     "out_of_memory": {},
     "accumulated": {"micro_batch_size": 32},
     "failed": {"error": "Traceback\n  File x\nValueError: no", "runs": 5},

@@ -5,7 +5,7 @@
 Each data set is swept once with 80 seeds, all at the same rates. The first 30 are the reference,
 and every five of the others a sweep of their own: the very runs that ``bsx sweep`` would train for
 those seeds, analysed as it analyses them, with the target that it chooses for them. The time of a
-step comes from one speed table a data set, so that a busy machine disturbs nothing. The regret is
+step is that of one line for all, so that a busy machine disturbs nothing. The regret is
 by which share the recommended size takes longer to that target than the fastest size, both as the
 reference measured them. What is stored in FOLDER is not run again; FOLDER/advice.json gets every
 number, and the table of docs/statistics.md is printed.
@@ -23,10 +23,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
+
 from bsx import plan
 from bsx.analyze import analyze
 from bsx.schema import Analysis, Recipe, RunRecord, SpeedRecord, Sweep, TargetSpec
-from bsx.stats.elsewhere import checked, speeds_from
+from bsx.stats.step_model import fit_line
 from bsx.store import Store
 
 REFERENCE, SWEEPS, SEEDS = 30, 10, 5
@@ -36,15 +38,17 @@ SMALL_REGRET = 0.05
 _LETTERS = "letter-recognition/letter-recognition.data"
 # What is swept; DATA stands for the folder of --data
 QUESTIONS: Mapping[str, str] = {
-    "digits": "--batch-sizes 8..128 --learning-rate 0.03,0.1,0.3 --epochs 6 --min-steps 100",
-    "letters": f"--dataset csv:DATA/{_LETTERS} --dataset-arg target=0 --subset 2000 "
-    "--batch-sizes 8..128 --learning-rate 0.03,0.1,0.3 --epochs 6 --min-steps 100",
-    "adult": "--dataset csv:DATA/adult/adult-train.csv --dataset-arg missing=most-frequent "
-    "--subset 2000 --batch-sizes 8..128 --learning-rate 0.003,0.01,0.03 --epochs 4 "
+    "digits": "--model logistic --batch-sizes 8..128 --learning-rate 0.01,0.03,0.1 --epochs 5 "
     "--min-steps 100",
+    "letters": f"--model logistic --dataset csv:DATA/{_LETTERS} --dataset-arg target=0 "
+    "--subset 2000 --batch-sizes 8..128 --learning-rate 0.01,0.03,0.1 --epochs 5 --min-steps 100",
+    "breast-cancer": "--dataset breast-cancer --model-arg hidden=16 --batch-sizes 4..64 "
+    "--learning-rate 0.003,0.01,0.03 --epochs 5 --min-steps 60",
 }
-_SPLIT = ("--validation-fraction", "0.2", "--test-fraction", "0.1")
-_TRAINED_ONLY = ("--batch-sizes", "--learning-rate", "--epochs", "--min-steps")
+_COMMON = (
+    *("--validation-fraction", "0.2", "--test-fraction", "0.1", "--quiet"),
+    *("--executor", "inline", "--engine", "lanes", "--threads", "1"),
+)
 
 
 @dataclass(frozen=True)
@@ -159,25 +163,29 @@ def _admitted(reference: Analysis) -> set[int]:
 def swept(name: str, folder: Path, data: str) -> Swept:
     """Sweep a data set, or take up what is stored of it."""
     words = QUESTIONS[name].replace("DATA", data).split()
-    common = ["--store", str(folder), "--quiet"]
-    _bsx("sweep", "--name", name, *words, *_SPLIT, "--seeds", str(ALL_SEEDS), *common)
-    table = folder / f"{name}-speed.json"
-    if not table.exists():
-        pairs = zip(words[::2], words[1::2], strict=True)
-        kept = [word for pair in pairs if pair[0] not in _TRAINED_ONLY for word in pair]
-        _bsx("probe", *kept, *_SPLIT, "--max", "512", "--save", str(table), "--quiet")
+    command = ["sweep", "--name", name, *words, *_COMMON, "--seeds", str(ALL_SEEDS)]
+    subprocess.run(
+        [sys.executable, "-m", "bsx", *command, "--store", str(folder)],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     with Store(folder) as store:
         sweep = store.sweep(name)
         recipes = plan.recipes(sweep.config, sweep.facts)
-        document = checked(json.loads(table.read_text()), table.name)
-        sizes = [recipe.batch_size for recipe in recipes]
-        speeds, _ = speeds_from(document, sizes, sweep.config, sweep.facts)
-        wanted = tuple(record for record in speeds if record.batch_size in sizes)
-        return Swept(sweep, recipes, tuple(store.runs(sweep.sweep_id)), wanted)
+        speeds = on_a_line(store.speeds(sweep.sweep_id))
+        return Swept(sweep, recipes, tuple(store.runs(sweep.sweep_id)), speeds)
 
 
-def _bsx(*words: str) -> None:
-    subprocess.run([sys.executable, "-m", "bsx", *words], check=True, stdout=subprocess.DEVNULL)
+def on_a_line(speeds: Sequence[SpeedRecord]) -> tuple[SpeedRecord, ...]:
+    """Return the speeds as the line α + βB says them, through the fastest draw of each size.
+
+    A busy machine slows some draws down, and never speeds one up.
+    """
+    timed = [record for record in speeds if record.step_seconds]
+    sizes = np.array([record.batch_size for record in timed], dtype=float)
+    fastest = np.array([min(record.step_seconds) for record in timed])
+    alpha, beta = (float(found[0]) for found in fit_line(sizes, fastest[None, :]))
+    return tuple(replace(r, step_seconds=(alpha + beta * r.batch_size,) * 3) for r in timed)
 
 
 def groups(seeds: int) -> Iterator[range]:
