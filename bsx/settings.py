@@ -148,6 +148,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("scout", parse.switch, "Try each learning rate with one seed first, and with the "
             "others only next to the best: two to three times less to train, less known of "
             "the rates that lose.", _SIZES, False, switch=True),
+    Setting("halving", parse.switch, "Stop rates that are clearly behind after a quarter and after "
+            "half of the iterations, as the seeds, paired, show: less to train, and less known of "
+            "where the rates that lose would end.", _SIZES, False, switch=True),
     Setting("tune", parse.texts, "Tune more than the learning rate at each batch size, by "
             "quasi-random trials: learning-rate,momentum,weight-decay or two of them. One seed "
             "tries each trial, the others the best few.", _SIZES, metavar="NAMES"),
@@ -279,6 +282,8 @@ SETTINGS: tuple[Setting, ...] = (
             "table, json, jsonl, csv or markdown.", _OUTPUT, "table", "FORMAT"),
     Setting("get", parse.text, "Print one value, e.g. recommendation.batch-size.", _OUTPUT,
             metavar="PATH"),
+    Setting("plot", parse.switch, "Draw iterations to the target and throughput below the tables.",
+            _OUTPUT, False, switch=True),
     Setting("quiet", parse.switch, "No progress and no cautions on stderr.", _OUTPUT, False,
             switch=True),
     Setting("dry_run", parse.switch, "Say what would be trained and how long it would take; train "

@@ -20,16 +20,29 @@ from bsx.errors import (
     EXIT_SOME_FAILED,
     EXIT_STOPPED,
     EXIT_TERMINATED_TWICE,
+    ConfigError,
     Stopped,
 )
 
 if TYPE_CHECKING:
+    from bsx.cli.report import Place
     from bsx.config import Door
     from bsx.exchange.trackers import LiveLog
     from bsx.execute.base import Executor
     from bsx.schema import SweepConfig, Watcher
     from bsx.store import Store
     from bsx.sweeping import Asked
+
+
+ReportFile = Annotated[
+    str | None,
+    typer.Option(
+        "--report",
+        help="Also write the HTML report of `bsx report` to this file, of all arms together.",
+        metavar="FILE",
+        rich_help_panel="Output",
+    ),
+]
 
 
 @with_settings()
@@ -53,6 +66,7 @@ def sweep(
             rich_help_panel="Batch sizes, learning rates, seeds",
         ),
     ] = None,
+    report: ReportFile = None,
     **flags: Any,
 ) -> None:
     """Train at every batch size under a fair protocol, and say which one to take.
@@ -75,6 +89,8 @@ def sweep(
 
     $ bsx sweep --more-seeds 4
 
+    $ bsx sweep --report digits.html
+
     $ bsx sweep --get recommendation.batch-size
     """
     from bsx import parse, registry
@@ -88,6 +104,7 @@ def sweep(
 
         more = parse.count(more_seeds, "--more-seeds")
         arms, door, fingerprints = continued(more, file, flags, os.environ)
+    place = _place(report)
     if not door.quiet:
         warn_of_variables(os.environ)
     with _first_signal_stops():
@@ -97,7 +114,7 @@ def sweep(
             with chosen.of(first, Path(door.store)) as executor:
                 if not door.dry_run:
                     executor.prepare()
-                code = _run(arms, door, executor, fingerprints)
+                code = _run(arms, door, executor, place, fingerprints)
         except Stopped as stopped:
             typer.echo(f"Stopped by {stopped}; nothing measured is lost.", err=True)
             code = EXIT_STOPPED
@@ -108,6 +125,7 @@ def _run(
     arms: list[tuple[str, SweepConfig]],
     door: Door,
     executor: Executor,
+    place: Place | None,
     fingerprints: tuple[str, ...] = (),
 ) -> int:
     """Run one arm after another and print what came of them.
@@ -144,12 +162,35 @@ def _run(
         done = [
             (label, store.sweep(arm.sweep_id), arm.recipes) for label, arm in asked[: len(codes)]
         ]
+        how: dict[str, Any] = {"form": door.format, "get": door.get, "quiet": door.quiet}
+        how |= {"plot": door.plot}
         if len(asked) == 1:
             _, sweep, recipes = done[0]
-            print_sweep(store, sweep, recipes, form=door.format, get=door.get, quiet=door.quiet)
+            print_sweep(store, sweep, recipes, **how)
         else:
-            print_arms(store, done, form=door.format, get=door.get, quiet=door.quiet)
+            print_arms(store, done, **how)
+        if place is not None:
+            from bsx.cli.report import write
+
+            write(store, [(label, sweep) for label, sweep, _ in done], place)
+            tell(f"Report: {place.path}")
     return max(codes, key=[EXIT_DONE, EXIT_SOME_FAILED, EXIT_STOPPED].index)
+
+
+def _place(report: str | None) -> Place | None:
+    """Return where the report goes, if one is asked for.
+
+    Raises:
+        ConfigError: where nothing can be written there, before anything is trained.
+    """
+    if report is None:
+        return None
+    from bsx.cli.report import Place
+
+    place = Place.of(report, "--report")
+    if place.path is None:
+        raise ConfigError("--report -: results go to stdout already; give a file")
+    return place
 
 
 def _trained(

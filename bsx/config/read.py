@@ -33,12 +33,25 @@ class Door:
     quiet: bool
     dry_run: bool
     logs: tuple[tuple[str, str], ...] = ()  # (tracker, folder or URI)
+    plot: bool = False
 
 
 _NOT_VARIED = frozenset(
     {"vary", "batch_sizes", "target", "tolerance", "store", "fresh", "name", "format", "get"}
-    | {"quiet", "dry_run", "log", "executor", "within", "device", "threads", "workers", "seeds"}
+    | {
+        "quiet",
+        "dry_run",
+        "log",
+        "plot",
+        "executor",
+        "within",
+        "device",
+        "threads",
+        "workers",
+        "seeds",
+    }
     | {"stream", "engine", "objective", "price_per_hour", "hang_timeout", "confirm", "method"}
+    | {"halving"}
     | {"noise_scale", "gradients", "sharpness", "allow_accumulation", "keep_states"}
     | {"devices", *CLUSTER}
 )
@@ -229,4 +242,5 @@ def _door(values: Mapping[str, Any]) -> Door:
         quiet=values["quiet"],
         dry_run=values["dry_run"],
         logs=values["log"] or (),
+        plot=values["plot"],
     )

@@ -12,6 +12,10 @@ _MEANINGS = {
     "diverged": (
         "A run diverges when its steps are so large that the loss runs away instead of falling."
     ),
+    "dominated": (
+        "Each rate was compared with the best one seed by seed, and stopped only where it would "
+        "stay behind even if it improved on as it did; without --halving they are trained on."
+    ),
     "out_of_memory": "That is a result, not an error: it says how large a batch may be.",
     "accumulated": "A step takes the same gradient, in more time and less memory.",
     "failed": "Nothing is known of what failed; the other sizes are not touched by it.",

@@ -18,6 +18,7 @@ VALUES: dict[str, dict[str, object]] = {
     "reached_at_first_look": {"step": 100.0, "metric": "accuracy", "threshold": 0.97},
     "censored": {"reached_fraction": 0.0, "metric": "accuracy", "threshold": 0.97},
     "diverged": {},
+    "dominated": {"runs": 8, "rates": 2},
     "out_of_memory": {},
     "accumulated": {"micro_batch_size": 32},
     "failed": {"error": "Traceback\n  File x\nValueError: no", "runs": 5},
