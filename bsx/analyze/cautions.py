@@ -116,8 +116,8 @@ def _reach_cautions(size: SizeEvidence, targets: Sequence[Target]) -> list[Cauti
         if share is not None and share < 1:
             values = {"reached_fraction": share, **target.values}
             said.append(Caution("censored", values, size.batch_size))
-        crossed = [c for c in evidence.crossings.values() if c.step is not None]
-        at_once = [c.step for c in crossed if c.previous <= 0 and (c.step or 0) > TRIVIAL_STEPS]
+        crossed = [(c.step, c.previous) for c in evidence.crossings.values() if c.step is not None]
+        at_once = [step for step, before in crossed if before <= 0 and step > TRIVIAL_STEPS]
         if at_once and 2 * len(at_once) >= len(crossed):
             values = {"step": max(at_once), **target.values}
             said.append(Caution("reached_at_first_look", values, size.batch_size))
