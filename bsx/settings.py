@@ -248,9 +248,8 @@ SETTINGS: tuple[Setting, ...] = (
             "process each (workers), in this one (inline), on a Ray cluster (ray), or as jobs of "
             "Slurm (slurm). On a cluster --threads are those of each unit.", _WHERE, "workers",
             "NAME"),
-    Setting("ray_address", parse.text, "The Ray cluster, e.g. auto, HOST:6379 or "
-            "ray://HOST:10001.  (default: RAY_ADDRESS, or one of this machine alone)", _WHERE,
-            metavar="ADDRESS"),
+    Setting("ray_address", parse.text, "The Ray cluster, auto or HOST:6379.  (default: "
+            "RAY_ADDRESS, or one of this machine alone)", _WHERE, metavar="ADDRESS"),
     Setting("slurm_partition", parse.text, "Partition that the jobs go to.", _WHERE,
             metavar="NAME"),
     Setting("slurm_time", parse.duration, "Time of one job, e.g. 30m, 4h: one that needs longer "
