@@ -163,6 +163,8 @@ KEYS = {
         "was told none",
     "batch_sizes[].learning_rates[].seeds": "seeds that tried it",
     "batch_sizes[].learning_rates[].diverged": "how many of them diverged",
+    "batch_sizes[].learning_rates[].dominated": "how many were clearly behind and not trained to "
+    "their end (--halving)",
     "batch_sizes[].learning_rates[].to_target[].steps": "updates to the target at this rate, as "
         "measured; an estimate",
     "batch_sizes[].learning_rates[].to_target[].reached_fraction": "share of the seeds that "
@@ -372,7 +374,10 @@ CAUTIONS = {
     "tuned_at_edge": "all trials about as fast as the fastest have a momentum or weight decay at "
     "the end of what was searched",
     "censored": "not every seed reached the target within the budget",
+    "reached_at_first_look": "most seeds held the target at their first evaluation, later than the "
+    "second iteration",
     "diverged": "every run of this size diverged",
+    "dominated": "runs were clearly behind and stopped on the way (--halving)",
     "out_of_memory": "this size does not fit",
     "accumulated": "trained in passes, as `--allow-accumulation` lets it: memory held no batch",
     "failed": "runs ended with an error",

@@ -149,6 +149,7 @@ GIVEN: dict[str, tuple[Any, str, Any]] = {
     "devices": ("2", "2", lambda c, d: c.devices == 2),
     "executor": ("inline", '"inline"', lambda c, d: c.executor == "inline"),
     "scout": (True, "true", lambda c, d: c.learning_rates.scout),
+    "halving": (True, "true", lambda c, d: c.learning_rates.halving),
     "tune": (
         "learning-rate,momentum",
         '["learning-rate", "momentum"]',
@@ -164,6 +165,7 @@ GIVEN: dict[str, tuple[Any, str, Any]] = {
     ),
     "format": ("json", '"json"', lambda c, d: d.format == "json"),
     "get": ("sweep_id", '"sweep_id"', lambda c, d: d.get == "sweep_id"),
+    "plot": (True, "true", lambda c, d: d.plot),
     "quiet": (True, "true", lambda c, d: d.quiet),
     "dry_run": (True, "true", lambda c, d: d.dry_run),
 }

@@ -175,6 +175,7 @@ def _groups(
             judged_by=facts.metric if config.command else None,
             timeout_seconds=config.command.timeout_seconds if config.command else None,
             streamed=facts.streamed,
+            halving=config.learning_rates.halving,
             devices=facts.devices,
         )
         for members in _packed(missing, most, pieces)

@@ -8,8 +8,13 @@ _MEANINGS = {
         "Such runs are not left out, which would flatter the size: they count as longer than what "
         "was given to them."
     ),
+    "reached_at_first_look": "How many fewer is not known, so that intervals are wide.",
     "diverged": (
         "A run diverges when its steps are so large that the loss runs away instead of falling."
+    ),
+    "dominated": (
+        "Each rate was compared with the best one seed by seed, and stopped only where it would "
+        "stay behind even if it improved on as it did; without --halving they are trained on."
     ),
     "out_of_memory": "That is a result, not an error: it says how large a batch may be.",
     "accumulated": "A step takes the same gradient, in more time and less memory.",

@@ -316,6 +316,7 @@ WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "tuned_at_edge": searched.tuned_at_edge,
     "censored": _censored,
     "diverged": _diverged,
+    "dominated": searched.dominated,
     "out_of_memory": _out_of_memory,
     "accumulated": _accumulated,
     "failed": _failed,

@@ -109,6 +109,7 @@ from bsx.schema.records import (
     RunStatus,
     SpeedRecord,
     Sweep,
+    settled_of,
 )
 from bsx.schema.search import (
     EFFECTIVE_RATE,
@@ -250,6 +251,7 @@ __all__ = [
     "point_of",
     "rate_of",
     "recipe_at",
+    "settled_of",
     "side_by_side",
     "tuned_of",
 ]

@@ -127,6 +127,7 @@ class LearningRates:
     value). ``rule`` says how a rate follows the batch size: ``tuned`` at each size, or ``none``,
     ``linear``, ``sqrt`` or ``saturating`` (at the batch size ``saturation``) relative to the
     rate at ``base_batch_size``. ``scout``: one seed tries each rate before the others do.
+    ``halving``: a rate that is clearly behind on the way is not trained to its end.
     """
 
     mode: str = "tuned"
@@ -135,6 +136,7 @@ class LearningRates:
     base_batch_size: int | None = None
     saturation: float | None = None
     scout: bool = False
+    halving: bool = field(default=False, metadata=LATER)
 
 
 @dataclass(frozen=True)

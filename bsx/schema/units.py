@@ -42,6 +42,7 @@ class Group:
     states: EndStates | None = None  # where longer runs begin, and shorter ones are kept
     micro_batch_size: int | None = None  # of a pass, where memory holds no more; None: the recipe's
     devices: int = field(default=1, metadata=LATER)  # that one run trains on at once
+    halving: bool = field(default=False, metadata=LATER)  # whether what is behind is dropped
 
     @property
     def kind(self) -> str:

@@ -101,7 +101,7 @@ class Keeper:
         if state is None and self._ends is not None:
             state = self._ends.load(self._steps, device)
         if state is not None:
-            _set_generators(state["generators"])
+            set_generators(state["generators"])
             self._clock.resume(state["seconds"])
         return state
 
@@ -122,10 +122,10 @@ class Keeper:
         try:
             self._report(step / self._steps, best)
         except Stopped:
-            self._save(state)
+            self.keep(state)
             raise
         if self._interval.due:
-            self._save(state)
+            self.keep(state)
 
     def ended(self, step: int, state: State) -> None:
         """Keep where the loop ends, after ``step`` steps and before they are evaluated."""
@@ -138,7 +138,12 @@ class Keeper:
         if self._checkpoints is not None:
             self._checkpoints.clear()
 
-    def _save(self, state: State) -> None:
+    def keep(self, state: State) -> None:
+        """Write a checkpoint.
+
+        Raises:
+            StoreError: where it cannot be written.
+        """
         if self._checkpoints is None:
             return
         began = time.monotonic()
@@ -156,7 +161,7 @@ class Keeper:
 
     def _around(self) -> dict[str, Any]:
         """What the state is surrounded by: it stops the clock."""
-        return {"seconds": self._clock.stop(), "generators": _generators()}
+        return {"seconds": self._clock.stop(), "generators": generators()}
 
 
 class Follower(Keeper):
@@ -181,8 +186,8 @@ def curve_from(state: Mapping[str, Any]) -> list[CurvePoint]:
     return list(Curve(state["metrics"], bytes(state["packed"].tolist())))
 
 
-def _generators() -> dict[str, Any]:
-    """Where the generators of random numbers are that a model may draw from."""
+def generators() -> dict[str, Any]:
+    """Return where the generators of random numbers are that a model may draw from."""
     version, numbers, gauss = random.getstate()
     found: dict[str, Any] = {
         "torch": torch.get_rng_state(),
@@ -193,7 +198,8 @@ def _generators() -> dict[str, Any]:
     return found
 
 
-def _set_generators(state: Mapping[str, Any]) -> None:
+def set_generators(state: Mapping[str, Any]) -> None:
+    """Put the generators to where they were."""
     torch.set_rng_state(state["torch"].cpu())
     version, numbers, gauss = state["python"]
     random.setstate((version, tuple(numbers), gauss))
