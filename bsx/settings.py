@@ -39,6 +39,11 @@ class Setting:
         """The environment variable."""
         return "BSX_" + self.key.upper()
 
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words that it takes, where it takes no others."""
+        return self.read.choices if isinstance(self.read, parse.OneOf) else ()
+
 
 _INGREDIENTS = "What is trained"
 _TRAINING = "How it is trained"
@@ -248,9 +253,8 @@ SETTINGS: tuple[Setting, ...] = (
             "process each (workers), in this one (inline), on a Ray cluster (ray), or as jobs of "
             "Slurm (slurm). On a cluster --threads are those of each unit.", _WHERE, "workers",
             "NAME"),
-    Setting("ray_address", parse.text, "The Ray cluster, e.g. auto, HOST:6379 or "
-            "ray://HOST:10001.  (default: RAY_ADDRESS, or one of this machine alone)", _WHERE,
-            metavar="ADDRESS"),
+    Setting("ray_address", parse.text, "The Ray cluster, auto or HOST:6379.  (default: "
+            "RAY_ADDRESS, or one of this machine alone)", _WHERE, metavar="ADDRESS"),
     Setting("slurm_partition", parse.text, "Partition that the jobs go to.", _WHERE,
             metavar="NAME"),
     Setting("slurm_time", parse.duration, "Time of one job, e.g. 30m, 4h: one that needs longer "
