@@ -39,7 +39,7 @@ _NOT_VARIED = frozenset(
     {"vary", "batch_sizes", "target", "tolerance", "store", "fresh", "name", "format", "get"}
     | {"quiet", "dry_run", "log", "executor", "within", "device", "threads", "workers", "seeds"}
     | {"stream", "engine", "objective", "price_per_hour", "hang_timeout", "confirm", "method"}
-    | {"halving"}
+    | {"halving", "max_memory"}
     | {"noise_scale", "gradients", "sharpness", "allow_accumulation", "keep_states"}
     | {"devices", *CLUSTER}
 )
