@@ -39,6 +39,11 @@ class Setting:
         """The environment variable."""
         return "BSX_" + self.key.upper()
 
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words that it takes, where it takes no others."""
+        return self.read.choices if isinstance(self.read, parse.OneOf) else ()
+
 
 _INGREDIENTS = "What is trained"
 _TRAINING = "How it is trained"
@@ -251,9 +256,8 @@ SETTINGS: tuple[Setting, ...] = (
             "process each (workers), in this one (inline), on a Ray cluster (ray), or as jobs of "
             "Slurm (slurm). On a cluster --threads are those of each unit.", _WHERE, "workers",
             "NAME"),
-    Setting("ray_address", parse.text, "The Ray cluster, e.g. auto, HOST:6379 or "
-            "ray://HOST:10001.  (default: RAY_ADDRESS, or one of this machine alone)", _WHERE,
-            metavar="ADDRESS"),
+    Setting("ray_address", parse.text, "The Ray cluster, auto or HOST:6379.  (default: "
+            "RAY_ADDRESS, or one of this machine alone)", _WHERE, metavar="ADDRESS"),
     Setting("slurm_partition", parse.text, "Partition that the jobs go to.", _WHERE,
             metavar="NAME"),
     Setting("slurm_time", parse.duration, "Time of one job, e.g. 30m, 4h: one that needs longer "
@@ -285,6 +289,8 @@ SETTINGS: tuple[Setting, ...] = (
             "table, json, jsonl, csv or markdown.", _OUTPUT, "table", "FORMAT"),
     Setting("get", parse.text, "Print one value, e.g. recommendation.batch-size.", _OUTPUT,
             metavar="PATH"),
+    Setting("plot", parse.switch, "Draw iterations to the target and throughput below the tables.",
+            _OUTPUT, False, switch=True),
     Setting("quiet", parse.switch, "No progress and no cautions on stderr.", _OUTPUT, False,
             switch=True),
     Setting("dry_run", parse.switch, "Say what would be trained and how long it would take; train "

@@ -166,6 +166,7 @@ GIVEN: dict[str, tuple[Any, str, Any]] = {
     ),
     "format": ("json", '"json"', lambda c, d: d.format == "json"),
     "get": ("sweep_id", '"sweep_id"', lambda c, d: d.get == "sweep_id"),
+    "plot": (True, "true", lambda c, d: d.plot),
     "quiet": (True, "true", lambda c, d: d.quiet),
     "dry_run": (True, "true", lambda c, d: d.dry_run),
 }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bsx.cli.completion import stored_sweeps
 from bsx.cli.options import warn_of_variables, with_settings
 from bsx.errors import ConfigError, DataError
 
@@ -21,13 +22,16 @@ if TYPE_CHECKING:
 @with_settings(
     (
         *("target", "confirm", "tolerance", "objective", "price_per_hour", "base_batch_size"),
-        *("store", "format", "get", "quiet"),
+        *("store", "format", "get", "plot", "quiet"),
     )
 )
 def show(
     sweep: Annotated[
         str | None,
-        typer.Argument(help="A sweep's name or the beginning of its id.  (default: the newest)"),
+        typer.Argument(
+            help="A sweep's name or the beginning of its id.  (default: the newest)",
+            autocompletion=stored_sweeps,
+        ),
     ] = None,
     speed: Annotated[
         Path | None,
@@ -72,6 +76,8 @@ def show(
     $ bsx show --target accuracy=0.97,0.90..0.96:0.01 --confirm 3
 
     $ bsx show --objective cost --price-per-hour 2.50
+
+    $ bsx show --plot
 
     $ bsx show --explain
 
@@ -119,6 +125,7 @@ def _show(wanted: str | None, speed: Path | None, view: View, door: Door, part: 
             form=door.format,
             get=door.get,
             quiet=door.quiet,
+            plot=door.plot,
             probed=probed,
             part=part,
         )

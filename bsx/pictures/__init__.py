@@ -28,6 +28,7 @@ __all__ = [
     "Series",
     "Spot",
     "along_the_run",
+    "few",
     "learning_rates",
     "loss_curves",
     "pictures",
@@ -35,6 +36,15 @@ __all__ = [
     "speed",
     "to_target",
 ]
+
+
+def few(sweep: Sweep, analysis: Analysis) -> tuple[Picture, ...]:
+    """Return the pictures that matter most, of which a terminal can draw something."""
+    if analysis.branched is not None:
+        found = [along_the_run(analysis.branched)]
+    else:
+        found = [to_target(sweep, analysis, "steps"), speed(analysis)]
+    return tuple(picture for picture in found if picture is not None)
 
 
 def pictures(sweep: Sweep, analysis: Analysis, records: Sequence[RunRecord]) -> tuple[Picture, ...]:

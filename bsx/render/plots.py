@@ -174,8 +174,9 @@ def _series(axes: Axes, series: Series, number: int) -> None:
     if missed:
         axes.plot([s.x for s in missed], [s.y for s in missed], linestyle="none", color=colour,
                   marker="^", markerfacecolor="white", zorder=4,
+                  markersize=4 if series.rank is None else 3,
                   label="not reached (at least)" if series.rank is None else None)  # fmt: skip
-    for spot in missed:
+    for spot in missed if series.rank is None else ():  # of many series it would be a thicket
         axes.annotate("", (spot.x, spot.y), (0, 12), textcoords="offset points",
                       arrowprops={"arrowstyle": "<-", "color": colour, "lw": 0.8})  # fmt: skip
 
@@ -267,8 +268,12 @@ def _legend(figure: Figure, places: Sequence[Axes], panels: Sequence[Panel]) -> 
                       title_fontsize=6.5)  # fmt: skip
         return
     for place, panel in zip(places, panels, strict=True):
-        if len(panel.series) + len(panel.fits) + len(panel.marks) > 1:
-            handles, labels = place.get_legend_handles_labels()
-            first = len(panel.marks) + len(panel.fits)  # what was measured comes first
-            order = [*range(first, len(labels)), *range(first)]
-            place.legend([handles[n] for n in order], [labels[n] for n in order], loc="best")
+        if len(panel.series) + len(panel.fits) + len(panel.marks) < 2:
+            continue
+        handles, labels = place.get_legend_handles_labels()
+        first = len(panel.marks) + len(panel.fits)  # what was measured comes first
+        order = [*range(first, len(labels)), *range(first)]
+        where: dict[str, Any] = {"loc": "best"}
+        if not panel.fits:  # joined series leave no room among them
+            where = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncol": len(labels)}
+        place.legend([handles[n] for n in order], [labels[n] for n in order], **where)

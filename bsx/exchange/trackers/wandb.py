@@ -112,7 +112,7 @@ class Wandb:
         try:
             yield run
         finally:
-            run.finish(quiet=True)
+            run.finish()
 
     @contextlib.contextmanager
     def _plainly(self) -> Iterator[None]:
