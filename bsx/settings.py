@@ -39,6 +39,11 @@ class Setting:
         """The environment variable."""
         return "BSX_" + self.key.upper()
 
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words that it takes, where it takes no others."""
+        return self.read.choices if isinstance(self.read, parse.OneOf) else ()
+
 
 _INGREDIENTS = "What is trained"
 _TRAINING = "How it is trained"

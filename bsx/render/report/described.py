@@ -26,7 +26,7 @@ def configuration(part: Part, prefix: str) -> Section:
     told = trained.described(sweep, part.analysis.branched)
     content = join(
         _pairs("What was trained", told),
-        _pairs("Where", _flat(sweep.environment)),
+        _pairs("Where", _flat(sweep.environment)) if sweep.environment else None,
         tag(
             "details",
             tag("summary", "Every setting"),
