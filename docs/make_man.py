@@ -35,8 +35,8 @@ def page() -> str:
         lines += _command(f"bsx {name}", load_command(name))
     lines += [
         ".SH ENVIRONMENT",
-        "Every option of bsx sweep can be given as a variable: BSX_SEEDS for \\-\\-seeds. Flags win "
-        "over the environment, the environment over a TOML file.",
+        "Every option of bsx sweep can be given as a variable: BSX_SEEDS for \\-\\-seeds. Flags "
+        "win over the environment, the environment over a TOML file.",
         ".SH EXIT STATUS",
         "0 done; 1 internal error, or \\-\\-get found nothing; 2 usage or configuration; 3 data or "
         "storage unusable; 4 stopped, the same command goes on; 5 finished, some units failed.",
