@@ -51,7 +51,7 @@ _NOT_VARIED = frozenset(
         "seeds",
     }
     | {"stream", "engine", "objective", "price_per_hour", "hang_timeout", "confirm", "method"}
-    | {"halving"}
+    | {"halving", "max_memory"}
     | {"noise_scale", "gradients", "sharpness", "allow_accumulation", "keep_states"}
     | {"devices", *CLUSTER}
 )
