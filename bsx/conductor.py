@@ -263,7 +263,9 @@ class Conductor:
         stored = self.store.begin_attempt(unit.unit_id, unit.kind)
         running[unit.unit_id] = _Attempt(unit, number, stored, time.monotonic())
         if isinstance(unit, Group):
-            unit = replace(unit, checkpoints=str(self._checkpoints), states=self._states)
+            unit = replace(unit, states=self._states)
+        if isinstance(unit, Trained):
+            unit = replace(unit, checkpoints=str(self._checkpoints))
         self.executor.start(unit, self._report(unit))
 
     def _hear(self, running: dict[str, _Attempt]) -> tuple[Unit, ...]:

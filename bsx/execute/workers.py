@@ -26,7 +26,7 @@ from bsx.errors import BsxError, Stopped
 from bsx.execute.base import Executor, Told, UnitError
 from bsx.execute.inline import unit_error
 from bsx.kills import MemoryKills, told
-from bsx.schema import Group, Record, Report, Unit
+from bsx.schema import Record, Report, Unit
 
 PRELOADED = "bsx.execute.preload"
 GRACE = 20.0  # seconds for a unit that is told to end to keep its state
@@ -47,7 +47,7 @@ class _Running:
     @property
     def keeps_state(self) -> bool:
         """Whether it does something when it is told to end."""
-        return isinstance(self.unit, Group) and self.unit.checkpoints is not None
+        return getattr(self.unit, "checkpoints", None) is not None
 
 
 class WorkersExecutor(Executor):

@@ -96,7 +96,8 @@ def train_run(
         }
 
     model.train()
-    observe(model, done, 0)
+    if before is None:
+        observe(model, 0, 0)
     for next_evaluation in session.evaluate_at[bisect_right(session.evaluate_at, done) :]:
         clock.start()
         while step < next_evaluation:
