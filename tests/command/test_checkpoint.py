@@ -88,5 +88,5 @@ def test_one_that_was_stopped_goes_on_as_well(
 def test_a_folder_that_cannot_be_made_is_told_in_a_line(tmp_path: Path) -> None:
     group = group_of(tmp_path, "abort")
     (tmp_path / "kept").write_text("no folder")
-    with pytest.raises(StoreError, match="no folder for {checkpoint} can be made"):
+    with pytest.raises(StoreError, match=r"no folder for \{checkpoint\} can be made"):
         trained(group)
