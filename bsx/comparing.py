@@ -120,7 +120,8 @@ def _cautions(first: Arm, second: Arm) -> tuple[Caution, ...]:
     if known and one.task != other.task:
         said.append(Caution("different_tasks", {"first": one.task, "second": other.task}))
     alike = one.fingerprint == other.fingerprint or not known
-    if one.train_samples != other.train_samples or not alike:
+    told = one.train_samples and other.train_samples  # 0: of imported curves it may not be known
+    if (told and one.train_samples != other.train_samples) or not alike:
         values = {
             "first": one.dataset_name,
             "second": other.dataset_name,

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from bsx import engines, plan
 from bsx.diagnostics import Diagnostics
 from bsx.errors import Stopped
-from bsx.execute.base import Executor, UnitError
+from bsx.execute.base import Executor, Requeued, UnitError
 from bsx.outcomes import Outcomes, description, is_settled
 from bsx.retries import Limits
 from bsx.schema import (
@@ -272,6 +272,12 @@ class Conductor:
         """Take in what the next unit tells that has something to tell; return what is to follow."""
         unit, told = self.executor.wait()
         attempt = running[unit.unit_id]
+        if isinstance(told, Requeued):
+            self.store.end_attempt(attempt.stored, "requeued", told.reason)
+            self.watcher.announce(f"{description(unit)}: {told.reason}; it goes on by itself")
+            stored = self.store.begin_attempt(unit.unit_id, unit.kind)
+            running[unit.unit_id] = attempt._replace(stored=stored)
+            return ()
         if told is not None and not isinstance(told, UnitError):
             self._keep(unit, told)
             return ()
@@ -311,12 +317,8 @@ class Conductor:
 
     def _left_of(self, unit: Unit) -> Unit:
         """The unit without what it told of before it failed: that is stored."""
-        if isinstance(unit, BranchUnit):
+        if isinstance(unit, BranchUnit | Group):
             return unit.without(self._outcomes.settled)
-        if isinstance(unit, Group):
-            of = zip(unit.members, unit.runs, strict=True)
-            left = tuple(member for member, run in of if run.run_id not in self._outcomes.settled)
-            return replace(unit, members=left)
         return unit
 
     def _is_hopeless(self) -> bool:
@@ -325,10 +327,8 @@ class Conductor:
         return self.config.command is not None and not self._outcomes.settled and len(sizes) > 1
 
     def _report(self, unit: Unit) -> Report:
-        key = unit.unit_id
-
         def report(fraction: float, best: float | None) -> None:
-            self.watcher.unit_progress(key, fraction, best)
+            self.watcher.unit_progress(unit.unit_id, fraction, best)
             if self._left() <= 0:
                 raise OutOfTime("the time given with --within is over")
 

@@ -49,3 +49,7 @@ class Stopped(BsxError):
     """A person or the system asked bsx to stop; the same command goes on from here."""
 
     exit_code = EXIT_STOPPED
+
+
+class ProcessEnded(Exception):
+    """A process that took part in a unit's work was ended from outside: worth another try."""

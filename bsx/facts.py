@@ -30,7 +30,8 @@ def look(config: SweepConfig) -> Facts:
         ConfigError: for a model, optimizer or device that does not fit, with the remedy.
         DataError: for data that cannot be used.
     """
-    device = resolve_device(config.device)
+    device = resolve_device(config.device, elsewhere=config.elsewhere)
+    here = device if _is_here(device) else "cpu"
     splits = open_dataset(
         config.dataset.name,
         config.dataset.args,
@@ -39,7 +40,7 @@ def look(config: SweepConfig) -> Facts:
         seed=config.split.seed,
         subset=config.sampling.subset,
         stream={"always": True, "never": False}.get(config.stream),
-        device=device,
+        device=here,
     )
     labels = splits.train.targets if splits.task == "classification" else None
     check_order(config.sampling, labels)
@@ -88,7 +89,8 @@ def look(config: SweepConfig) -> Facts:
         ),
         target_scale=tuple(dict.fromkeys(splits.target_scale)),
         ghost_size=ghost_size(model),
-        memory_limit=memory_limit(device),
+        memory_limit=memory_limit(device) if here == device and not config.elsewhere else None,
+        devices=config.devices,
     )
 
 
@@ -111,6 +113,9 @@ def _trainers(config: SweepConfig, model: nn.Module, sample: Tensor) -> list[str
         able.append("lanes")
     if len(shape) == 3 and any(isinstance(module, nn.Conv2d) for module in model.modules()):
         able.append("channels-last")
+    if config.devices > 1:
+        _check_devices(config, model)
+        return ["devices"]
     if config.engine == "auto":
         return able
     if config.engine not in able:
@@ -121,30 +126,60 @@ def _trainers(config: SweepConfig, model: nn.Module, sample: Tensor) -> list[str
     return [config.engine]
 
 
-def _workers(config: SweepConfig, device: str, threads: int, samples: int) -> int:
-    """How many groups train side by side: on the CPU one a thread, as far as there are groups."""
-    if config.workers is not None:
-        return config.workers
-    if device != "cpu" or config.executor == "inline":
-        return 1
-    sizes = config.batch_sizes.sizes or powers_of_two(2, samples)
-    return min(threads, len(sizes) * config.seeds)
-
-
-def resolve_device(asked: str) -> str:
-    """Return the torch device that ``asked`` means here.
+def _check_devices(config: SweepConfig, model: nn.Module) -> None:
+    """Refuse what several devices would train otherwise than one.
 
     Raises:
-        ConfigError: where that device is not present.
+        ConfigError: for BatchNorm, and for more devices than there are.
     """
+    said = f"--devices {config.devices}"
+    if has_batchnorm(model):
+        raise ConfigError(
+            f"{said}: each device would normalize by its own share of a batch, so that BatchNorm "
+            f"makes another model of {config.model.name} on several; take one without it, such as "
+            "--model-arg norm=layer or norm=group, or leave --devices out"
+        )
+    if resolve_device(config.device, elsewhere=config.elsewhere) == "cuda" and not config.elsewhere:
+        there = torch.cuda.device_count()
+        if there < config.devices:
+            raise ConfigError(f"{said}: torch finds {there} GPU here; give at most {there}")
+
+
+def _workers(config: SweepConfig, device: str, threads: int, samples: int) -> int:
+    """How many groups train side by side: on the CPU one a thread, as far as there are groups.
+
+    On a cluster, as many as there may be; the executor knows what it has room for.
+    """
+    if config.workers is not None:
+        return config.workers
+    sizes = config.batch_sizes.sizes or powers_of_two(2, samples)
+    groups = len(sizes) * config.seeds
+    if config.elsewhere:
+        return groups
+    if device != "cpu" or config.executor == "inline":
+        return 1
+    return min(max(1, threads // config.devices), groups)
+
+
+def _is_here(device: str) -> bool:
     present = {
         "cpu": True,
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
     }
+    return present[device]
+
+
+def resolve_device(asked: str, *, elsewhere: bool = False) -> str:
+    """Return the torch device that ``asked`` means: of a cluster, what was asked.
+
+    Raises:
+        ConfigError: where that device is not present.
+    """
+    present = {name: _is_here(name) for name in ("cpu", "cuda", "mps")}
     if asked == "auto":
         return "cuda" if present["cuda"] else "mps" if present["mps"] else "cpu"
-    if not present[asked]:
+    if not present[asked] and not elsewhere:
         usable = ", ".join(name for name, here in present.items() if here)
         raise ConfigError(f"--device {asked}: torch finds none on this machine; it finds {usable}")
     return asked
@@ -232,7 +267,9 @@ def describe_machine(device: str) -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "accelerator": torch.cuda.get_device_name() if device == "cuda" else None,
+        "accelerator": torch.cuda.get_device_name()
+        if device == "cuda" and _is_here(device)
+        else None,
     }
 
 
@@ -243,3 +280,7 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
+
+
+def _accelerator(device: str) -> str | None:
+    return torch.cuda.get_device_name() if device == "cuda" and _is_here(device) else None

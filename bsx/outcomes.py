@@ -24,6 +24,7 @@ from bsx.schema import (
     SweepConfig,
     Unit,
     Watcher,
+    settled_of,
 )
 from bsx.store import Store
 
@@ -69,8 +70,10 @@ class Outcomes:
                 self._announced.add(line)
         runs = [record for record in records if isinstance(record, RunRecord)]
         self.store.append(self.sweep_id, unit.unit_id, runs, anew=self.fresh)
-        self.settled |= {run.run_id: run for run in runs if run.status in SETTLED}
-        failed = {run.run_id: run for run in runs if run.status not in SETTLED}
+        self.watcher.stored(runs)
+        done = SETTLED | {RunStatus.DOMINATED}  # that a sweep does not drop runs, its units know
+        self.settled |= {run.run_id: run for run in runs if run.status in done}
+        failed = {run.run_id: run for run in runs if run.status not in done}
         if failed and unit.unit_id not in self._announced:
             self._announced.add(unit.unit_id)
             error = next(iter(failed.values())).error
@@ -102,6 +105,7 @@ class Outcomes:
             if run.run_id not in self.settled
         ]
         self.store.append(self.sweep_id, unit.unit_id, records, anew=self.fresh)
+        self.watcher.stored(records)
         known = self.settled if status in SETTLED else self.given_up
         known.update({record.run_id: record for record in records})
 
@@ -135,7 +139,7 @@ def is_settled(record: RunRecord | SpeedRecord, config: SweepConfig) -> bool:
     """
     if record.status is RunStatus.OUT_OF_MEMORY and config.accumulate:
         return "micro_batch_size" in record.environment
-    return record.status in SETTLED
+    return record.status in settled_of(config)
 
 
 def description(unit: Unit) -> str:

@@ -162,6 +162,15 @@ def paths(value: Any, flag: str) -> tuple[str, ...]:
     return tuple(parts)
 
 
+def logs(value: Any, flag: str) -> tuple[tuple[str, str], ...]:
+    """Read where to log: (tensorboard or mlflow, folder or URI) pairs, each once."""
+    found = {item: item.partition(":")[::2] for item in texts(value, flag)}
+    for item, (kind, where) in found.items():
+        if kind not in ("tensorboard", "mlflow") or not where:
+            raise ConfigError(f"{flag} {item}: give tensorboard:DIR, mlflow:DIR or mlflow:URI")
+    return tuple(dict.fromkeys(found.values()))
+
+
 def proper_fraction(value: Any, flag: str) -> float:
     """Read a number between 0 and 1, both excluded."""
     number = _real(value)

@@ -22,6 +22,8 @@ from bsx.stats.paired import Comparison, best_of, non_inferior
 # Peaks that are so close no measurement here tells apart: those of a process on the CPU hold the
 # libraries, and vary by what the system happened to give.
 SAME_MEMORY = 0.05
+# A cost so many times that of the recommended size is worth asking for more seeds
+CLEARLY_LESS = 0.95
 _HOUR = 3600.0
 
 Answer = tuple[Recommendation | None, tuple[Caution, ...]]
@@ -195,7 +197,7 @@ def recommend(
     found = _least_memory(case) if objective == "memory" else _least_to_target(case)
     if isinstance(found, str):
         return None, (*case.unsettled, _nothing(found, objective))
-    return found, case.unsettled
+    return found, (*case.unsettled, *_cheaper_unsettled(case, found))
 
 
 def _least_to_target(case: _Case) -> Recommendation | str:
@@ -300,6 +302,34 @@ def _unsettled(
         "seeds_needed": min(needed, default=None),
     }
     return (Caution("quality_not_settled", values),)
+
+
+def _cheaper_unsettled(case: _Case, found: Recommendation) -> tuple[Caution, ...]:
+    """Say which sizes would take clearly less, if only they were shown to end well enough.
+
+    They end within the tolerance as measured: more seeds may well admit them.
+    """
+    admitted = {candidate.batch_size for candidate in case.admitted}
+    missed = {
+        size: ratio.value
+        for size, ratio in found.relative_cost.items()
+        if size in case.compared
+        and size not in admitted
+        and case.compared[size].seeds_needed is not None
+        and ratio.value is not None
+        and ratio.value < CLEARLY_LESS
+    }
+    if case.objective not in PRICES or not missed:
+        return ()
+    values = {
+        **case.quality_values(),
+        "objective": case.objective,
+        "sizes": tuple(missed),
+        "ratio": min(missed.values()),
+        "seeds": case.compared[case.best].shortfall.n,
+        "seeds_needed": min(case.compared[size].seeds_needed or 0 for size in missed),
+    }
+    return (Caution("cheaper_not_settled", values),)
 
 
 def _indistinct(ranked: Ranked, eligible: set[int]) -> bool:

@@ -53,17 +53,21 @@ INTERNAL: dict[str, dict[str, str]] = {
         "branches": "bsx.train.branches:train",
         "channels-last": "bsx.train.loop:train_channels_last",
         "command": "bsx.command.trainer:train",
+        "devices": "bsx.train.devices:train",
         "lanes": "bsx.train.lanes:train",
         "loop": "bsx.train.loop:train",
     },
     "measure": {
         "memory": "bsx.measure.fits:measure",
         "speed": "bsx.measure.speed:measure",
+        "speed-devices": "bsx.measure.speed:measure_devices",
         "calibration": "bsx.measure.calibration:measure",
         "diagnostics": "bsx.measure.diagnostics:measure",
     },
     "executor": {
         "inline": "bsx.execute.inline:InlineExecutor",
+        "ray": "bsx.execute.ray:RayExecutor",
+        "slurm": "bsx.execute.slurm:SlurmExecutor",
         "workers": "bsx.execute.workers:WorkersExecutor",
     },
 }

@@ -149,6 +149,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("scout", parse.switch, "Try each learning rate with one seed first, and with the "
             "others only next to the best: two to three times less to train, less known of "
             "the rates that lose.", _SIZES, False, switch=True),
+    Setting("halving", parse.switch, "Stop rates that are clearly behind after a quarter and after "
+            "half of the iterations, as the seeds, paired, show: less to train, and less known of "
+            "where the rates that lose would end.", _SIZES, False, switch=True),
     Setting("tune", parse.texts, "Tune more than the learning rate at each batch size, by "
             "quasi-random trials: learning-rate,momentum,weight-decay or two of them. One seed "
             "tries each trial, the others the best few.", _SIZES, metavar="NAMES"),
@@ -239,8 +242,29 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("engine", parse.one_of("auto", "loop", "channels-last", "lanes"), "How runs are "
             "computed: one after another (loop, channels-last) or side by side (lanes); auto takes "
             "what is measured to be quickest.", _WHERE, "auto", "NAME"),
-    Setting("executor", parse.one_of("workers", "inline"), "Where units run: a process each, or "
-            "in this one.", _WHERE, "workers", "NAME"),
+    Setting("devices", parse.count, "Train each run on this many devices of one machine at once, "
+            "each with its share of every batch; on the CPU that many processes.", _WHERE, 1,
+            "INT"),
+    Setting("executor", parse.one_of("workers", "inline", "ray", "slurm"), "Where units run: a "
+            "process each (workers), in this one (inline), on a Ray cluster (ray), or as jobs of "
+            "Slurm (slurm). On a cluster --threads are those of each unit.", _WHERE, "workers",
+            "NAME"),
+    Setting("ray_address", parse.text, "The Ray cluster, e.g. auto, HOST:6379 or "
+            "ray://HOST:10001.  (default: RAY_ADDRESS, or one of this machine alone)", _WHERE,
+            metavar="ADDRESS"),
+    Setting("slurm_partition", parse.text, "Partition that the jobs go to.", _WHERE,
+            metavar="NAME"),
+    Setting("slurm_time", parse.duration, "Time of one job, e.g. 30m, 4h: one that needs longer "
+            "goes on from its checkpoint.  (default: 1h)", _WHERE, metavar="TIME"),
+    Setting("slurm_gpus", parse.count, "GPUs of one job.  (default: --devices with --device cuda, "
+            "else none)", _WHERE, metavar="INT"),
+    Setting("slurm_args", parse.arguments, "Another option of sbatch, e.g. account=mine or "
+            "constraint=a100; repeat for more.", _WHERE, metavar="KEY=VALUE",
+            flags=("--slurm-arg",), repeatable=True),
+    Setting("slurm_folder", parse.text, "Folder that the jobs share with this program.  (default: "
+            "slurm in the store's)", _WHERE, metavar="DIR"),
+    Setting("slurm_cluster", parse.one_of("slurm", "local"), "slurm, or local: jobs on this "
+            "machine, to try it out.", _WHERE, "slurm", "NAME"),
     Setting("hang_timeout", parse.or_none(parse.duration), "End a process that has shown no sign "
             "of life for this time, and try once more: 90s, 10m, or none to wait for ever.  "
             "(default: 30m)", _WHERE, 1800.0, "TIME"),
@@ -252,11 +276,15 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("store", parse.text, "Folder of the stored sweeps.", _WHERE, "bsx-runs", "DIR"),
     Setting("fresh", parse.switch, "Train again what is stored.", _WHERE, False, switch=True),
     Setting("name", parse.text, "A name for the sweep.", _WHERE),
+    Setting("log", parse.logs, "Log runs as they are stored: tensorboard:DIR, or mlflow:DIR or "
+            "mlflow:URI of a server; repeat for more.", _WHERE, metavar="WHERE", repeatable=True),
 
     Setting("format", parse.one_of("table", "json", "jsonl", "csv", "markdown"),
             "table, json, jsonl, csv or markdown.", _OUTPUT, "table", "FORMAT"),
     Setting("get", parse.text, "Print one value, e.g. recommendation.batch-size.", _OUTPUT,
             metavar="PATH"),
+    Setting("plot", parse.switch, "Draw iterations to the target and throughput below the tables.",
+            _OUTPUT, False, switch=True),
     Setting("quiet", parse.switch, "No progress and no cautions on stderr.", _OUTPUT, False,
             switch=True),
     Setting("dry_run", parse.switch, "Say what would be trained and how long it would take; train "

@@ -19,6 +19,7 @@ from bsx.schema import (
     digest,
 )
 
+Placed = Callable[[Facts, SweepConfig], Facts]
 Foretold = Callable[[Sequence[Group | BranchUnit], float], None]
 
 
@@ -38,8 +39,10 @@ class Asked:
         return Sweep(self.sweep_id, self.config, self.facts, self.machine, "planned", "")
 
 
-def ask(config: SweepConfig) -> Asked:
+def ask(config: SweepConfig, placed: Placed | None = None) -> Asked:
     """Look at data and model once, and plan a recipe for each batch size.
+
+    ``placed``: what the executor makes of the facts, where units run on other machines.
 
     Raises:
         ConfigError: for what does not fit, before compute is spent.
@@ -48,6 +51,8 @@ def ask(config: SweepConfig) -> Asked:
     from bsx import plan
 
     facts, machine = _looked_at(config)
+    if placed is not None:
+        facts = placed(facts, config)
     recipes = plan.recipes(config, facts)
     identity = [SCHEMA_VERSION, config.question(), facts.fingerprint, facts.trainer]
     return Asked(digest(identity, 12), config, facts, recipes, machine)
@@ -62,7 +67,17 @@ def _looked_at(config: SweepConfig) -> tuple[Facts, Mapping[str, Any]]:
     from bsx.facts import describe_machine, look
 
     facts = look(config)
-    return facts, describe_machine(facts.device)
+    machine = describe_machine(facts.device)
+    return facts, _elsewhere(machine, config) if config.elsewhere else machine
+
+
+def _elsewhere(machine: Mapping[str, Any], config: SweepConfig) -> Mapping[str, Any]:
+    """Say on what a cluster's units run, as far as it is known here: not on this machine."""
+    cluster = config.cluster
+    where = {"ray": cluster.ray_address, "slurm": cluster.slurm_partition}[config.executor]
+    versions = {key: machine[key] for key in ("bsx", "python", "torch", "numpy")}
+    of_jobs = [cluster.slurm_cluster, cluster.slurm_gpus, cluster.slurm_args]
+    return {**versions, "executor": config.executor, "where": where, "jobs": of_jobs}
 
 
 def settled(asked: Asked, folder: str) -> Mapping[str, RunRecord]:

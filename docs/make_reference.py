@@ -163,6 +163,8 @@ KEYS = {
         "was told none",
     "batch_sizes[].learning_rates[].seeds": "seeds that tried it",
     "batch_sizes[].learning_rates[].diverged": "how many of them diverged",
+    "batch_sizes[].learning_rates[].dominated": "how many were clearly behind and not trained to "
+    "their end (--halving)",
     "batch_sizes[].learning_rates[].to_target[].steps": "updates to the target at this rate, as "
         "measured; an estimate",
     "batch_sizes[].learning_rates[].to_target[].reached_fraction": "share of the seeds that "
@@ -373,6 +375,7 @@ CAUTIONS = {
     "the end of what was searched",
     "censored": "not every seed reached the target within the budget",
     "diverged": "every run of this size diverged",
+    "dominated": "runs were clearly behind and stopped on the way (--halving)",
     "out_of_memory": "this size does not fit",
     "accumulated": "trained in passes, as `--allow-accumulation` lets it: memory held no batch",
     "failed": "runs ended with an error",
@@ -400,6 +403,8 @@ CAUTIONS = {
     "speed_of_other": "of `bsx show --speed`: the probe was of another model, data or optimizer",
     "speed_noisy": "the timings varied much: was the machine busy?",
     "quality_not_settled": "the seeds cannot show which sizes are good enough",
+    "cheaper_not_settled": "sizes would take less to the target, but are not shown to end well "
+    "enough",
     "not_measured": "something that was to be measured beside the curves was not",
     "normalized_over": "under BatchNorm, over how many samples gradients are normalized that are "
     "measured",

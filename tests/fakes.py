@@ -257,6 +257,9 @@ class Watcher:
         if self._left is not None:
             self._left -= 1
 
+    def stored(self, runs: Sequence[RunRecord]) -> None:
+        """Take note of nothing."""
+
     def announce(self, line: str) -> None:
         """Note the line."""
         self.lines.append(line)

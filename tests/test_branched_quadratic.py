@@ -72,7 +72,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--learning-rate", str(RATE), "--steps", str(STEPS), "--branch-points", str(len(POINTS)),
         "--branch-samples", str(LENGTH), "--seeds", str(SEEDS), "--tolerance", "0",
         "--validation-fraction", part, "--test-fraction", part, "--threads", "1", "--quiet",
-        "--format", "json",
+        "--executor", "inline", "--format", "json",
         cwd=where,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr

@@ -146,8 +146,10 @@ GIVEN: dict[str, tuple[Any, str, Any]] = {
     "threads": ("1", "1", lambda c, d: c.threads == 1),
     "speed_loop": ("dataloader", '"dataloader"', lambda c, d: c.speed_loop == "dataloader"),
     "stream": ("always", '"always"', lambda c, d: c.stream == "always"),
+    "devices": ("2", "2", lambda c, d: c.devices == 2),
     "executor": ("inline", '"inline"', lambda c, d: c.executor == "inline"),
     "scout": (True, "true", lambda c, d: c.learning_rates.scout),
+    "halving": (True, "true", lambda c, d: c.learning_rates.halving),
     "tune": (
         "learning-rate,momentum",
         '["learning-rate", "momentum"]',
@@ -156,8 +158,14 @@ GIVEN: dict[str, tuple[Any, str, Any]] = {
     "store": ("there", '"there"', lambda c, d: d.store == "there"),
     "fresh": (True, "true", lambda c, d: d.fresh),
     "name": ("first", '"first"', lambda c, d: c.name == "first"),
+    "log": (
+        ("tensorboard:runs",),
+        '["tensorboard:runs"]',
+        lambda c, d: d.logs == (("tensorboard", "runs"),),
+    ),
     "format": ("json", '"json"', lambda c, d: d.format == "json"),
     "get": ("sweep_id", '"sweep_id"', lambda c, d: d.get == "sweep_id"),
+    "plot": (True, "true", lambda c, d: d.plot),
     "quiet": (True, "true", lambda c, d: d.quiet),
     "dry_run": (True, "true", lambda c, d: d.dry_run),
 }
@@ -181,6 +189,13 @@ TOGETHER = {
     "metrics_from",
     "source",
     "timeout",
+    "ray_address",  # with an executor: see tests/test_clusters.py
+    "slurm_partition",
+    "slurm_time",
+    "slurm_gpus",
+    "slurm_args",
+    "slurm_folder",
+    "slurm_cluster",
 }  # these need others: see below
 
 

@@ -78,7 +78,7 @@ def blocks(page: Path) -> list[Block]:
     return found
 
 
-def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def run(command: str, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
     """Run a command as a reader would, in a shell that finds bsx."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("BSX_")}
     environment |= {
@@ -86,6 +86,7 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
         "COLUMNS": "80",
         "PYTHONUTF8": "1",
         "BSX_THREADS": "1",
+        **more,
     }
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-c", command],
@@ -94,13 +95,13 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=300,
+        timeout=900,
     )
 
 
-def checked(command: str, folder: Path) -> str:
+def checked(command: str, folder: Path, **more: str) -> str:
     """Run a command that must succeed, and return what it printed."""
-    done = run(command, folder)
+    done = run(command, folder, **more)
     assert done.returncode == 0, f"{command}\nexit code {done.returncode}\n{done.stderr}"
     return done.stdout
 
@@ -113,14 +114,16 @@ def squeezed(text: str) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=_name)
 def test_the_code_blocks_of_a_page_run_in_its_order(page: Path, tmp_path: Path) -> None:
+    # Workers import torch once more, which takes longer than these sweeps: on one page they do.
+    more = {} if page.name in ("README.md", "probe.md") else {"BSX_EXECUTOR": "inline"}
     for block in blocks(page):
         if block.marker == "file":
             (tmp_path / block.text).write_text(block.body, encoding="utf-8")
         elif block.language == "python" and not block.marker:
-            checked(f"python - <<'END'\n{block.body}\nEND", tmp_path)
+            checked(f"python - <<'END'\n{block.body}\nEND", tmp_path, **more)
         elif block.language in SHELL and block.marker != "not run":
             for command, expected in block.commands:
-                printed = checked(command, tmp_path)
+                printed = checked(command, tmp_path, **more)
                 if expected.strip() and block.marker != "output varies":
                     assert squeezed(printed) == squeezed(expected), command
 

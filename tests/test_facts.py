@@ -147,7 +147,7 @@ def test_speed_is_drawn_several_times(loop: str, monkeypatch: pytest.MonkeyPatch
     assert record.status is RunStatus.COMPLETED
     assert (record.batch_size, record.loop) == (32, loop)
     assert len(record.step_seconds) == speed.DRAWS
-    assert all(0 < seconds < 1 for seconds in record.step_seconds)
+    assert all(0 < seconds < 60 for seconds in record.step_seconds)
     assert record.peak_memory_bytes is None or record.peak_memory_bytes > 10**6
     assert record.environment["threads"] == 1
 

@@ -86,7 +86,7 @@ def test_a_growing_run_is_foretold_to_take_its_own_steps_and_samples() -> None:
 
 SMALL = ["--batch-sizes", "4,16,96", "--learning-rate", "0.05,0.1", "--seeds", "3", "--epochs", "4",
          "--threads", "1", "--schedule", "exponential", "--vary", "decay=rate,batch-size",
-         "--target", "accuracy=0.94"]  # fmt: skip
+         "--target", "accuracy=0.94", "--executor", "inline"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -76,7 +76,7 @@ def test_the_document_says_what_was_measured_and_is_what_is_saved(here: Shell) -
     for row in document["batch_sizes"]:
         assert row["status"] == "ok"
         assert len(row["step_seconds_draws"]) == 9
-        assert 0 < row["speed"]["step_seconds"]["value"] < 1
+        assert 0 < row["speed"]["step_seconds"]["value"] < 60
         assert 2**24 < row["peak_memory_bytes"]["value"] < document["limit_bytes"]
         assert 0 < row["share_of_best"] <= 1
     assert document["step_model"]["alpha"]["value"] > 0

@@ -81,6 +81,17 @@ def test_noise_leaves_only_the_best_and_says_what_would_settle_it() -> None:
     assert cautions[0].values["seeds_needed"] is None or cautions[0].values["seeds_needed"] > 3
 
 
+def test_a_size_that_would_take_less_and_is_not_shown_to_end_well_enough_is_named() -> None:
+    quality = {**dict.fromkeys(SIZES, 0.95), 2: 0.97, 4: 0.97, 64: 0.967}
+    found, fit = candidates(quality=quality, noise=0.0025)
+    answer, cautions = recommend(found, fit, ACCURACY, 0.005)
+    assert answer is not None and answer.batch_size == 4
+    (caution,) = cautions
+    assert caution.code == "cheaper_not_settled"
+    assert caution.values["sizes"] == (64,) and caution.values["ratio"] < 0.3
+    assert caution.values["seeds_needed"] > SEEDS == caution.values["seeds"]
+
+
 def test_a_clear_winner_in_quality_needs_no_more_seeds() -> None:
     found, fit = candidates(quality={8: 0.99})
     answer, cautions = recommend(found, fit, ACCURACY, 0.005)

@@ -206,7 +206,7 @@ class Net(nn.Module):
         return self.layer(x.flatten(1))
 """
 LONGER = ["--model", "net.py:Net", "--batch-sizes", "8..64", "--learning-rate", "0.03,0.1",
-          "--seeds", "3", "--epochs", "2", "--engine", "loop", "--threads", "1",
+          "--seeds", "3", "--steps", "100", "--engine", "loop", "--threads", "1",
           "--workers", "2"]  # fmt: skip
 
 
@@ -258,7 +258,7 @@ def test_ctrl_c_prints_what_is_done_and_exits_4(
     undisturbed: dict[str, Any], begun: subprocess.Popen[str], tmp_path: Path
 ) -> None:
     begun.send_signal(signal.SIGINT)
-    out, err = begun.communicate(timeout=120)
+    out, err = begun.communicate(timeout=300)
     assert begun.returncode == 4
     assert "Arithmetic" in out
     assert "the same command goes on" in err

@@ -86,6 +86,9 @@ def size_cautions(size: SizeEvidence, targets: Sequence[Target]) -> list[Caution
             said.append(Caution("growth_not_timed", {"timed_to": growth.timed_to}, b))
     if size.recipe.tail == "merge":
         said.append(Caution("tail_merged", {"last_batch": size.last_batch}, b))
+    stopped = [r.run.learning_rate for r in size.records if r.status is RunStatus.DOMINATED]
+    if stopped:
+        said.append(Caution("dominated", {"runs": len(stopped), "rates": len(set(stopped))}, b))
     failed = [r for r in size.records if r.status in (RunStatus.FAILED, RunStatus.TIMED_OUT)]
     if failed:
         last = failed[-1].error or failed[-1].status.value

@@ -17,6 +17,7 @@ ELSEWHERE = {
     "format": "the result has to_frame(), document() and get()",
     "get": "the result has get(path)",
     "quiet": "give progress=False",
+    "plot": "`bsx show --plot` draws on a terminal",
     "vary": "call bsx.sweep once for each value and set the results side by side with bsx.compare",
     "dry_run": "`bsx sweep --dry-run` is of the command line",
 }

@@ -95,8 +95,17 @@ class Settings(TypedDict, total=False):
     speed_loop: str | None
     stream: str | None
     engine: str | None
+    devices: int | None
     executor: str | None
+    ray_address: str | None
+    slurm_partition: str | None
+    slurm_time: float | str | None
+    slurm_gpus: int | None
+    slurm_args: Mapping[str, Any] | None
+    slurm_folder: str | Path | None
+    slurm_cluster: str | None
     hang_timeout: float | str | None
     store: str | Path | None
     fresh: bool | None
     name: str | None
+    log: str | Sequence[str] | None

@@ -104,19 +104,26 @@ def _check_executor(executor: Any, kinds: Sequence[str]) -> None:
 def _run(config: SweepConfig, door: Door, watcher: Watcher) -> Result:
     """Train what is missing and return what is stored then."""
     from bsx import registry, sweeping
+    from bsx.cli.live import logged, open_logs
+    from bsx.render.watching import shown
     from bsx.store import Store
 
-    start = registry.load("executor", config.executor)
-    with start(patience=config.hang_seconds) as executor:
+    chosen = registry.load("executor", config.executor)
+    with chosen.of(config, Path(door.store)) as executor:
         executor.prepare()
-        asked = sweeping.ask(config)
+        asked = sweeping.ask(config, executor.placed)
         with (
             Store(door.store, create=True) as store,
             store.held(asked.recipes, watcher.announce, patience=config.within_seconds),
         ):
             for line in sweeping.changes(asked, store.sweeps()):
                 watcher.announce(line)
-            _conduct(asked, door, store, executor, watcher)
+            log = open_logs(door.logs, asked.sweep, store)
+            with (
+                shown(watcher, asked.facts.metric),
+                logged(log, store, asked.recipes, watcher) as told,
+            ):
+                _conduct(asked, door, store, executor, told)
             return result_of(store, store.sweep(asked.sweep_id), asked.recipes)
 
 
@@ -134,11 +141,8 @@ def _conduct(asked: Asked, door: Door, store: Any, executor: Any, watcher: Watch
         watcher,
         fresh=door.fresh,
     )
-    from bsx.render.watching import shown
-
-    with shown(watcher, asked.facts.metric):
-        conductor.prepare()
-        conductor.run()
+    conductor.prepare()
+    conductor.run()
 
 
 @contextmanager

@@ -33,6 +33,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "probe": ("bsx.cli.probe:probe", "Measure memory and speed by batch size; trains nothing."),
     "show": ("bsx.cli.show:show", "Show a stored sweep again, also with another target."),
     "report": ("bsx.cli.report:report", "Write a stored sweep as one HTML file."),
+    "export": (
+        "bsx.cli.export:export",
+        "Write a stored sweep as tables, curves, figures or to experiment trackers.",
+    ),
     "compare": ("bsx.cli.compare:compare", "Set two stored sweeps side by side."),
     "import": ("bsx.cli.import_:import_", "Analyse curves or tables that were measured elsewhere."),
     "list": ("bsx.cli.list:app", "List sweeps, models, datasets or optimizers."),

@@ -53,6 +53,7 @@ def print_arms(
     form: str,
     get: str | None,
     quiet: bool,
+    plot: bool = False,
 ) -> None:
     """Print the sweeps of the arms of ``--vary`` and how they compare with the first.
 
@@ -75,7 +76,7 @@ def print_arms(
         for label, sweep, analysis in found:
             rendered.print_title(console, label)
             sys.stdout.flush()
-            print_analysis(sweep, analysis, form=form, get=None, quiet=quiet)
+            print_analysis(sweep, analysis, form=form, get=None, quiet=quiet, plot=plot)
             sys.stdout.write("\n")
         if not quiet:
             warn(comparisons)
@@ -102,18 +103,19 @@ def print_sweep(
     quiet: bool,
     probed: Mapping[str, Any] | None = None,
     part: str | None = None,
+    plot: bool = False,
 ) -> None:
     """Analyse what is stored of ``sweep`` and print it: results to stdout, cautions to stderr.
 
-    ``probed``: the document of a probe, whose speeds replace the sweep's own. ``part``: see
-    :func:`print_analysis`.
+    ``probed``: the document of a probe, whose speeds replace the sweep's own. ``part`` and
+    ``plot``: see :func:`print_analysis`.
 
     Raises:
         NothingFound: where ``get`` leads nowhere.
         ConfigError: for a path or target that cannot be meant.
     """
     analysis = analyzed(store, sweep, recipes, probed)
-    print_analysis(sweep, analysis, form=form, get=get, quiet=quiet, part=part)
+    print_analysis(sweep, analysis, form=form, get=get, quiet=quiet, part=part, plot=plot)
 
 
 def print_analysis(
@@ -124,11 +126,13 @@ def print_analysis(
     get: str | None,
     quiet: bool,
     part: str | None = None,
+    plot: bool = False,
 ) -> None:
     """Print what was found out: results to stdout, cautions to stderr.
 
     ``part``: ``rates`` for the learning rates alone, ``views`` for equal epochs and equal
     iterations, ``explain`` for what it all means in words, cautions included; None for the tables.
+    ``plot``: pictures below the tables, if it is these that are printed.
 
     Raises:
         NothingFound: where ``get`` leads nowhere.
@@ -157,10 +161,22 @@ def print_analysis(
         draw=lambda console: draw(console, sweep, analysis),
         markdown=lambda: write(sweep, analysis),
     )
+    if plot and part is None and form == Format.TABLE and get is None:
+        _plot(sweep, analysis)
     if part is None and form == Format.TABLE and get is None and not quiet:
         from rich.console import Console
 
         tables.print_cautions(Console(stderr=True), cautions_in_full(analysis), sweep.facts.metric)
+
+
+def _plot(sweep: Sweep, analysis: Analysis) -> None:
+    from rich.console import Console
+
+    from bsx.pictures import few
+    from bsx.render.terminal import print_pictures
+
+    print_pictures(Console(), few(sweep, analysis))
+    sys.stdout.flush()
 
 
 def _draw_views(console: Console, sweep: Sweep, analysis: Analysis) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @with_settings(
     (
         *("target", "confirm", "tolerance", "objective", "price_per_hour", "base_batch_size"),
-        *("store", "format", "get", "quiet"),
+        *("store", "format", "get", "plot", "quiet"),
     )
 )
 def show(
@@ -73,6 +73,8 @@ def show(
 
     $ bsx show --objective cost --price-per-hour 2.50
 
+    $ bsx show --plot
+
     $ bsx show --explain
 
     $ bsx show --rates --base-batch-size 32
@@ -119,6 +121,7 @@ def _show(wanted: str | None, speed: Path | None, view: View, door: Door, part: 
             form=door.format,
             get=door.get,
             quiet=door.quiet,
+            plot=door.plot,
             probed=probed,
             part=part,
         )

@@ -20,15 +20,29 @@ from bsx.errors import (
     EXIT_SOME_FAILED,
     EXIT_STOPPED,
     EXIT_TERMINATED_TWICE,
+    ConfigError,
     Stopped,
 )
 
 if TYPE_CHECKING:
+    from bsx.cli.report import Place
     from bsx.config import Door
+    from bsx.exchange.trackers import LiveLog
     from bsx.execute.base import Executor
     from bsx.schema import SweepConfig, Watcher
     from bsx.store import Store
     from bsx.sweeping import Asked
+
+
+ReportFile = Annotated[
+    str | None,
+    typer.Option(
+        "--report",
+        help="Also write the HTML report of `bsx report` to this file, of all arms together.",
+        metavar="FILE",
+        rich_help_panel="Output",
+    ),
+]
 
 
 @with_settings()
@@ -52,6 +66,7 @@ def sweep(
             rich_help_panel="Batch sizes, learning rates, seeds",
         ),
     ] = None,
+    report: ReportFile = None,
     **flags: Any,
 ) -> None:
     """Train at every batch size under a fair protocol, and say which one to take.
@@ -74,6 +89,8 @@ def sweep(
 
     $ bsx sweep --more-seeds 4
 
+    $ bsx sweep --report digits.html
+
     $ bsx sweep --get recommendation.batch-size
     """
     from bsx import parse, registry
@@ -87,16 +104,17 @@ def sweep(
 
         more = parse.count(more_seeds, "--more-seeds")
         arms, door, fingerprints = continued(more, file, flags, os.environ)
+    place = _place(report)
     if not door.quiet:
         warn_of_variables(os.environ)
     with _first_signal_stops():
         try:
             first = arms[0][1]
-            start = registry.load("executor", first.executor)
-            with start(patience=first.hang_seconds) as executor:
+            chosen = registry.load("executor", first.executor)
+            with chosen.of(first, Path(door.store)) as executor:
                 if not door.dry_run:
                     executor.prepare()
-                code = _run(arms, door, executor, fingerprints)
+                code = _run(arms, door, executor, place, fingerprints)
         except Stopped as stopped:
             typer.echo(f"Stopped by {stopped}; nothing measured is lost.", err=True)
             code = EXIT_STOPPED
@@ -107,6 +125,7 @@ def _run(
     arms: list[tuple[str, SweepConfig]],
     door: Door,
     executor: Executor,
+    place: Place | None,
     fingerprints: tuple[str, ...] = (),
 ) -> int:
     """Run one arm after another and print what came of them.
@@ -114,7 +133,7 @@ def _run(
     ``fingerprints``: of the data that a sweep that goes on must find again, if it does.
     """
     with redirect_stdout(sys.stderr):  # what models and data print is no result
-        asked = [(label, sweeping.ask(config)) for label, config in arms]
+        asked = [(label, sweeping.ask(config, executor.placed)) for label, config in arms]
     if fingerprints:
         from bsx.cli.more_seeds import check_data
 
@@ -123,6 +142,7 @@ def _run(
         for _, arm in asked:
             _print_plan(arm, door, executor)
         return EXIT_DONE
+    from bsx.cli.live import open_logs
     from bsx.cli.output import print_arms, print_sweep
     from bsx.store import Store
 
@@ -132,25 +152,52 @@ def _run(
 
     with Store(door.store, create=True) as store:
         codes = []
-        for _, arm in asked:
+        logs = [open_logs(door.logs, arm.sweep, store) for _, arm in asked]
+        for (_, arm), log in zip(asked, logs, strict=True):
             held = store.held(arm.recipes, tell, patience=arm.config.within_seconds)
             with held, redirect_stdout(sys.stderr):
-                codes.append(_trained(arm, door, store, executor))
+                codes.append(_trained(arm, door, store, executor, log))
             if codes[-1] == EXIT_STOPPED:
                 break
         done = [
             (label, store.sweep(arm.sweep_id), arm.recipes) for label, arm in asked[: len(codes)]
         ]
+        how: dict[str, Any] = {"form": door.format, "get": door.get, "quiet": door.quiet}
+        how |= {"plot": door.plot}
         if len(asked) == 1:
             _, sweep, recipes = done[0]
-            print_sweep(store, sweep, recipes, form=door.format, get=door.get, quiet=door.quiet)
+            print_sweep(store, sweep, recipes, **how)
         else:
-            print_arms(store, done, form=door.format, get=door.get, quiet=door.quiet)
+            print_arms(store, done, **how)
+        if place is not None:
+            from bsx.cli.report import write
+
+            write(store, [(label, sweep) for label, sweep, _ in done], place)
+            tell(f"Report: {place.path}")
     return max(codes, key=[EXIT_DONE, EXIT_SOME_FAILED, EXIT_STOPPED].index)
 
 
-def _trained(asked: Asked, door: Door, store: Store, executor: Executor) -> int:
+def _place(report: str | None) -> Place | None:
+    """Return where the report goes, if one is asked for.
+
+    Raises:
+        ConfigError: where nothing can be written there, before anything is trained.
+    """
+    if report is None:
+        return None
+    from bsx.cli.report import Place
+
+    place = Place.of(report, "--report")
+    if place.path is None:
+        raise ConfigError("--report -: results go to stdout already; give a file")
+    return place
+
+
+def _trained(
+    asked: Asked, door: Door, store: Store, executor: Executor, log: LiveLog | None
+) -> int:
     """Train what is missing of one sweep; return its exit code."""
+    from bsx.cli.live import logged
     from bsx.render.progress import QuietProgress, SweepProgress
 
     progress = QuietProgress() if door.quiet else SweepProgress(metric=asked.facts.metric)
@@ -158,14 +205,15 @@ def _trained(asked: Asked, door: Door, store: Store, executor: Executor) -> int:
         with progress:
             for line in sweeping.changes(asked, store.sweeps()):
                 progress.announce(line)
-            status = _conduct(asked, door, store, executor, progress)
+            with logged(log, store, asked.recipes, progress) as watcher:
+                status = _conduct(asked, door, store, executor, watcher)
     except Stopped as stopped:
         progress.announce(f"Stopped by {stopped}; the same command goes on from here.")
         return EXIT_STOPPED
     return EXIT_SOME_FAILED if status == "failed" else EXIT_DONE
 
 
-def _conduct(asked: Asked, door: Door, store: Store, executor: Executor, progress: Watcher) -> str:
+def _conduct(asked: Asked, door: Door, store: Store, executor: Executor, watcher: Watcher) -> str:
     from bsx.conductor import Conductor
     from bsx.render import forecast
 
@@ -177,14 +225,14 @@ def _conduct(asked: Asked, door: Door, store: Store, executor: Executor, progres
         asked.machine,
         store,
         executor,
-        progress,
+        watcher,
         fresh=door.fresh,
     )
     groups, speed_seconds = conductor.prepare()
     runs = sum(len(group.runs) for group in groups)
     seconds = forecast.expected_seconds(asked.sweep, groups, speed_seconds)
     for line in forecast.lines(asked.sweep, runs, seconds):
-        progress.announce(line)
+        watcher.announce(line)
     return conductor.run()
 
 

@@ -31,6 +31,7 @@ _IDLE = {
         ("noise_scale", "gradients", "sharpness"),
         "it is measured along the runs of an ordinary sweep; run one for that",
     ),
+    "halving": "the rates of the trunk are few and its runs short; leave it out",
     "grow_to": "a schedule is constant here; leave it out",
     "objective": "nothing is recommended here; leave it out",
     "price_per_hour": "nothing is recommended here; leave it out",

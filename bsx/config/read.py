@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bsx import files, parse
+from bsx.config.cluster import CLUSTER, cluster
 from bsx.config.sweep import sweep_asked
 from bsx.errors import ConfigError
 from bsx.schema import SweepConfig, View
@@ -31,18 +32,43 @@ class Door:
     get: str | None
     quiet: bool
     dry_run: bool
+    logs: tuple[tuple[str, str], ...] = ()  # (tracker, folder or URI)
+    plot: bool = False
 
 
 _NOT_VARIED = frozenset(
     {"vary", "batch_sizes", "target", "tolerance", "store", "fresh", "name", "format", "get"}
-    | {"quiet", "dry_run", "executor", "within", "device", "threads", "workers", "seeds"}
+    | {
+        "quiet",
+        "dry_run",
+        "log",
+        "plot",
+        "executor",
+        "within",
+        "device",
+        "threads",
+        "workers",
+        "seeds",
+    }
     | {"stream", "engine", "objective", "price_per_hour", "hang_timeout", "confirm", "method"}
+    | {"halving"}
     | {"noise_scale", "gradients", "sharpness", "allow_accumulation", "keep_states"}
+    | {"devices", *CLUSTER}
 )
 # What may be told anew of a sweep that goes on, besides how it is read: where and how it runs
 FURTHER = {
     **{
-        key: key for key in ("executor", "name", "device", "threads", "workers", "engine", "stream")
+        key: key
+        for key in (
+            "executor",
+            "name",
+            "device",
+            "devices",
+            "threads",
+            "workers",
+            "engine",
+            "stream",
+        )
     },
     "within": "within_seconds",
     "hang_timeout": "hang_seconds",
@@ -171,6 +197,8 @@ def read_further(
     given = {
         attribute: values[key] for key, attribute in FURTHER.items() if origins[key] != "default"
     }
+    if any(origins[key] != "default" for key in CLUSTER):
+        given["cluster"] = cluster(values, origins)
 
     def read(config: SweepConfig) -> SweepConfig:
         found: SweepConfig = replace(view.of(config), **given)
@@ -213,4 +241,6 @@ def _door(values: Mapping[str, Any]) -> Door:
         get=values["get"],
         quiet=values["quiet"],
         dry_run=values["dry_run"],
+        logs=values["log"] or (),
+        plot=values["plot"],
     )

@@ -10,6 +10,8 @@ from bsx import parse, registry
 from bsx.arithmetic import check_growing
 from bsx.command.ask import own_program
 from bsx.config.branched import branched
+from bsx.config.cluster import cluster, devices
+from bsx.config.halving import check_halving
 from bsx.config.search import with_search
 from bsx.errors import ConfigError
 from bsx.schema import (
@@ -36,8 +38,10 @@ _IDLE_WITH_COMMAND = (
         if s.panel in OF_OWN_TRAINING and s.key not in ("metric", "drop_last")
     ),
     "device",
+    "devices",
     "speed_loop",
     "stream",
+    "halving",
     "allow_accumulation",
 )
 _RELATIVE = ("linear", "sqrt", "saturating")
@@ -47,7 +51,9 @@ _AUGMENTATIONS = ("flip", "crop", "noise")
 def sweep_asked(values: Mapping[str, Any], origins: Mapping[str, str]) -> SweepConfig:
     """Return the sweep that the settings mean, of bsx's own training or of the user's program."""
     config = own_program(_sweep(values, origins), values, origins, _IDLE_WITH_COMMAND)
-    return with_search(config, values, origins)
+    config = with_search(config, values, origins)
+    check_halving(config, origins)
+    return config
 
 
 def _sweep(values: Mapping[str, Any], origins: Mapping[str, str]) -> SweepConfig:
@@ -76,9 +82,11 @@ def _sweep(values: Mapping[str, Any], origins: Mapping[str, str]) -> SweepConfig
         threads=values["threads"] or 0,
         workers=values["workers"],
         executor=values["executor"],
+        devices=devices(values, origins),
+        cluster=cluster(values, origins),
         hang_seconds=values["hang_timeout"],
         accumulate=values["allow_accumulation"],
-        states_bytes=values["keep_states"],
+        states_bytes=None if values["halving"] else values["keep_states"],
         engine=values["engine"],
         within_seconds=values["within"],
         name=values["name"],
@@ -149,7 +157,9 @@ def _learning_rates(values: Mapping[str, Any]) -> LearningRates:
     if values["scout"] and mode == "fixed":
         raise ConfigError(f"--scout and --learning-rate {rates[0]:g}: leave one of the two out")
     start = base if relative else None
-    return LearningRates(mode, rates, rule, start, values["saturation"], values["scout"])
+    return LearningRates(
+        mode, rates, rule, start, values["saturation"], values["scout"], values["halving"]
+    )
 
 
 def _audit_base(values: Mapping[str, Any]) -> int | None:

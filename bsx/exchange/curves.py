@@ -16,6 +16,10 @@ from bsx.schema import CurvePoint, Metric, RunStatus
 
 NAN = float("nan")  # in a curve: not measured there
 _PARTS = {**dict.fromkeys(("train", "training"), names.TRAIN), "test": names.TEST}
+_NO_RESULT = {  # of training: such a run is counted, and says nothing of learning
+    str(status): status
+    for status in (RunStatus.OUT_OF_MEMORY, RunStatus.TIMED_OUT, RunStatus.FAILED)
+}
 _APART = (
     "tell runs apart by columns learning_rate and seed, or take what else differs to a file of its "
     "own"
@@ -159,6 +163,10 @@ def _add(
             f"{again} for {run.name}, which was at {run.last_step} in {run.place}; {_APART}",
         )
     run.last_step, run.place = step, row.place
+    ended = _NO_RESULT.get(str(row.cells.get(layout.roles.get(columns.STATUS, ""))))
+    if ended is not None:
+        run.status = ended
+        return
     seconds = _seconds(table, layout, row, run)
     value = _judged(table, layout, row, judged)
     values = _values(table, row, columns_of[names.VALIDATION]) | {judged.name: value}
@@ -174,9 +182,9 @@ def _add(
         CurvePoint(
             step,
             0.0,
-            step * run.batch_size,
+            int(_told(table, layout, row, columns.SAMPLES, step * run.batch_size)),
             seconds,
-            NAN,
+            _told(table, layout, row, columns.RUNNING_LOSS, NAN),
             values.get(names.LOSS, NAN),
             {name: v for name, v in values.items() if name != names.LOSS},
         )
@@ -196,6 +204,13 @@ def _seconds(table: Table, layout: Layout, row: Row, run: MeasuredRun) -> float:
         )
     run.last_seconds = seconds
     return seconds
+
+
+def _told(table: Table, layout: Layout, row: Row, role: str, otherwise: float) -> float:
+    """Return a number that need not be told; ``otherwise`` where it is not."""
+    value = row.cells.get(layout.roles.get(role, ""))
+    found = None if is_empty(value) else number(table, value)
+    return found if found is not None and math.isfinite(found) else otherwise
 
 
 def _judged(table: Table, layout: Layout, row: Row, judged: Metric) -> float:
@@ -251,14 +266,15 @@ def _check(table: Table, layout: Layout, runs: list[MeasuredRun], judged: Metric
             f"{table.file}: every row is of the train or test part, by its column "
             f"{layout.roles[columns.SPLIT]}; give those of validation"
         )
-    lengths = Counter(max(len(run.points), run.status is RunStatus.DIVERGED) for run in runs)
-    if set(lengths) <= {0, 1} and len(runs) > 1:
+    trained = [run for run in runs if run.status not in _NO_RESULT.values()]
+    lengths = Counter(max(len(r.points), r.status is RunStatus.DIVERGED) for r in trained)
+    if lengths and set(lengths) <= {0, 1} and len(runs) > 1:
         column = layout.roles[columns.STEP]
         raise DataError(
             f"{table.file}: every run has one row only, which is no curve; if the column {column} "
             "holds the iterations to a target, call it steps_to_target"
         )
-    whole_runs = [run for run in runs if run.status is not RunStatus.DIVERGED]
+    whole_runs = [run for run in runs if run.status is RunStatus.COMPLETED]
     for run in whole_runs:
         if not any(math.isfinite(_value(point, judged)) for point in run.points):
             raise DataError(

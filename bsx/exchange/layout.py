@@ -14,6 +14,12 @@ from bsx.schema import Metric
 
 BATCH_SIZE, STEP, RATE, SEED, SECONDS = "batch_size", "step", "learning_rate", "seed", "seconds"
 TARGET, SPLIT, EPOCH = "target", "split", "epoch"
+SAMPLES, RUNNING_LOSS, STATUS = "samples_seen", "running_loss", "status"
+_OF_EXPORTS = (
+    SAMPLES,
+    RUNNING_LOSS,
+    STATUS,
+)  # as `bsx export --curves` writes them, by these names
 
 _STEPS_TO_TARGET = ("steps_to_target", "iterations_to_target", "steps_to_reach", "to_target_steps")
 _ROLES = {
@@ -33,6 +39,7 @@ _ROLES = {
     **dict.fromkeys(("target", "threshold", "goal"), TARGET),
     **dict.fromkeys(("split", "phase"), SPLIT),
     **dict.fromkeys(("epoch", "epochs"), EPOCH),
+    **{role: role for role in _OF_EXPORTS},
 }  # fmt: skip
 _NEEDED = {
     BATCH_SIZE: "the batch size",
@@ -77,7 +84,8 @@ def layout_of(table: Table, metric: str | None = None) -> Layout:
     parts, left_out = _parts(others)
     validation = parts[names.VALIDATION]
     if metric is None and (pairs or not validation):
-        left = (*others, *(roles[role] for role in (EPOCH, SECONDS, SPLIT) if role in roles))
+        idle = (EPOCH, SECONDS, SPLIT, *_OF_EXPORTS)
+        left = (*others, *(roles[role] for role in idle if role in roles))
         return Layout(roles, {}, {}, {}, left, None)
     if pairs:
         raise ConfigError(

@@ -1,6 +1,6 @@
 """A file → its rows, each with its place in the file. What the columns mean is not asked here.
 
-csv with commas, semicolons or tabs; one JSON object a line; or a JSON list of objects.
+csv with commas, semicolons or tabs; one JSON object a line; a JSON list of objects; or parquet.
 """
 
 from __future__ import annotations
@@ -17,17 +17,20 @@ from typing import Any
 
 from bsx import files
 from bsx.errors import DataError
+from bsx.exchange.parquet import MAGIC, parquet_rows
 
 LARGEST = 256 * 2**20  # bytes; some ten million rows
 _DELIMITERS = ",;\t"
-_KINDS = "give csv or JSON lines, with batch_size, step and a metric, or batch_size and steps"
+_KINDS = (
+    "give csv, JSON lines or parquet, with batch_size, step and a metric, or batch_size and steps"
+)
 
 
 @dataclass(frozen=True)
 class Row:
     """One row: where it stands, as messages name it, and its cells by the names of their columns.
 
-    A cell is text from csv; from JSON it is what JSON says.
+    A cell is text from csv; from JSON and parquet it is what these say.
     """
 
     place: str
@@ -58,20 +61,27 @@ def read_table(path: Path) -> Table:
     """
     name = writable(path.name)
     content = _content(path)
-    text = _text(content, name)
-    opening = text.lstrip()[:1]
-    if opening == "[":
-        rows, decimal_comma = list(_json_list(text, name)), False
-    elif opening == "{":
-        rows, decimal_comma = list(_json_lines(text, name)), False
-    else:
-        delimiter = _delimiter(text)
-        rows, decimal_comma = list(_csv_rows(text, name, delimiter)), delimiter == ";"
+    rows, decimal_comma = _rows(content, name)
     if not rows:
         raise DataError(f"{name} has no rows below its header; {_KINDS}")
     columns = tuple(dict.fromkeys(column for row in rows for column in row.cells))
     fingerprint = hashlib.sha256(content).hexdigest()[:20]
     return Table(name, columns, tuple(rows), fingerprint, decimal_comma)
+
+
+def _rows(content: bytes, name: str) -> tuple[list[Row], bool]:
+    """Return the rows, and whether numbers may have a decimal comma."""
+    if content.startswith(MAGIC):
+        cells = enumerate(parquet_rows(content, name), start=1)
+        return [_row(found, name, f"row {number}") for number, found in cells], False
+    text = _text(content, name)
+    opening = text.lstrip()[:1]
+    if opening == "[":
+        return list(_json_list(text, name)), False
+    if opening == "{":
+        return list(_json_lines(text, name)), False
+    delimiter = _delimiter(text)
+    return list(_csv_rows(text, name, delimiter)), delimiter == ";"
 
 
 def shortened(value: Any) -> str:

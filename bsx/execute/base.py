@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from bsx.schema import Record, Report, Unit
+from bsx.schema import Facts, Record, Report, SweepConfig, Unit
 
 
 class Executor(ABC):
@@ -19,6 +21,15 @@ class Executor(ABC):
 
     def __init__(self, patience: float | None = None) -> None:
         self.patience = patience
+
+    @classmethod
+    def of(cls, config: SweepConfig, folder: Path) -> Self:
+        """Return the executor that a sweep asks for; ``folder`` is for files of its own, if any.
+
+        Raises:
+            ConfigError: where what it needs is not installed, or not there.
+        """
+        return cls(config.hang_seconds)
 
     def __enter__(self) -> Self:
         return self
@@ -33,6 +44,14 @@ class Executor(ABC):
 
     def prepare(self) -> None:  # noqa: B027 — most have nothing to prepare
         """Be told that units will come: what takes time before the first may begin now."""
+
+    def placed(self, facts: Facts, config: SweepConfig) -> Facts:
+        """Return the facts as they are where units will run: here they were looked at there.
+
+        Raises:
+            ConfigError: where units cannot run there.
+        """
+        return facts
 
     @abstractmethod
     def start(self, unit: Unit, report: Report) -> None:
@@ -66,7 +85,8 @@ class Executor(ABC):
             while (told := self.wait()[1]) is not None:
                 if isinstance(told, UnitError):
                     raise told
-                yield told
+                if not isinstance(told, Requeued):
+                    yield told
         finally:
             self.stop()
 
@@ -96,8 +116,15 @@ class UnitError(Exception):
         self.killed = killed
 
 
-# Records to be stored together, what the unit failed of, or None: it is done.
-Told = Sequence[Record] | UnitError | None
+@dataclass(frozen=True)
+class Requeued:
+    """A unit was put off by who lends the machine, and goes on by itself: ``reason`` says why."""
+
+    reason: str
+
+
+# Records to be stored together, what the unit failed of, that it is put off, or None: it is done.
+Told = Sequence[Record] | UnitError | Requeued | None
 
 
 def ran_out_of_memory(error: BaseException) -> bool:

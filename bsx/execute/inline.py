@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 
 from bsx import registry
-from bsx.errors import BsxError
+from bsx.errors import BsxError, ProcessEnded
 from bsx.execute.base import Executor, Told, UnitError, ran_out_of_memory
 from bsx.schema import Record, Report, Unit
 
@@ -50,4 +50,9 @@ def _records(unit: Unit, report: Report) -> Iterator[Sequence[Record]]:
 def unit_error(error: Exception) -> UnitError:
     """Return the UnitError that tells of ``error``."""
     reason = f"{type(error).__name__}: {error}".partition("\n")[0]
-    return UnitError(reason, traceback.format_exc(), out_of_memory=ran_out_of_memory(error))
+    return UnitError(
+        reason,
+        traceback.format_exc(),
+        out_of_memory=ran_out_of_memory(error),
+        worth_retrying=isinstance(error, ProcessEnded),
+    )

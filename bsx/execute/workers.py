@@ -8,179 +8,116 @@ a unit starts in a few hundredths of a second.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import multiprocessing
 import os
 import signal
 import sys
 import threading
-import time
-import types
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from typing import Any
 
-from bsx import registry, streams
+from bsx import processes, registry, streams
 from bsx.errors import BsxError, Stopped
-from bsx.execute.base import Executor, Told, UnitError
+from bsx.execute.apart import ApartExecutor, Message
+from bsx.execute.base import UnitError
 from bsx.execute.inline import unit_error
 from bsx.kills import MemoryKills, told
-from bsx.schema import Record, Report, Unit
+from bsx.schema import Report, Unit
 
 PRELOADED = "bsx.execute.preload"
-GRACE = 20.0  # seconds for a unit that is told to end to keep its state
 
-_STOP = "stop"
-# What the system or a person sends to all processes at once; the coordinator decides.
-_NOT_OURS = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 
 
-@dataclass
-class _Running:
-    unit: Unit
-    process: Any
-    report: Report
-    heard: float  # when it last told something, by the monotonic clock
-    kills: MemoryKills  # since it was started
+class WorkersExecutor(ApartExecutor[Connection]):
+    """Runs each unit in a child process.
 
-    @property
-    def keeps_state(self) -> bool:
-        """Whether it does something when it is told to end."""
-        return getattr(self.unit, "checkpoints", None) is not None
+    Args:
+        patience: see the contract.
+        once: whether it is for one unit, for which nothing is worth being imported ahead.
+    """
 
-
-class WorkersExecutor(Executor):
-    """Runs each unit in a child process."""
-
-    def __init__(self, patience: float | None = None) -> None:
+    def __init__(self, patience: float | None = None, *, once: bool = False) -> None:
         super().__init__(patience)
+        self._once = once
         self._context: BaseContext | None = None
-        self._running: dict[Connection, _Running] = {}
+        self._processes: dict[Connection, Any] = {}
+        self._kills: dict[Connection, MemoryKills] = {}  # since it was started
 
     def prepare(self) -> None:
         """Start the server that processes are forked from: it imports torch meanwhile."""
-        self._context = self._context or _context()
+        self._context = self._context or _context(self._once)
 
-    def start(self, unit: Unit, report: Report) -> None:
-        """Start a process for ``unit``."""
-        self.prepare()
+    def _begin(self, unit: Unit) -> Connection:
         assert self._context is not None
         kills = MemoryKills()
         ours, theirs = self._context.Pipe()
         process: Any = self._context.Process(  # type: ignore[attr-defined]
             target=_work, args=(unit, theirs, list(sys.path)), daemon=True
         )
-        with _without_the_script():
+        with processes.without_the_script():
             process.start()
         theirs.close()
-        self._running[ours] = _Running(unit, process, report, time.monotonic(), kills)
+        self._processes[ours] = process
+        self._kills[ours] = kills
+        return ours
 
-    def wait(self) -> tuple[Unit, Told]:
-        """Wait for the first process that tells something; pass on what is reported meanwhile."""
-        while True:
-            for connection in wait(list(self._running), self._patience_left()):
-                assert isinstance(connection, Connection)
-                running = self._running[connection]
-                running.heard = time.monotonic()
-                kind, content = self._heard(connection)
-                if kind == "report":
-                    running.report(*content)
-                    continue
-                if kind in ("done", "error"):
-                    self._end(connection)
-                if isinstance(content, BsxError):
-                    raise content
-                return running.unit, content
-            silent = self._silent()
-            if silent is not None:
-                unit = self._running[silent].unit
-                self._end(silent)
-                reason = f"no sign of life for {self.patience:g} seconds: the worker was ended"
-                return unit, UnitError(reason, worth_retrying=True)
+    def _listen(self, seconds: float | None) -> Iterator[Message[Connection]]:
+        for connection in wait(list(self._running), seconds):
+            assert isinstance(connection, Connection)
+            yield Message(connection, *self._heard(connection))
 
-    def stop(self) -> list[tuple[Unit, Sequence[Record]]]:
-        """End every process; those that can keep their state have a while for it."""
-        told: list[tuple[Unit, Sequence[Record]]] = []
-        for connection, running in list(self._running.items()):
-            if running.keeps_state:
-                with contextlib.suppress(OSError):
-                    connection.send(_STOP)
-            else:
-                self._end(connection)
-        until = time.monotonic() + GRACE
-        while self._running and time.monotonic() < until:
-            for ready in wait(list(self._running), until - time.monotonic()):
-                assert isinstance(ready, Connection)
-                running = self._running[ready]
-                kind, content = self._heard(ready)
-                if kind == "records":
-                    told.append((running.unit, content))
-                elif kind in ("done", "error"):
-                    self._end(ready)
-        for connection in list(self._running):
-            self._end(connection)
-        return told
+    def _ask_to_end(self, handle: Connection) -> None:
+        with contextlib.suppress(OSError):
+            handle.send(processes.STOP)
 
     def _heard(self, connection: Connection) -> tuple[str, Any]:
         """Return what a worker tells, or how it ended."""
-        running = self._running[connection]
         try:
             kind, content = connection.recv()
         except (EOFError, ConnectionResetError):
-            running.process.join()
-            return "error", self._died(running)
+            self._processes[connection].join()
+            return "error", self._died(connection)
         return kind, content
 
-    def _died(self, running: _Running) -> UnitError:
+    def _died(self, connection: Connection) -> UnitError:
         """Tell how a worker ended that said nothing."""
-        code = running.process.exitcode
+        code = self._processes[connection].exitcode
         if code is None or code >= 0:
             return UnitError(f"the worker ended by itself with exit code {code}")
+        kills = self._kills[connection]
         killed = -code == signal.SIGKILL
-        by_memory = killed and running.kills.found()
+        by_memory = killed and kills.found()
         if by_memory:  # one kill is of one process: the others that ran meanwhile were not it
-            for other in self._running.values():
-                if other is not running:
-                    other.kills.found()
+            for other in self._kills.values():
+                if other is not kills:
+                    other.found()
         reason = f"the worker was ended by {told(-code, out_of_memory=by_memory)}"
-        if killed and not running.kills.known:
+        if killed and not kills.known:
             reason += "; the system does that, too, when memory runs out"
         return UnitError(
             reason, out_of_memory=by_memory, worth_retrying=not by_memory, killed=killed
         )
 
-    def _patience_left(self) -> float | None:
-        """Seconds until the first unit has been silent for too long."""
-        if self.patience is None:
-            return None
-        first = min(running.heard for running in self._running.values())
-        return max(0.0, first + self.patience - time.monotonic())
-
-    def _silent(self) -> Connection | None:
-        """A unit that has been silent for too long."""
-        if self.patience is None:
-            return None
-        long_ago = time.monotonic() - self.patience
-        return next((c for c, running in self._running.items() if running.heard <= long_ago), None)
-
-    def _end(self, connection: Connection) -> None:
-        process = self._running.pop(connection).process
-        connection.close()
+    def _end(self, handle: Connection) -> None:
+        process = self._processes.pop(handle)
+        del self._kills[handle]
+        handle.close()
         process.kill()
         process.join()
 
 
 def _work(unit: Unit, connection: Connection, path: list[str]) -> None:
     """Do the unit and send home what comes of it: the body of a worker process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the coordinator decides what Ctrl-C means
-    for name in _NOT_OURS:
-        if hasattr(signal, name):  # by a handler, so that programs it starts do not inherit it
-            signal.signal(getattr(signal, name), lambda _number, _frame: None)
+    processes.leave_signals_to_the_parent()
     sys.path[:] = path
+    _keep_memory()
     streams.print_nothing_but_messages()  # stdout is for the coordinator's results
     multiprocessing.current_process().daemon = False  # it may have helpers, which end with it
-    to_end = _end_with(connection)
+    to_end = processes.end_with(connection)
     try:
         for records in registry.worker(unit.kind, unit.worker)(unit, _reporter(connection, to_end)):
             connection.send(("records", records))
@@ -189,6 +126,17 @@ def _work(unit: Unit, connection: Connection, path: list[str]) -> None:
         connection.send(("error", error))
     except Exception as error:
         connection.send(("error", unit_error(error)))
+
+
+def _keep_memory() -> None:
+    """Have glibc keep what large tensors took, for the next ones (mallopt(3)).
+
+    They come and go at every step, and glibc would hand each back to the system and fetch it anew,
+    page by page; told to keep them, large batches train a sixth faster.
+    """
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, 2**30)
+        ctypes.CDLL(None).mallopt(_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def _reporter(connection: Connection, to_end: threading.Event) -> Report:
@@ -200,46 +148,15 @@ def _reporter(connection: Connection, to_end: threading.Event) -> Report:
     return report
 
 
-def _end_with(connection: Connection) -> threading.Event:
-    """End this process as soon as the coordinator is gone, whatever ended it.
-
-    Returns:
-        what is set when the coordinator asks for the end.
-    """
-    to_end = threading.Event()
-
-    def watch() -> None:
-        with contextlib.suppress(OSError, EOFError):
-            while connection.recv() == _STOP:
-                to_end.set()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-    return to_end
-
-
-@contextlib.contextmanager
-def _without_the_script() -> Iterator[None]:
-    """Hide the program that runs from processes that start.
-
-    They would run it again to find what it defines, and need nothing of it: of a script that calls
-    ``bsx.sweep`` outside of ``if __name__ == "__main__"`` each would start a sweep of its own.
-    """
-    program = sys.modules["__main__"]
-    sys.modules["__main__"] = types.ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = program
-
-
-def _context() -> BaseContext:
+def _context(once: bool) -> BaseContext:
     if not sys.platform.startswith("linux"):
         return multiprocessing.get_context("spawn")
     # Threads that wait must let go of their core soon: on a machine with anything else to do, those
     # that spin for long make a small step ten to a hundred times slower. A short spin costs an idle
     # machine next to nothing, no spin at all a third. Read when torch is first imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    if once:
+        return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([PRELOADED])
     # Started now, it imports torch on another core while the coordinator looks at the data.

@@ -29,6 +29,7 @@ def measure(unit: CalibrationUnit, report: Report) -> Iterator[tuple[CostModel]]
             unit.threads,
             round=0,
             streamed=unit.streamed,
+            devices=unit.devices,
         )
         begin = time.perf_counter()
         batches = registry.worker("trainer", unit.trainer)(group, report)

@@ -102,6 +102,8 @@ def speed_units(
             loop=facts.timed_loop(config.speed_loop),
             device=facts.device,
             threads=facts.threads,
+            worker="speed" if facts.devices == 1 else "speed-devices",
+            devices=facts.devices,
             machine=digest(machine),
             predicted_seconds=max(0.8, cost.group_seconds(20, recipe.batch_size, 1)),
         )
@@ -128,6 +130,7 @@ def calibration(
         device=facts.device,
         threads=facts.threads_each,
         streamed=facts.streamed,
+        devices=facts.devices,
     )
 
 
@@ -172,6 +175,8 @@ def _groups(
             judged_by=facts.metric if config.command else None,
             timeout_seconds=config.command.timeout_seconds if config.command else None,
             streamed=facts.streamed,
+            halving=config.learning_rates.halving,
+            devices=facts.devices,
         )
         for members in _packed(missing, most, pieces)
     ]

@@ -11,6 +11,10 @@ _MEANINGS = {
     "diverged": (
         "A run diverges when its steps are so large that the loss runs away instead of falling."
     ),
+    "dominated": (
+        "Each rate was compared with the best one seed by seed, and stopped only where it would "
+        "stay behind even if it improved on as it did; without --halving they are trained on."
+    ),
     "out_of_memory": "That is a result, not an error: it says how large a batch may be.",
     "accumulated": "A step takes the same gradient, in more time and less memory.",
     "failed": "Nothing is known of what failed; the other sizes are not touched by it.",
@@ -42,6 +46,10 @@ _MEANINGS = {
     "speed_of_other": "The iterations are this sweep's own; the seconds are of something else.",
     "quality_not_settled": (
         "The recommendation goes by the means for now; more seeds may move it to another size."
+    ),
+    "cheaper_not_settled": (
+        "A size is recommended only where it is shown to end well enough, not where it merely "
+        "looks so."
     ),
     "not_better_than_baseline": (
         "A model that does not beat a guess has not learned the task yet, and a batch size for it "

@@ -7,11 +7,15 @@ from collections.abc import Iterable
 from bsx.render import numbers, phrases
 from bsx.schema import Analysis, SpeedOrigin, Sweep
 
+# Of what a machine is lent by that is not this one
+_LENT = {"ray": ", on one node of the Ray cluster", "slurm": ", in a job of Slurm"}
 
-def alone_on(device: str, threads: int) -> str:
+
+def alone_on(device: str, threads: int, devices: int = 1) -> str:
     """Say what one model alone ran on: ``alone on cpu, 2 threads``."""
     with_threads = f", {threads} thread{'s' * (threads != 1)}" if device == "cpu" else ""
-    return f"alone on {device}{with_threads}"
+    several = f"{devices} × " if devices > 1 else ""
+    return f"alone on {several}{device}{with_threads}"
 
 
 def loop_named(loops: Iterable[str]) -> str:
@@ -29,7 +33,9 @@ def timed_where(sweep: Sweep, analysis: Analysis) -> str:
     loops = loop_named(size.speed.loop for size in analysis.batch_sizes if size.speed)
     origin = analysis.speed_from
     if origin is None:
-        return f"one model {alone_on(sweep.facts.device, sweep.facts.threads)}{loops}"
+        facts = sweep.facts
+        alone = alone_on(facts.device, facts.threads, facts.devices)
+        return f"one model {alone}{_LENT.get(sweep.config.executor, '')}{loops}"
     there = alone_on(phrases.clean(origin.device), origin.threads)
     return f"by a probe, one model {there}{_machine(origin)}{loops}"
 

@@ -6,7 +6,7 @@ A bar is drawn on terminals only. Lines announced are shown on anything but ``--
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -16,7 +16,7 @@ from rich.table import Column
 from rich.text import Text
 
 from bsx.render import numbers, phrases
-from bsx.schema import Metric
+from bsx.schema import Metric, RunRecord
 
 
 class QuietProgress:
@@ -39,6 +39,9 @@ class QuietProgress:
         """Ignore it."""
 
     def unit_done(self, unit: str, seconds: float) -> None:
+        """Ignore it."""
+
+    def stored(self, runs: Sequence[RunRecord]) -> None:
         """Ignore it."""
 
     def announce(self, line: str) -> None:
@@ -142,6 +145,9 @@ class SweepProgress:
         self._parts.pop(unit, None)
         self._whole += 1
         self._update()
+
+    def stored(self, runs: Sequence[RunRecord]) -> None:
+        """Nothing of it is shown: units are counted."""
 
     def announce(self, line: str) -> None:
         """Print a line above the bar; without a terminal it never wraps."""

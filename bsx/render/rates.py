@@ -184,7 +184,9 @@ def _quality_map(analysis: Analysis, metric: Metric) -> Grid:
     def cell(size: BatchSizeSummary, rate: RateSummary) -> str:
         ended = rate.validation.get(metric.name)
         if ended is None:
-            return "div." if rate.diverged == rate.seeds else numbers.UNKNOWN
+            if rate.diverged == rate.seeds:
+                return "div."
+            return "behind" if rate.dominated else numbers.UNKNOWN
         chosen = _trial(size.final) == _trial(rate)
         return _marked(form(ended.value), rate, size, chosen)
 
@@ -208,6 +210,8 @@ def _map(title: str, analysis: Analysis, cell: Cell, notes: Sequence[str]) -> Gr
     seen = "".join(text for column in texts for text in column)
     known = {
         "div.": "div. every run diverged",
+        "behind": "behind: clearly so on the way, and not trained to the end",
+        "÷": "÷ some runs were stopped on the way, clearly behind",
         "!": "! some runs diverged",
         "^": "^ tried by fewer seeds than others",
         ">": "> not reached by then",
@@ -255,12 +259,14 @@ def _marked(
 ) -> str:
     text = f"[{text}]" if chosen else f"~{text}" if basin else text
     fewer = 2 * rate.seeds < max(other.seeds for other in size.learning_rates)
-    return text + ("!" if rate.diverged else "") + ("^" if fewer else "")
+    return text + "".join(
+        mark for mark, holds in (("!", rate.diverged), ("÷", rate.dominated), ("^", fewer)) if holds
+    )
 
 
 def _under_one_another(cells: Sequence[str]) -> tuple[str, ...]:
     """Put the last digits under one another, with the marks behind them."""
-    heads = [cell.rstrip("]!^") for cell in cells]
+    heads = [cell.rstrip("]!÷^") for cell in cells]
     tails = [cell[len(head) :] for cell, head in zip(cells, heads, strict=True)]
     left, right = max(map(len, heads), default=0), max(map(len, tails), default=0)
     return tuple(h.rjust(left) + t.ljust(right) for h, t in zip(heads, tails, strict=True))

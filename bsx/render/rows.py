@@ -105,7 +105,7 @@ def _tuned(document: Mapping[str, Any]) -> list[str]:
 def _rate_row(
     entry: Mapping[str, Any], targets: list[Mapping[str, Any]], metric: str
 ) -> dict[str, Any]:
-    row = {key: entry[key] for key in ("seeds", "diverged")}
+    row = {key: entry[key] for key in ("seeds", "diverged", "dominated")}
     for number, (target, found) in enumerate(zip(targets, entry["to_target"], strict=True)):
         prefix = "to_target" if number == 0 else f"to_target_{number + 1}"
         row[f"{prefix}_metric"] = target["metric"]

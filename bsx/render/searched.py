@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from bsx.render import numbers, phrases
 from bsx.render.columns import marked_row, size_column
@@ -89,3 +90,14 @@ def further(values: Mapping[str, object], name: str) -> tuple[str, str]:
     end = _ENDS.get(str(values.get("side")), "at the end")
     typed = name.replace("_", "-")
     return f"{end} of what was searched", f"give --search {typed}=LOW..HIGH reaching further"
+
+
+def dominated(group: Sequence[Mapping[str, Any]]) -> str:
+    """Say that runs were not trained to their end."""
+    runs, rates = (sum(values[key] for values in group) for key in ("runs", "rates"))
+    at = "" if len(group) == 1 else f" at {len(group)} batch sizes"
+    what = "learning rate" if rates == 1 else "learning rates"
+    return (
+        f"{numbers.count(runs)} runs of {rates} {what}{at} were clearly behind and stopped "
+        "on the way (--halving); where they would have ended is not known"
+    )

@@ -22,6 +22,12 @@ from bsx.render.phrases import (
 )
 from bsx.schema import Estimate
 
+_LESS = {
+    "time": "less time",
+    "cost": "less money",
+    "steps": "fewer iterations",
+    "samples": "fewer samples",
+}
 _SOME_SEEDS = 5  # more, where nobody can say how many would do
 
 
@@ -242,6 +248,20 @@ def _quality_not_settled(group: Sequence[Values]) -> str:
     )
 
 
+def _cheaper_not_settled(group: Sequence[Values]) -> str:
+    first = group[0]
+    sizes, needed, seeds = first["sizes"], int(first["seeds_needed"]), int(first["seeds"])
+    end, ratio = ("end", "from ") if len(sizes) > 1 else ("ends", "")
+    ratio += f"× {numbers.significant(float(first['ratio']), 2)}"
+    command = more_seeds(first, needed - seeds)
+    return (
+        f"{batch_sizes(sizes)} would take {_LESS[str(first['objective'])]} ({ratio}) and {end} "
+        f"within {tolerance(first)} of the best as measured, but {seeds} "
+        f"seed{'s' * (seeds != 1)} cannot show that; about {numbers.count(needed)} would"
+        + (f" ({command})" if command else "")
+    )
+
+
 def _not_better_than_baseline(group: Sequence[Values]) -> str:
     first = group[0]
     value, baseline = (numbers.significant(float(first[key])) for key in ("value", "baseline"))
@@ -296,6 +316,7 @@ WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "tuned_at_edge": searched.tuned_at_edge,
     "censored": _censored,
     "diverged": _diverged,
+    "dominated": searched.dominated,
     "out_of_memory": _out_of_memory,
     "accumulated": _accumulated,
     "failed": _failed,
@@ -315,6 +336,7 @@ WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "speed_noisy": _speed_noisy,
     "speed_of_other": _speed_of_other,
     "quality_not_settled": _quality_not_settled,
+    "cheaper_not_settled": _cheaper_not_settled,
     "not_better_than_baseline": _not_better_than_baseline,
     "no_recommendation": _no_recommendation,
     "different_data": _different_data,

@@ -25,6 +25,7 @@ from bsx.schema.asked import (
     BatchSizes,
     Branching,
     Budget,
+    Cluster,
     Command,
     Ingredient,
     Initialization,
@@ -108,6 +109,7 @@ from bsx.schema.records import (
     RunStatus,
     SpeedRecord,
     Sweep,
+    settled_of,
 )
 from bsx.schema.search import (
     EFFECTIVE_RATE,
@@ -167,6 +169,7 @@ __all__ = [
     "Budget",
     "CalibrationUnit",
     "Caution",
+    "Cluster",
     "Command",
     "ComparedProbeSize",
     "ComparedSize",
@@ -248,6 +251,7 @@ __all__ = [
     "point_of",
     "rate_of",
     "recipe_at",
+    "settled_of",
     "side_by_side",
     "tuned_of",
 ]

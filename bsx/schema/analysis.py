@@ -39,7 +39,8 @@ class RateToTarget:
 class RateSummary:
     """One learning rate that was tried at one batch size.
 
-    ``diverged`` of its ``seeds`` did so; ``validation``: metric → where the others end. Nothing was
+    ``diverged`` of its ``seeds`` did so, ``dominated`` were clearly behind and not trained to their
+    end; ``validation``: metric → where the others end. Nothing was
     chosen here, so that nothing is given back: the rate that was chosen looks better than it is.
     """
 
@@ -49,6 +50,7 @@ class RateSummary:
     to_target: tuple[RateToTarget, ...]
     validation: Mapping[str, Estimate]
     tuned: Mapping[str, float] = field(default_factory=dict)  # beside the rate, by name
+    dominated: int = 0
 
 
 @dataclass(frozen=True)
@@ -188,6 +190,7 @@ class TargetSummary:
     next_run: Mapping[str, Any] = field(default_factory=dict)
     noise_scale: Estimate | None = None  # where it is reached, over the batch sizes
     noise_scale_verdict: str | None = None  # agrees | larger | smaller | undetermined
+    curve: tuple[tuple[float, Estimate], ...] = ()  # batch size → steps by the fit, to be drawn
 
 
 @dataclass(frozen=True)

@@ -127,6 +127,7 @@ class LearningRates:
     value). ``rule`` says how a rate follows the batch size: ``tuned`` at each size, or ``none``,
     ``linear``, ``sqrt`` or ``saturating`` (at the batch size ``saturation``) relative to the
     rate at ``base_batch_size``. ``scout``: one seed tries each rate before the others do.
+    ``halving``: a rate that is clearly behind on the way is not trained to its end.
     """
 
     mode: str = "tuned"
@@ -135,6 +136,7 @@ class LearningRates:
     base_batch_size: int | None = None
     saturation: float | None = None
     scout: bool = False
+    halving: bool = field(default=False, metadata=LATER)
 
 
 @dataclass(frozen=True)
@@ -215,6 +217,26 @@ class Command:
 
 
 @dataclass(frozen=True)
+class Cluster:
+    """Where units run that do not run on this machine; it decides no result.
+
+    ``slurm_cluster``: slurm, or local: jobs as submitit runs them on one machine.
+    ``slurm_folder``: where jobs and this process tell each other; None: in the store's.
+    """
+
+    ray_address: str | None = None
+    slurm_cluster: str = "slurm"
+    slurm_folder: str | None = None
+    slurm_partition: str | None = None
+    slurm_seconds: float | None = None  # the most that one job may take
+    slurm_gpus: int | None = None  # of one job
+    slurm_args: Mapping[str, Any] = field(default_factory=dict)
+
+
+ON_CLUSTERS = ("ray", "slurm")  # executors whose units run on machines that are not looked at
+
+
+@dataclass(frozen=True)
 class SweepConfig:
     """What was asked, fully validated.
 
@@ -259,7 +281,14 @@ class SweepConfig:
     search: Search | None = None  # of more than the learning rate; None: that alone
     measures: tuple[str, ...] = ()  # of MEASURES: what is measured beside, of runs trained again
     audit_base: int | None = None  # the batch size that audited rules start from; None: smallest
+    devices: int = field(default=1, metadata=LATER)  # that one run trains on at once
+    cluster: Cluster = field(default=Cluster(), metadata=LATER)
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether units run on other machines."""
+        return self.executor in ON_CLUSTERS
 
     def question(self) -> dict[str, Any]:
         """Return the part that decides which runs the sweep consists of."""
@@ -269,6 +298,7 @@ class SweepConfig:
         of_memory = ("accumulate", "states_bytes")
         for key in (*of_reading, *of_running, *of_memory):
             del document[key]
+        document.pop("cluster", None)
         if self.search is None:  # as it was before there was any
             del document["search"]
         return document

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from bsx.schema.canonical import LATER
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -73,6 +75,8 @@ class Facts:
     ghost_size: int | None = None  # samples in a chunk of Ghost BatchNorm, if that is the only norm
     streamed: bool = False  # whether the inputs do not fit in memory and are fetched
     memory_limit: MemoryLimit | None = None  # None: the system does not tell
+    worker_threads: int | None = field(default=None, metadata=LATER)  # on a cluster: of one unit
+    devices: int = field(default=1, metadata=LATER)  # that one run trains on at once
 
     @classmethod
     def told(
@@ -115,6 +119,8 @@ class Facts:
     @property
     def threads_each(self) -> int:
         """The threads of one worker."""
+        if self.worker_threads is not None:
+            return self.worker_threads
         return max(1, self.threads // self.workers)
 
     @property

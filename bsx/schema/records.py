@@ -19,6 +19,7 @@ class RunStatus(StrEnum):
 
     COMPLETED = "completed"
     DIVERGED = "diverged"
+    DOMINATED = "dominated"  # clearly behind at a rung, and not trained on
     OUT_OF_MEMORY = "out_of_memory"
     TIMED_OUT = "timed_out"
     FAILED = "failed"
@@ -26,6 +27,11 @@ class RunStatus(StrEnum):
 
 # A run with one of these is never trained again.
 SETTLED = frozenset({RunStatus.COMPLETED, RunStatus.DIVERGED, RunStatus.OUT_OF_MEMORY})
+
+
+def settled_of(config: SweepConfig) -> frozenset[RunStatus]:
+    """Return the statuses of runs that a sweep does not train again: with halving, one more."""
+    return SETTLED | {RunStatus.DOMINATED} if config.learning_rates.halving else SETTLED
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from bsx.schema.canonical import digest, plain
+from bsx.schema.canonical import LATER, digest, plain
 from bsx.schema.known import Metric
 from bsx.schema.search import Point, rate_of
 from bsx.schema.work import Recipe, Run, Trunk, recipe_at
@@ -41,6 +41,8 @@ class Group:
     checkpoints: str | None = None  # the folder that they are kept in
     states: EndStates | None = None  # where longer runs begin, and shorter ones are kept
     micro_batch_size: int | None = None  # of a pass, where memory holds no more; None: the recipe's
+    devices: int = field(default=1, metadata=LATER)  # that one run trains on at once
+    halving: bool = field(default=False, metadata=LATER)  # whether what is behind is dropped
 
     @property
     def kind(self) -> str:
@@ -67,6 +69,11 @@ class Group:
         """The runs of the group, in lane order."""
         of = {point: recipe_at(self.recipe, point) for point, _ in self.members}
         return tuple(Run(of[point], rate_of(point), seed) for point, seed in self.members)
+
+    def without(self, run_ids: Collection[str]) -> Group:
+        """Return what is left of the group without these runs."""
+        left = zip(self.members, self.runs, strict=True)
+        return replace(self, members=tuple(one for one, run in left if run.run_id not in run_ids))
 
 
 @dataclass(frozen=True)
@@ -142,6 +149,7 @@ class SpeedUnit:
     worker: str = "speed"
     predicted_seconds: float = field(default=0.0, compare=False)
     micro_batch_size: int | None = None  # as of a group
+    devices: int = 1
 
     @property
     def streamed(self) -> bool:
@@ -161,9 +169,13 @@ class SpeedUnit:
             {
                 "what": [recipe.dataset, recipe.fingerprint, recipe.split, recipe.model],
                 "how": [recipe.optimizer, recipe.task, recipe.batch_size, recipe.tail, self.loop],
-                "where": [self.device, self.threads, self.machine],
+                "where": [self.device, self.threads, self.machine, *self._devices],
             }
         )
+
+    @property
+    def _devices(self) -> tuple[int, ...]:
+        return () if self.devices == 1 else (self.devices,)
 
 
 class _Measured:
@@ -193,6 +205,7 @@ class CalibrationUnit(_Measured):
     worker: str = "calibration"
     predicted_seconds: float = 1.0
     streamed: bool = False
+    devices: int = field(default=1, metadata=LATER)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
+
+from bsx.schema.records import RunRecord
 
 
 class Watcher(Protocol):
@@ -19,6 +22,9 @@ class Watcher(Protocol):
 
     def unit_done(self, unit: str, seconds: float) -> None:
         """A unit has ended."""
+
+    def stored(self, runs: Sequence[RunRecord]) -> None:
+        """These runs are in the store."""
 
     def announce(self, line: str) -> None:
         """Something worth a line."""

@@ -1,7 +1,9 @@
 """Run records → the tables of one batch size that the other rooms of statistics work on.
 
 Runs that failed, timed out or ran out of memory are no evidence about learning; they are counted
-by the analysis and left out here. A diverged run is evidence: it did not reach the target.
+by the analysis and left out here. A diverged run is evidence: it did not reach the target. So is
+one that was dominated and not trained to its end: what it reached it reached, all else is censored
+where it was stopped, and it has no end.
 
 A run is as far as the batches of its starting size that it has seen. Where the size stays these are
 its steps; where it grows they count samples, so that such a run compares with one that stays.
@@ -18,7 +20,7 @@ from functools import cached_property
 from bsx.schema import Curve, Metric, Point, RunRecord, RunStatus, Search, point_of
 from bsx.stats.steps_to_target import Crossing, first_crossing, mean_crossing
 
-EVIDENCE = frozenset({RunStatus.COMPLETED, RunStatus.DIVERGED})
+EVIDENCE = frozenset({RunStatus.COMPLETED, RunStatus.DIVERGED, RunStatus.DOMINATED})
 LOSS = "loss"
 
 
@@ -133,11 +135,11 @@ class SizeRuns:
         return mean_crossing(list(self.series(metric)[rate].values()), metric, threshold, k)
 
     def final(self, split: str, name: str) -> dict[Point, dict[int, float | None]]:
-        """Return rate → seed → a metric at the end; None where the run diverged."""
+        """Return rate → seed → a metric at the end; None where the run did not come to it."""
         return {
             rate: {
                 seed: None
-                if record.status is RunStatus.DIVERGED
+                if record.status is not RunStatus.COMPLETED
                 else record.final.get(split, {}).get(name)
                 for seed, record in row.items()
             }

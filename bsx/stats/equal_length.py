@@ -64,7 +64,7 @@ def at_length(
 def _table(runs: SizeRuns, limit: float, metric: Metric) -> dict[Point, dict[int, float | None]]:
     """Return rate → seed → the metric at the last evaluation up to ``limit`` batches.
 
-    None where the run diverged before, or had no evaluation yet.
+    None where the run diverged or was stopped before, or had no evaluation yet.
     """
     table: dict[Point, dict[int, float | None]] = {}
     for rate, row in runs.series(metric).items():
@@ -72,6 +72,7 @@ def _table(runs: SizeRuns, limit: float, metric: Metric) -> dict[Point, dict[int
         for seed, (steps, values) in row.items():
             place = bisect_right(steps, limit * _SLACK) - 1
             value = values[place] if place >= 0 else float("nan")
-            gone = runs.records[rate][seed].status is RunStatus.DIVERGED and place == len(steps) - 1
+            ended = runs.records[rate][seed].status is RunStatus.COMPLETED
+            gone = not ended and place == len(steps) - 1
             table[rate][seed] = None if gone or value != value else value
     return table

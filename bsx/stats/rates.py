@@ -39,6 +39,7 @@ def rate_summaries(
             tuple(_to_target(target.tried.get(rate, {}), iterations) for target in targets),
             _ended(ends[rate], metric),
             tuned_of(rate),
+            sum(record.status is RunStatus.DOMINATED for record in row.values()),
         )
         for rate, row in runs.records.items()
     )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from bsx.schema import Caution, TargetSummary
+from bsx.schema import Caution, Estimate, TargetSummary
 from bsx.stats.critical_batch import TradeOff
 from bsx.stats.next_run import Evidence, next_run
 from bsx.stats.regimes import regimes_of
+
+_DRAWN = 49  # sizes at which the fitted curve is told: it looks smooth
 
 
 def summarize_target(
@@ -48,7 +51,21 @@ def summarize_target(
         departure=tradeoff.departure,
         regimes=regimes_of(tradeoff, min(reached), max(reached)) if reached else None,
         next_run=next_run(tradeoff, evidence, train_samples),
+        curve=_curve(tradeoff, evidence),
     )
+
+
+def _curve(tradeoff: TradeOff, sizes: Collection[int]) -> tuple[tuple[float, Estimate], ...]:
+    """Return the steps by the fitted curve, at sizes evenly spaced in logarithm; () without one."""
+    low, high = min(sizes, default=1), max(sizes, default=1)
+    found = []
+    for place in range(_DRAWN):
+        size = low * math.exp(math.log(high / low) * place / (_DRAWN - 1))
+        steps = tradeoff.predict(size)
+        if steps is None:
+            return ()
+        found.append((size, steps))
+    return tuple(found)
 
 
 def fit_cautions(summary: TargetSummary, where: Mapping[str, Any], largest: int) -> list[Caution]:

@@ -278,9 +278,10 @@ class Store(DiagnosticTables):
     # --- within -----------------------------------------------------------------------------
 
     def _runs(self, where: str, value: str) -> list[RunRecord]:
-        recipes = dict(self._rows(SELECT_RECIPES))
         with self._plainly("read"), self._decoding():
             rows = self._db.execute(f"{SELECT_RUNS} {where}", (value,))
+            # Looked at after the runs: a sweep that is under way may have stored both meanwhile.
+            recipes = dict(self._rows(SELECT_RECIPES))
             return run_records(rows, recipes, self.path)
 
     def _speeds(self, where: str, value: str) -> list[SpeedRecord]:

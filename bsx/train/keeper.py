@@ -139,10 +139,10 @@ class Keeper:
         try:
             self._report(step / self._steps, best)
         except Stopped:
-            self._save(state)
+            self.keep(state)
             raise
         if self._interval.due:
-            self._save(state)
+            self.keep(state)
 
     def ended(self, step: int, state: State) -> None:
         """Keep where the loop ends, after ``step`` steps and before they are evaluated."""
@@ -155,7 +155,12 @@ class Keeper:
         if self._checkpoints is not None:
             self._checkpoints.clear()
 
-    def _save(self, state: State) -> None:
+    def keep(self, state: State) -> None:
+        """Write a checkpoint.
+
+        Raises:
+            StoreError: where it cannot be written.
+        """
         if self._checkpoints is None:
             return
         began = time.monotonic()
@@ -175,6 +180,19 @@ class Keeper:
         """What the state is surrounded by: it stops the clock."""
         around = {"seconds": self._clock.stop(), "generators": generators()}
         return around if self._beside is None else {**around, "beside": self._beside.state()}
+
+
+class Follower(Keeper):
+    """Takes up what another keeps, and keeps nothing: the same run, on a device that follows."""
+
+    def done(self) -> None:
+        """Leave the state to the one who keeps it."""
+
+    def ended(self, step: int, state: State) -> None:
+        """Leave the end to the one who keeps it, too."""
+
+    def _save(self, state: State) -> None:
+        pass
 
 
 def curve_state(points: Sequence[CurvePoint]) -> dict[str, Any]:
@@ -202,7 +220,7 @@ def generators() -> dict[str, Any]:
 
 
 def set_generators(state: Mapping[str, Any]) -> None:
-    """Put them where they were."""
+    """Put the generators to where they were."""
     torch.set_rng_state(state["torch"].cpu())
     version, numbers, gauss = state["python"]
     random.setstate((version, tuple(numbers), gauss))

@@ -24,6 +24,7 @@ from bsx.train.checkpoint import Checkpoints
 from bsx.train.evaluate import evaluate
 from bsx.train.feed import Feed
 from bsx.train.gradients import is_plain, treat
+from bsx.train.halving import dominated, rungs
 from bsx.train.keeper import Ends, Keeper, curve_from, curve_state
 from bsx.train.session import Clock, Session, curve_point, run_record
 from bsx.train.updaters import build_updater, takes_a_grid
@@ -43,7 +44,7 @@ def train(group: Group, report: Report) -> Iterator[tuple[Record, ...]]:
     folder = group.checkpoints
     kept = None if folder is None else Checkpoints(folder, group.unit_id)
     ends = None
-    if group.states is not None and can_grow(group.recipe):
+    if group.states is not None and can_grow(group.recipe) and not group.halving:
         ends = Ends(States(group.states), key_of_group(group), session.environment)
     keeper = Keeper(kept, session.steps, report, clock, ends)
     before = keeper.taken_up(session.device)
@@ -59,6 +60,8 @@ def train(group: Group, report: Report) -> Iterator[tuple[Record, ...]]:
         if lanes.taken == session.steps:
             keeper.ended(lanes.taken, lanes.state)
         lanes.evaluate(seconds)
+        if lanes.done in lanes.rungs:
+            lanes.drop_the_dominated()
         if not len(lanes.alive):
             break
         for lane in lanes.alive:
@@ -80,6 +83,9 @@ class Lanes:
         self.runs = group.runs
         self.curves: dict[int, list[CurvePoint]] = {n: [] for n in range(len(self.runs))}
         self._stopped_at: dict[int, int] = {}
+        self._behind: set[int] = set()  # of those that were stopped, the dominated ones
+        self._members = group.members
+        self.rungs = rungs(session.evaluate_at, session.steps) if group.halving else ()
         optimizer = session.recipe.optimizer
         grid = takes_a_grid(optimizer) and is_plain(session.recipe.training)
         wide = grid and session.recipe.batch_size >= _WIDE_FROM
@@ -100,7 +106,7 @@ class Lanes:
 
     @property
     def alive(self) -> list[int]:
-        """The numbers of the runs that have not diverged."""
+        """The numbers of the runs that go on: neither diverged nor dominated."""
         return [lane for lane in self._lanes if lane not in self._stopped_at]
 
     def step(self) -> None:
@@ -156,9 +162,18 @@ class Lanes:
                 self._stopped_at[lane] = step - steps + int(finite_steps[position])
             else:
                 self.curves[lane].append(point)
-        if len(self.alive) < len(alive):
-            self._drop_the_diverged()
+        self._shorten()
         self.done = step
+        self._restart_tally()
+
+    def drop_the_dominated(self) -> None:
+        """Stop the runs of rates that are clearly behind at this rung, right after evaluation."""
+        curves = {lane: self.curves[lane] for lane in self.alive}
+        steps, quality = self.session.steps, self.session.quality[:2]
+        behind = dominated(self._members, curves, self.done, steps, quality)
+        self._behind |= behind
+        self._stopped_at |= dict.fromkeys(behind, self.done)
+        self._shorten()
         self._restart_tally()
 
     def state(self) -> dict[str, Any]:
@@ -171,6 +186,7 @@ class Lanes:
             "updater": self._updater.state(),
             "tally": [self._loss_sum, self._finite, self._finite_steps],
             "stopped_at": dict(self._stopped_at),
+            "behind": sorted(self._behind),
             "curves": {lane: curve_state(points) for lane, points in self.curves.items()},
         }
 
@@ -182,6 +198,7 @@ class Lanes:
         self._updater.restore(state["updater"])
         self._loss_sum, self._finite, self._finite_steps = state["tally"]
         self._stopped_at = dict(state["stopped_at"])
+        self._behind = set(state.get("behind", ()))
         self.curves = {lane: curve_from(curve) for lane, curve in state["curves"].items()}
         self.taken, self.done = state["taken"], state["done"]
         self._feed = Feed(self.session, self._seeds, range(self.taken, self.session.steps))
@@ -201,10 +218,16 @@ class Lanes:
         for lane, run in enumerate(self.runs):
             stopped_at = self._stopped_at.get(lane, self.session.steps)
             yield run_record(
-                self.session, run, self.curves[lane], final.get(lane), stopped_at, share
+                self.session,
+                run,
+                self.curves[lane],
+                final.get(lane),
+                stopped_at,
+                share,
+                behind=lane in self._behind,
             )
 
-    def _drop_the_diverged(self) -> None:
+    def _shorten(self) -> None:
         """Compute no more of the grid than the lanes that are alive span."""
         alive = set(self.alive)
         self._keep_only([p for p, lane in enumerate(self._lanes) if lane in alive])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,7 +21,11 @@ from bsx.train.feed import Feed
 from bsx.train.gradients import is_plain, treat
 from bsx.train.keeper import Ends, Keeper, curve_from, curve_state
 from bsx.train.observers import Observer, unobserved
+from bsx.train.rungs import Course, rung_by_rung
 from bsx.train.session import Clock, Session, curve_point, run_record
+
+# At a step: leaves the gradient of a batch's mean loss in the model, and returns the loss.
+Gradient = Callable[[int, nn.Module, Tensor, Tensor], Tensor]
 
 
 def train(group: Group, report: Report) -> Iterator[tuple[Record, ...]]:
@@ -35,11 +40,31 @@ def train_channels_last(group: Group, report: Report) -> Iterator[tuple[Record, 
 
 def _one_by_one(session: Session, group: Group, report: Report) -> Iterator[tuple[Record, ...]]:
     torch.set_num_threads(group.threads)
-    best: float | None = None
     states = None
     if group.states is not None and can_grow(group.recipe):
         states = States(group.states)
 
+    def begin(run: Run, report: Report, rungs: Sequence[int] = ()) -> tuple[Keeper, Clock, Course]:
+        clock = Clock(session.device)
+        ends = None
+        if states is not None:
+            ends = Ends(states, key_of_run(group, run), session.environment)
+        keeper = Keeper(checkpoints_of(group, run), session.steps, report, clock, ends)
+        return keeper, clock, course(session, run, keeper, clock, rungs=rungs)
+
+    if group.halving:
+        yield from rung_by_rung(session, group, report, begin)
+        return
+    for run, report_run in reporting(session, group, report):
+        keeper, _, way = begin(run, report_run)
+        record = _record_of(way)
+        yield (*keeper.notices, record)
+        keeper.done()
+
+
+def reporting(session: Session, group: Group, report: Report) -> Iterator[tuple[Run, Report]]:
+    """Yield each run with what tells how far the group is, and the best metric of all so far."""
+    best: float | None = None
     for number, run in enumerate(group.runs):
 
         def report_run(fraction: float, value: float | None, number: int = number) -> None:
@@ -47,29 +72,53 @@ def _one_by_one(session: Session, group: Group, report: Report) -> Iterator[tupl
             best = best if value is None else session.better(value, best)
             report((number + fraction) / len(group.members), best)
 
-        clock = Clock(session.device)
-        ends = None
-        if states is not None:
-            ends = Ends(states, key_of_run(group, run), session.environment)
-        keeper = Keeper(_checkpoints(group, run), session.steps, report_run, clock, ends)
-        record = train_run(session, run, keeper, clock)
-        yield (*keeper.notices, record)
-        keeper.done()
+        yield run, report_run
 
 
-def _checkpoints(group: Group, run: Run) -> Checkpoints | None:
+def checkpoints_of(group: Group, run: Run) -> Checkpoints | None:
     """Those of the run alone: the group it is in when it is taken up again may have fewer."""
     if group.checkpoints is None:
         return None
-    how = [group.trainer, group.device, group.threads, group.micro_batch_size]  # as the bits do
-    return Checkpoints(group.checkpoints, digest([run.run_id, *how]))
+    device, _, _ = group.device.partition(":")
+    how = [group.trainer, device, group.threads, group.micro_batch_size]  # as the bits do
+    several = [group.devices] if group.devices > 1 else []
+    return Checkpoints(group.checkpoints, digest([run.run_id, *how, *several]))
 
 
 def train_run(
-    session: Session, run: Run, keeper: Keeper, clock: Clock, observe: Observer = unobserved
+    session: Session,
+    run: Run,
+    keeper: Keeper,
+    clock: Clock,
+    observe: Observer = unobserved,
+    gradient: Gradient | None = None,  # None: of this device alone
 ) -> RunRecord:
     """Train one run from where it was left to its last step, or until its loss is not finite."""
+    return _record_of(course(session, run, keeper, clock, observe, gradient))
+
+
+def _record_of(way: Course) -> RunRecord:
+    """Go all the way of a run without rungs."""
+    while True:
+        try:
+            next(way)
+        except StopIteration as ended:
+            record: RunRecord = ended.value
+            return record
+
+
+def course(
+    session: Session,
+    run: Run,
+    keeper: Keeper,
+    clock: Clock,
+    observe: Observer = unobserved,
+    gradient: Gradient | None = None,
+    rungs: Sequence[int] = (),
+) -> Course:
+    """Train one run as :func:`train_run` says, and pause after the evaluations at ``rungs``."""
     recipe, task = session.recipe, session.task
+    gradient = gradient or partial(_alone, session)
     model = session.model(run.seed)
     asked = run.recipe.optimizer  # of which a run may have numbers of its own
     optimizer = build_optimizer(asked.name, asked.args, trained(model), lr=run.learning_rate)
@@ -99,12 +148,16 @@ def train_run(
     if before is None:
         observe(model, 0, 0)
     for next_evaluation in session.evaluate_at[bisect_right(session.evaluate_at, done) :]:
+        if done in rungs:
+            del feed  # what it fetches ahead waits for no one
+            yield curve, state
+            feed = Feed(session, [run.seed], range(step, session.steps))
         clock.start()
         while step < next_evaluation:
             scale_rate(optimizer, run.learning_rate, session.factor(step))
             optimizer.zero_grad()
             inputs, targets = feed.batch(step)
-            losses.append(backward(session, model, inputs[0], targets[0]))
+            losses.append(gradient(step, model, inputs[0], targets[0]))
             treat_gradients(model, recipe.training)
             optimizer.step()
             step += 1
@@ -133,12 +186,20 @@ def train_run(
         curve.append(point)
         observe(model, done, point.samples_seen)
         keeper.tell(done, point.metrics[session.quality[0]], state)
+    return run_record(session, run, curve, _where_it_ends(session, model), done, clock.stop())
+
+
+def _where_it_ends(session: Session, model: nn.Module) -> dict[str, dict[str, float]]:
+    """Return part → metric → value of a model that is done with training."""
     model.eval()
-    final = {
-        part: {name: float(v) for name, v in evaluate(model, samples, task).items()}
+    return {
+        part: {name: float(v) for name, v in evaluate(model, samples, session.task).items()}
         for part, samples in session.final_parts.items()
     }
-    return run_record(session, run, curve, final, done, clock.stop())
+
+
+def _alone(session: Session, _step: int, model: nn.Module, x: Tensor, targets: Tensor) -> Tensor:
+    return backward(session, model, x, targets)
 
 
 def backward(session: Session, model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:

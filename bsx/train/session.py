@@ -245,10 +245,11 @@ def environment(
         "bsx": __version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "device": unit.device,
+        "device": unit.device.partition(":")[0],
         "threads": unit.threads,
         "streamed": unit.streamed,
         "trainer": getattr(unit, "trainer", unit.worker),
+        **({"devices": devices} if (devices := getattr(unit, "devices", 1)) > 1 else {}),
     }
 
 
@@ -282,14 +283,20 @@ def run_record(
     final: Mapping[str, Mapping[str, float]] | None,
     stopped_at: int,
     seconds: float,
+    *,
+    behind: bool = False,
 ) -> RunRecord:
-    """Return the record of a run: completed with its final metrics, or diverged without."""
+    """Return the record of a run: completed with its final metrics, or diverged without.
+
+    ``behind``: it was not trained to its end, as its rate was dominated.
+    """
     finite = final is not None and all(
         math.isfinite(value) for part in final.values() for value in part.values()
     )
+    ended = RunStatus.COMPLETED if finite else RunStatus.DIVERGED
     return RunRecord(
         run=run,
-        status=RunStatus.COMPLETED if finite else RunStatus.DIVERGED,
+        status=RunStatus.DOMINATED if behind else ended,
         curve=tuple(curve),
         final=final if final is not None and finite else {},
         stopped_at=stopped_at,

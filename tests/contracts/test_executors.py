@@ -19,11 +19,14 @@ import pytest
 from bsx import registry
 from bsx.errors import ConfigError, Stopped
 from bsx.execute.base import Executor, UnitError, ran_out_of_memory
-from bsx.schema import Group, Ingredient, Record
+from bsx.schema import Cluster, Group, Ingredient, Record
 from tests import fakes
+from tests.clusters import two_cpus
 from tests.train_setup import group, recipe, trained
 
-EXECUTORS = ["inline", "workers"]
+ON_CLUSTERS = [pytest.param(name, marks=pytest.mark.slow) for name in ("ray", "slurm")]
+EXECUTORS = ["inline", "workers", *ON_CLUSTERS]
+APART = ["workers", *ON_CLUSTERS]  # those with processes of their own
 COORDINATOR = """
 import sys
 from bsx import registry
@@ -50,11 +53,34 @@ def fake_unit(worker: str, **args: Any) -> Group:
 
 
 @pytest.fixture(params=EXECUTORS)
-def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
+def executor(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Executor]:
     """Each executor in turn, none of whose children outlives the test."""
-    with registry.load("executor", request.param)() as made:
-        yield made
+    yield from made(request, tmp_path)
+
+
+@pytest.fixture(params=APART)
+def apart(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Executor]:
+    """Each executor whose units have processes of their own."""
+    yield from made(request, tmp_path)
+
+
+def made(request: pytest.FixtureRequest, folder: Path) -> Iterator[Executor]:
+    """Make the executor of the name that the test is given."""
+    if request.param == "ray":
+        request.getfixturevalue("ray_cluster")
+    cluster = Cluster(slurm_cluster="local")
+    asked = dataclasses.replace(fakes.config(), hang_seconds=None, cluster=cluster)
+    with registry.load("executor", request.param).of(asked, folder) as one:
+        yield one
     assert multiprocessing.active_children() == []
+    assert list(folder.glob("slurm*")) == []
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[None]:
+    """A Ray cluster of two CPUs on this machine."""
+    with two_cpus():
+        yield
 
 
 @pytest.fixture
@@ -176,9 +202,9 @@ def test_torch_itself_running_out_of_memory_is_an_outcome() -> None:
     assert ran_out_of_memory(failed.value)
 
 
-def test_a_worker_that_was_killed_is_worth_another_try(workers: Executor) -> None:
+def test_a_worker_that_was_killed_is_worth_another_try(apart: Executor) -> None:
     with pytest.raises(UnitError) as failed:
-        list(workers.run(fake_unit("kill_itself"), silent))
+        list(apart.run(fake_unit("kill_itself"), silent))
     assert "SIGKILL (killed from outside)" in failed.value.reason
     assert failed.value.worth_retrying
     assert failed.value.killed
@@ -203,15 +229,15 @@ def test_what_ended_a_worker_is_told_by_its_meaning(
     assert not failed.value.killed
 
 
-def test_a_worker_that_left_without_a_word_is_a_failure(workers: Executor) -> None:
+def test_a_worker_that_left_without_a_word_is_a_failure(apart: Executor) -> None:
     with pytest.raises(UnitError) as failed:
-        list(workers.run(fake_unit("leave"), silent))
+        list(apart.run(fake_unit("leave"), silent))
     assert "exit code 7" in failed.value.reason
     assert not failed.value.worth_retrying
 
 
 def test_the_worker_ends_with_its_unit_even_when_no_one_reads_on(
-    workers: Executor, tmp_path: Path
+    apart: Executor, tmp_path: Path
 ) -> None:
     file = tmp_path / "pid"
 
@@ -220,9 +246,9 @@ def test_the_worker_ends_with_its_unit_even_when_no_one_reads_on(
             raise Stopped("a test")
 
     with pytest.raises(Stopped):
-        list(workers.run(fake_unit("write_pid_and_wait", file=str(file)), stop_when_it_works))
+        list(apart.run(fake_unit("write_pid_and_wait", file=str(file)), stop_when_it_works))
     assert wait_for(lambda: gone(int(file.read_text())))
-    running = workers.run(fake_unit("train_one_by_one"), silent)
+    running = apart.run(fake_unit("train_one_by_one"), silent)
     next(running)
     running.close()  # type: ignore[attr-defined]
 

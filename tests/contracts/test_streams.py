@@ -156,7 +156,7 @@ def test_what_fetches_ends_with_a_coordinator_that_is_killed(log: Path, tmp_path
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     coordinator = subprocess.Popen([sys.executable, str(script), str(log)], env=environment)
     try:
-        assert wait_for(lambda: len(readers_of(log)) > 1, 60)
+        assert wait_for(lambda: len(readers_of(log)) > 1)
     finally:
         coordinator.send_signal(signal.SIGKILL)
         coordinator.wait()

@@ -88,9 +88,12 @@ def test_imports_are_compared_with_one_another(here: Shell) -> None:
     found = document(here, "compare", "adam", "sgd", "--target", "accuracy=0.9")
     ratios = [row["steps_ratio"]["value"] for row in found["batch_sizes"]]
     assert ratios == pytest.approx([1.5] * 3, rel=0.15)
+    assert found["cautions"] == []
     for form in ("table", "markdown", "csv"):
         code, out, err = here.bsx("compare", "adam", "sgd", "--format", form)
         assert code == 0 and out, err
+    document(here, "import", "sgd.jsonl", "--train-samples", "1000", "--name", "counted")
+    assert document(here, "compare", "adam", "counted")["cautions"] == []
 
 
 def test_imports_are_compared_with_sweeps(here: Shell) -> None:

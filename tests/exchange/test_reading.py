@@ -28,7 +28,7 @@ PAIRS = "batch_size,steps\n"
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("", "bad.csv is empty; give csv or JSON lines"),
+        ("", "bad.csv is empty; give csv, JSON lines"),
         (" \n\n", "is empty"),
         (CURVES, "has no rows below its header"),
         ("batchsizes,step,accuracy\n8,1,0.5", "did you mean it by batchsizes? Call it batch_size"),

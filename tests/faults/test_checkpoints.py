@@ -18,36 +18,47 @@ import torch
 from bsx.train.checkpoint import Checkpoints
 
 KEY = "unit"
-# Writes checkpoint 1, then checkpoint 2, of whose calls the one numbered argv[2] is the last:
-# argv[3] says whether the process dies before it, after it, or halfway through writing.
+# For each line of stdin a process, forked from one that has torch imported: it writes checkpoint 1,
+# then checkpoint 2, of whose calls the one numbered in the line is the last; the word says whether
+# the process dies before it, after it, or halfway through writing. Told: calls, where it came to
+# the end of them, and the exit code.
 WRITER = """
 import os, pathlib, signal, sys
 from tests.faults.test_checkpoints import saved
-folder, last, when = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-saved(folder, 1)
-calls = 0
 
-def watched(place, name):
-    real = getattr(place, name)
-    def call(*args, **options):
-        global calls
-        calls += 1
-        if calls == last and when == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
-        if calls == last and when == "halfway" and name == "write":
-            real(args[0], bytes(args[1])[: len(args[1]) // 2])
-            os.kill(os.getpid(), signal.SIGKILL)
-        try:
-            return real(*args, **options)
-        finally:
-            if calls == last and when == "after":
+def write(folder, last, when):
+    saved(folder, 1)
+    calls = 0
+
+    def watched(place, name):
+        real = getattr(place, name)
+        def call(*args, **options):
+            nonlocal calls
+            calls += 1
+            if calls == last and when == "before":
                 os.kill(os.getpid(), signal.SIGKILL)
-    setattr(place, name, call)
+            if calls == last and when == "halfway" and name == "write":
+                real(args[0], bytes(args[1])[: len(args[1]) // 2])
+                os.kill(os.getpid(), signal.SIGKILL)
+            try:
+                return real(*args, **options)
+            finally:
+                if calls == last and when == "after":
+                    os.kill(os.getpid(), signal.SIGKILL)
+        setattr(place, name, call)
 
-for name in ("open", "write", "fsync", "close", "replace", "rename", "unlink", "mkdir"):
-    watched(os, name)
-saved(folder, 2)
-print(calls)
+    for name in ("open", "write", "fsync", "close", "replace", "rename", "unlink", "mkdir"):
+        watched(os, name)
+    saved(folder, 2)
+    return calls
+
+for line in sys.stdin:
+    last, when, folder = line.rstrip().split(" ", 2)
+    child = os.fork()
+    if child == 0:
+        print(write(folder, int(last), when), end=" ", flush=True)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
@@ -71,10 +82,12 @@ def step_of(folder: Path) -> int | None:
     return number
 
 
-def written(folder: Path, last: int, when: str) -> subprocess.CompletedProcess[str]:
-    """Write two checkpoints in a process that ends at the ``last`` call of the second."""
-    command = [sys.executable, "-c", WRITER, str(folder), str(last), when]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+def written(*asked: tuple[Path, int, str]) -> list[list[int]]:
+    """Write two checkpoints for each folder, in a process that ends at a call of the second."""
+    lines = "".join(f"{last} {when} {folder}\n" for folder, last, when in asked)
+    done = subprocess.run([sys.executable, "-c", WRITER], input=lines, capture_output=True,
+                          text=True, check=True)  # fmt: skip
+    return [[int(word) for word in line.split()] for line in done.stdout.splitlines()]
 
 
 def test_what_was_saved_comes_back(tmp_path: Path) -> None:
@@ -107,20 +120,22 @@ def test_nothing_is_left_of_a_unit_that_is_done(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_after_a_crash_at_any_call_the_old_or_the_new_one_loads(tmp_path: Path) -> None:
-    calls = int(written(tmp_path / "whole", 0, "never").stdout)
+    [[calls, _]] = written((tmp_path / "whole", 0, "never"))
     assert calls >= 8  # opened, written twice, synced, closed, renamed, and the folder's three
+    asked = [
+        (tmp_path / f"{when}-{last}", last, when)
+        for when in ("before", "halfway", "after")
+        for last in range(1, calls + 1)
+    ]
     found = set()
-    for when in ("before", "halfway", "after"):
-        for last in range(1, calls + 1):
-            folder = tmp_path / f"{when}-{last}"
-            done = written(folder, last, when)
-            if when != "halfway":
-                assert done.returncode == -signal.SIGKILL, done.stderr
-            step = step_of(folder)
-            assert step in (1, 2)
-            found.add(step)
-            saved(folder, 3)  # and what the crash left is no hindrance
-            assert step_of(folder) == 3
+    for (folder, _, when), told in zip(asked, written(*asked), strict=True):
+        if when != "halfway":
+            assert told == [-signal.SIGKILL]
+        step = step_of(folder)
+        assert step in (1, 2)
+        found.add(step)
+        saved(folder, 3)  # and what the crash left is no hindrance
+        assert step_of(folder) == 3
     assert found == {1, 2}
 
 

@@ -73,7 +73,7 @@ def test_speed_time_to_the_target_and_time_left_do_not_see_it(
     assert document["status"] == "complete"
     assert [row["batch_size"] for row in document["batch_sizes"]] == [8, 16]
     for row in document["batch_sizes"]:
-        assert 0 < row["speed"]["step_seconds"]["value"] < 1
+        assert 0 < row["speed"]["step_seconds"]["value"] < 60
         assert all(0 <= seconds < A_LOT for seconds in numbers(row["to_target"][0]["seconds"]))
     with Store(wrong / "bsx-runs") as store:
         for run in store.runs(document["sweep_id"]):

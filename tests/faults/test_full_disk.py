@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from bsx.errors import StoreError
+from bsx.schema import BatchSizes
 from bsx.store import Store
+from tests import fakes
 from tests.faults.appender import SWEEP_ID, unit
 from tests.faults.processes import (
     BSX,
@@ -111,6 +113,18 @@ def test_the_same_connection_goes_on_when_there_is_room(tmp_path: Path) -> None:
         assert before >= 1
         store.append("aaa111", "three", [record(seed=999)])
         assert store.count_runs("aaa111") == before + 1
+
+
+def test_a_report_on_a_full_disk_is_one_line_and_leaves_what_was_there(tmp_path: Path) -> None:
+    fakes.run_sweep(tmp_path / STORE, fakes.config(batch_sizes=BatchSizes((8, 64)), seeds=2))
+    report = tmp_path / "report.html"
+    report.write_text("the report before")
+    done = within(40, [*BSX, "report", "--output", "report.html"], tmp_path)
+    assert (done.returncode, done.stdout) == (3, ""), done.stderr
+    assert_one_line(done.stderr)
+    assert "report.html" in done.stderr
+    assert report.read_text() == "the report before"
+    assert {file.name for file in tmp_path.iterdir()} == {STORE, "report.html"}
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from bsx.errors import Stopped
+from bsx.schema import Run
 from bsx.store import Store
 from bsx.store.lock import Lock
 from tests.faults.appender import RECIPE, SWEEP_ID, begin, record
@@ -237,6 +238,25 @@ def test_two_programs_may_write_to_one_store(tmp_path: Path) -> None:
         one.append(SWEEP_ID, "one", [record(0)])
         other.append(SWEEP_ID, "two", [record(1)])
         assert one.runs(SWEEP_ID) == other.runs(SWEEP_ID) == [record(0), record(1)]
+
+
+def test_a_run_of_another_recipe_that_is_stored_between_two_looks_is_no_damage(
+    tmp_path: Path,
+) -> None:
+    with Store(tmp_path, create=True) as one, Store(tmp_path, create=True) as other:
+        begin(one)
+        one.append(SWEEP_ID, "one", [record(0)])
+        later = replace(record(1), run=Run(replace(RECIPE, batch_size=32), 0.1, 1))
+
+        def just_before(statement: str) -> None:
+            if "FROM runs" in statement:
+                other.append(SWEEP_ID, "two", [later])
+
+        one._db.set_trace_callback(just_before)
+        found = one.runs(SWEEP_ID)
+        one._db.set_trace_callback(None)
+        assert other.runs(SWEEP_ID) == [record(0), later]
+    assert found in ([record(0)], [record(0), later])
 
 
 def test_a_store_is_shown_while_a_sweep_holds_it(

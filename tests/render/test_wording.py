@@ -17,6 +17,7 @@ VALUES: dict[str, dict[str, object]] = {
     "tuned_at_edge": {"name": "momentum", "value": 0.985, "side": "high"},
     "censored": {"reached_fraction": 0.0, "metric": "accuracy", "threshold": 0.97},
     "diverged": {},
+    "dominated": {"runs": 8, "rates": 2},
     "out_of_memory": {},
     "accumulated": {"micro_batch_size": 32},
     "failed": {"error": "Traceback\n  File x\nValueError: no", "runs": 5},
@@ -46,6 +47,8 @@ VALUES: dict[str, dict[str, object]] = {
     "speed_noisy": {"spread": 0.13},
     "speed_of_other": {"differs": ("model", "micro_batch_size")},
     "quality_not_settled": {"tolerance": 0.005, "seeds": 5, "seeds_needed": 12},
+    "cheaper_not_settled": {"tolerance": 0.005, "seeds": 5, "seeds_needed": 9, "sizes": (32, 64),
+                            "ratio": 0.81, "objective": "time"},
     "not_better_than_baseline": {
         "metric": "mse", "value": 0.0561, "baseline": 0.055, "name": "last value", "likely": False,
     },

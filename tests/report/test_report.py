@@ -10,7 +10,7 @@ import pytest
 from bsx import files
 from bsx.schema import BatchSizes
 from tests import fakes
-from tests.here import Shell, here
+from tests.here import QUICK, Shell, here
 from tests.report.made import assert_sound
 
 __all__ = ["here"]
@@ -81,3 +81,32 @@ def test_a_file_is_replaced_whole_and_keeps_its_rights(tmp_path: Path) -> None:
 def test_a_device_is_written_to_and_stays_a_device() -> None:
     files.write_whole(os.devnull, b"nothing")
     assert not Path(os.devnull).is_file()
+
+
+QUICK_SWEEP = ("sweep", *QUICK, "--format", "json", "--report")
+
+
+def test_a_sweep_writes_its_report_at_its_end(here: Shell) -> None:
+    code, _, err = here.bsx(*QUICK_SWEEP, "found.html")
+    assert code == 0, err
+    assert err.endswith("Report: found.html\n")
+    assert_sound((here.folder / "found.html").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("place", ["none/found.html", "-"])
+def test_a_report_that_cannot_be_written_is_refused_before_training(
+    place: str, here: Shell
+) -> None:
+    code, out, err = here.bsx(*QUICK_SWEEP, place)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert list(here.folder.iterdir()) == []
+
+
+def test_arms_have_one_report_with_a_comparison(here: Shell) -> None:
+    code, _, err = here.bsx(*QUICK_SWEEP, "arms.html", "--vary", "optimizer=sgd,adam", "--quiet")
+    assert (code, err) == (0, "")
+    found = assert_sound((here.folder / "arms.html").read_text(encoding="utf-8"))
+    assert "optimizer=adam against optimizer=sgd" in found.text
+    code, out, _ = here.bsx("report", "-o", "-")
+    assert code == 0
+    assert "Comparison" not in assert_sound(out).text

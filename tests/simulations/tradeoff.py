@@ -97,10 +97,11 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--repeats", type=int, default=200)
     parser.add_argument("--only", default="", help="lines whose name holds this")
+    parser.add_argument("--seeds", type=int, nargs="*", default=SEEDS)
     asked = parser.parse_args()
     print(_FORM.format(*HEAD))
     print(_FORM.format(*("---" for _ in HEAD)))
-    for seeds in SEEDS:
+    for seeds in asked.seeds:
         for case in cases(seeds):
             if asked.only in case.name:
                 print(line(case, asked.repeats), flush=True)

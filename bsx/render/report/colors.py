@@ -10,16 +10,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 _ON_LIGHT = ("#0d0887", "#5b02a3", "#9a179b", "#c73e74", "#d8582e", "#b9770a")
+_STEPS = 24
 _ON_DARK = ("#7b8cff", "#a97bff", "#e070d8", "#ff7f8f", "#ffab5c", "#f5e663")
 
 
-def ramp(count: int) -> str:
-    """Return style rules that define ``--r0`` to ``--r{count - 1}`` for both grounds."""
-    light, dark = _walk(_ON_LIGHT, count), _walk(_ON_DARK, count)
+def ramp() -> str:
+    """Return style rules that define the colours for both grounds."""
+    light, dark = _walk(_ON_LIGHT, _STEPS), _walk(_ON_DARK, _STEPS)
     rules = [
         f"--r{n}:light-dark({a},{b})" for n, (a, b) in enumerate(zip(light, dark, strict=True))
     ]
     return f":root{{{';'.join(rules)}}}\n"
+
+
+def of(number: int, count: int) -> str:
+    """Return the name of the colour of one of ``count``, which are spread over the whole walk."""
+    return f"r{round((_STEPS - 1) * number / max(1, count - 1))}"
 
 
 def _walk(anchors: Sequence[str], count: int) -> list[str]:

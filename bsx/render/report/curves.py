@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from bsx.render import numbers, phrases
+from bsx.render.report import colors
 from bsx.render.report.parts import Part
 from bsx.render.report.plots import (
     SHAPES,
@@ -55,7 +56,8 @@ def _plot(
     traces = [
         trace
         for one in curves
-        if (trace := _trace(one, name, view, numbered[one.size.batch_size], form)) is not None
+        if (trace := _trace(one, name, view, numbered[one.size.batch_size], len(numbered), form))
+        is not None
     ]
     if not traces:
         return None
@@ -81,7 +83,9 @@ def _percent(value: float | None) -> str:
     return numbers.UNKNOWN if value is None else f"{numbers.significant(100 * value)} %"
 
 
-def _trace(one: Thinned, name: str, view: str, number: int, form: numbers.Form) -> Trace | None:
+def _trace(
+    one: Thinned, name: str, view: str, number: int, count: int, form: numbers.Form
+) -> Trace | None:
     across: Sequence[float] = getattr(one, view)
     rows = [
         (x, *spread)
@@ -94,9 +98,10 @@ def _trace(one: Thinned, name: str, view: str, number: int, form: numbers.Form) 
     label, x_form = VIEWS[view]
     size = f"batch size {numbers.count(one.size.batch_size)}"
     text = f"{size}: from {form(ys[0])} to {form(ys[-1])} in {x_form(xs[-1])} {label}"
+    color = colors.of(number, count)
     if one.seeds == 1:
         low = high = ()
-    return Trace(size, f"r{number}", SHAPES[number % len(SHAPES)], xs, ys, text, low, high)
+    return Trace(size, color, SHAPES[number % len(SHAPES)], xs, ys, text, low, high)
 
 
 def _y_axis(label: str, traces: Sequence[Trace], form: numbers.Form, *, log: bool) -> Axis:

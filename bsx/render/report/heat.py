@@ -7,7 +7,7 @@ from bsx.render.report.plots import Cell, HeatMap
 from bsx.render.report.svg import picture
 
 WIDTH = 480
-LEFT, TOP, ROW, BOTTOM = 70, 8, 25, 44
+LEFT, TOP, ROW, BOTTOM = 78, 8, 25, 44
 _STRONG = 70  # per cent of the colour from which on letters are light
 
 
@@ -27,7 +27,7 @@ def draw(figure: HeatMap) -> Markup:
     middle = f"translate(13 {(TOP + bottom) / 2:.0f}) rotate(-90)"
     names += [
         tag("text", figure.x_label, x=(LEFT + WIDTH) / 2, y=height - 8, class_="mid name"),
-        tag("text", figure.y_label, transform=middle, class_="mid name"),
+        tag("text", figure.y_label, transform=middle, class_="mid name y"),
     ]
     return picture(
         figure.key,

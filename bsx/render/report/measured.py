@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 from bsx.render import numbers
-from bsx.render.report import points
+from bsx.render.report import colors, points
 from bsx.render.report.parts import Part
 from bsx.render.report.plots import (
     Line,
@@ -32,7 +32,8 @@ def figures(part: Part, prefix: str) -> list[Plot]:
 def _noise(part: Part, prefix: str) -> Plot | None:
     """Return the noise scale along a run of each batch size, beside the critical batch size."""
     rows = [s for s in part.analysis.batch_sizes if s.noise_curve]
-    colors = {s.batch_size: f"r{n}" for n, s in enumerate(part.analysis.batch_sizes)}
+    all_sizes = part.analysis.batch_sizes
+    color = {s.batch_size: colors.of(n, len(all_sizes)) for n, s in enumerate(all_sizes)}
     shapes = ("circle", "square", "diamond", "triangle")
     series, cells, values = [], [], []
     epochs: list[float] = []
@@ -53,7 +54,7 @@ def _noise(part: Part, prefix: str) -> Plot | None:
             text = f"{name}, epoch {epoch}: noise scale {points.said(scale, numbers.whole)}"
             of.append(Point(at.epoch, y, text, scale.low, scale.high, scale.value is None))
         shape = shapes[number % len(shapes)]
-        series.append(Series(name, colors[row.batch_size], shape, tuple(of), True))
+        series.append(Series(name, color[row.batch_size], shape, tuple(of), True))
     if not values:
         return None
     critical = part.analysis.targets[0].critical_batch_size if part.analysis.targets else None
@@ -168,8 +169,10 @@ def _excess(found: Branched, prefix: str) -> Plot | None:
         }
         values += points.ends(of.values())
         epoch = numbers.significant(point.epoch)
+        color = colors.of(number, len(found.points))
         series.append(
-            points.series(f"{epoch} epochs", of, numbers.significant, color=f"r{number}",
+            points.series(f"{epoch} epochs", of, numbers.significant,
+                          color=color,
                           shape=shapes[number % len(shapes)], joined=True,
                           what=f"after {epoch} epochs, loss above that of {base}:")
         )  # fmt: skip

@@ -61,7 +61,7 @@ def _ends(part: Part, prefix: str) -> Plot | None:
     by_split = {split: found for split, found in by_split.items() if any(found.values())}
     if not by_split:
         return None
-    values = [end for found in by_split.values() for end in points.ends(found.values())]
+    values = points.near(one for found in by_split.values() for one in found.values())
     baseline = part.sweep.facts.baseline
     level = baseline.test.get(metric.name) if baseline else None
     x = size_axis([size.batch_size for size in sizes])
@@ -80,7 +80,7 @@ def _ends(part: Part, prefix: str) -> Plot | None:
         series=tuple(_split(part, split, found, form) for split, found in by_split.items()),
         lines=lines,
         missing=points.missing(sizes, shown),
-        note="Bars are 95 % intervals over the seeds.",
+        note="Bars are 95 % intervals over the seeds; those without an end go on.",
     )
 
 
@@ -108,7 +108,7 @@ def _gap(part: Part, prefix: str) -> Plot | None:
     gaps = {size.batch_size: size.final.generalization_gap if size.final else None
             for size in sizes}  # fmt: skip
     found = {size: one.scaled(scale) if one else None for size, one in gaps.items()}
-    values = points.ends(found.values())
+    values = points.near(found.values())
     if not values:
         return None
     x = size_axis(list(found))

@@ -17,7 +17,6 @@ from bsx.render.report.section import Section
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 _POINTS = 64  # of a curve; fewer where there are several sweeps
 _LEAST_POINTS = 20
-_LEAST_COLORS = 8  # branches have one a point
 
 
 def html(report: Report) -> str:
@@ -37,7 +36,6 @@ def html(report: Report) -> str:
         tag("div", id="tip", aria_hidden="true"),
         tag("script", _raw("script.js")),
     )
-    most_sizes = max(len(part.analysis.batch_sizes) for part in report.parts)
     return "<!doctype html>\n" + tag(
         "html",
         tag(
@@ -49,7 +47,7 @@ def html(report: Report) -> str:
             tag("meta", name="generator", content=f"bsx {__version__}"),
             tag("title", title),
             tag("link", rel="icon", href="data:,"),
-            tag("style", Markup(colors.ramp(max(most_sizes, _LEAST_COLORS))), _raw("style.css")),
+            tag("style", Markup(colors.ramp()), _raw("style.css")),
         ),
         tag("body", body),
         lang="en",
@@ -71,8 +69,19 @@ def _name(part: Part) -> str:
     if config.name:
         return phrases.clean(config.name)
     if config.command is not None:
-        return phrases.clean(config.command.program.text)[:60]
-    return phrases.clean(f"{config.model.name} on {facts.dataset_name}")
+        return _program(config.command.program.text)
+    return f"{_short(config.model.name)} on {_short(facts.dataset_name)}"
+
+
+def _program(text: str) -> str:
+    """Return the name of a program: of its script, where one is named."""
+    words = text.split()
+    return _short(next((word for word in words if word.endswith(".py")), words[0]))
+
+
+def _short(name: str) -> str:
+    """Return a name without the folders in which it lies: ``idx:/data/mnist`` is mnist."""
+    return phrases.clean(name).rstrip("/").rpartition("/")[2] or phrases.clean(name)
 
 
 def _head(report: Report, title: str) -> Markup:
@@ -109,18 +118,21 @@ def _main(report: Report, found: Sequence[Sequence[Section]]) -> Markup:
         several = len(report.parts) > 1
         if several:
             parts.append(tag("h2", part.label, class_="arm", id=f"arm-{n}"))
-        parts += [_section(one, "h3" if several else "h2") for one in of]
+        parts += [
+            _section(one, "h3" if several else "h2", f"arm-{n}" if several else "") for one in of
+        ]
     return tag("main", parts, id="main", tabindex=-1)
 
 
-def _section(one: Section, heading: str) -> Markup:
+def _section(one: Section, heading: str, within: str = "") -> Markup:
+    """Return a section; of several sweeps it is named after that which it is of, too."""
     return tag(
         "section",
         tag(heading, one.title, id=f"{one.key}-heading"),
         one.content,
         id=one.key,
         class_=one.kind or None,
-        aria_labelledby=f"{one.key}-heading",
+        aria_labelledby=f"{within} {one.key}-heading".strip(),
     )
 
 

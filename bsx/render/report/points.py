@@ -10,6 +10,7 @@ from bsx.schema import Analysis, BatchSizeSummary, Estimate
 
 Quantities = Mapping[int, Estimate | None]  # batch size → what was measured there
 
+_ROOM = 1.2  # of the distance between the lowest and the highest value
 _WORDS = {
     "diverged": "diverged",
     "out_of_memory": "no memory",
@@ -70,6 +71,20 @@ def ends(quantities: Iterable[Estimate | None]) -> list[float]:
         if one.value is not None and not numbers.is_vague(one):
             found += [end for end in (one.low, one.high) if end is not None]
     return found
+
+
+def near(quantities: Iterable[Estimate | None]) -> list[float]:
+    """Return every value, and of the intervals what is no farther off than the values are apart.
+
+    Two draws may have intervals beside which no value could be told from another.
+    """
+    found = list(quantities)
+    values = [y for one in found if one is not None and (y := place(one)) is not None]
+    if not values:
+        return []
+    low, high = min(values), max(values)
+    room = max(high - low, 0.02 * abs(high)) * _ROOM
+    return [min(high + room, max(low - room, end)) for end in ends(found)]
 
 
 def positive(values: Iterable[float]) -> list[float]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from bsx.render import numbers, phrases
+from bsx.render import numbers, phrases, places
 from bsx.render.report import points
 from bsx.render.report.plots import Line, Plot, Zone, log_axis, size_axis
 from bsx.schema import Analysis, BatchSizeSummary, Estimate, Sweep, TargetSummary, ToTarget
@@ -48,7 +48,7 @@ def _plot(sweep: Sweep, analysis: Analysis, number: int, key: str, prefix: str) 
         lines=(*_fit_line(fit), *_asymptotes(sweep, target, key, x.low, x.high)),
         zones=_zones(target, x.low, x.high),
         missing=points.missing(sizes, found),
-        note=_note(key, found.values()),
+        note=_note(key, found.values(), places.timed_where(sweep, analysis)),
     )
 
 
@@ -178,10 +178,10 @@ def _described(
     return text
 
 
-def _note(key: str, found: object) -> str:
+def _note(key: str, found: object, timed: str) -> str:
     text = "Points are geometric means over the seeds, bars their 95 % intervals."
     if key == "seconds":
-        return "Iterations times the time of one, timed alone on this machine."
+        return f"Times: {timed}."
     quantities = [e for e in found if isinstance(e, Estimate)]  # type: ignore[attr-defined]
     if any(e.value is None for e in quantities):
         text += " An open triangle: not reached by then, the true value lies above."

@@ -50,7 +50,11 @@
 
   // --- words of what is pointed at -----------------------------------------------------------
   const tip = document.getElementById("tip");
-  const hide = () => tip.classList.remove("on");
+  let told = null; // the mark that is spoken of
+  const hide = () => {
+    told = null;
+    tip.classList.remove("on");
+  };
   const say = (text, x, y) => {
     tip.textContent = text;
     tip.classList.add("on");
@@ -59,10 +63,20 @@
     tip.style.left = `${left}px`;
     tip.style.top = `${y - box.height - 14 > 4 ? y - box.height - 14 : y + 18}px`;
   };
-  addEventListener("scroll", hide, { passive: true });
+  const client = (svg, x, y) => new DOMPoint(x, y).matrixTransform(svg.getScreenCTM());
+  const sayMark = (mark) => {
+    const box = mark.getBoundingClientRect();
+    const at = mark.dataset.at?.split(" ").map(Number);
+    const middle = { x: box.x + box.width / 2, y: box.y };
+    const place = at ? client(mark.ownerSVGElement, ...at) : middle;
+    say(mark.getAttribute("aria-label"), place.x, place.y);
+    told = mark;
+  };
+  // The words go with a mark that has the focus; what was pointed at has moved away.
+  const follow = () => (told && told.matches(":focus") ? sayMark(told) : hide());
+  addEventListener("scroll", follow, { passive: true });
   addEventListener("keydown", (event) => event.key === "Escape" && hide());
 
-  const client = (svg, x, y) => new DOMPoint(x, y).matrixTransform(svg.getScreenCTM());
   const axis = (text) => {
     const [scale, ...numbers] = text.split(" ");
     const [low, high, start, end] = numbers.map(Number);
@@ -90,12 +104,6 @@
       mark.setAttribute("tabindex", "-1");
     }
     if (marks.length) marks[0].setAttribute("tabindex", "0");
-    const sayMark = (mark) => {
-      const box = mark.getBoundingClientRect();
-      const at = mark.dataset.at?.split(" ").map(Number);
-      const place = at ? client(svg, ...at) : { x: box.x + box.width / 2, y: box.y };
-      say(mark.getAttribute("aria-label"), place.x, place.y);
-    };
     svg.addEventListener("focusin", (event) => {
       const mark = event.target.closest(".p");
       if (mark && mark.matches(":focus-visible")) sayMark(mark);

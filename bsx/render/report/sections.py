@@ -11,6 +11,7 @@ from bsx.render.grids import grids
 from bsx.render.report import (
     advised,
     basins,
+    colors,
     curves,
     described,
     measured,
@@ -73,11 +74,12 @@ def _target(part: Part, number: int, prefix: str, shown: int) -> Section | None:
     found = scaling.plots(part.sweep, part.analysis, number, prefix)
     if not found:
         return None
+    fitted = any(line.kind == "fit" for plot in found for line in plot.lines)
     goal = phrases.goal(vars(target))
     named = goal if target.threshold is None else f"{target.split} {goal}"
     content = join(
         tag("p", _lead(target, named), class_="lead"),
-        tag("div", [*map(figure, found), _trade_off(target)], class_="figures"),
+        tag("div", [*map(figure, found), _trade_off(target, fitted)], class_="figures"),
     )
     title = "What the target takes" if shown == 1 else f"What {goal} takes"
     return Section(f"{prefix}target-{number}", title, content)
@@ -88,7 +90,7 @@ def _lead(target: TargetSummary, named: str) -> str:
     return f"The target is {named}, {how}. Each batch size takes the learning rate fastest to it."
 
 
-def _trade_off(target: TargetSummary) -> Markup:
+def _trade_off(target: TargetSummary, fitted: bool) -> Markup:
     """Say what was fitted, as values and in words."""
     known = targets.trade_off(target)
     said = (targets.trade_off_sentence(target), targets.regimes_sentence(target))
@@ -103,7 +105,7 @@ def _trade_off(target: TargetSummary) -> Markup:
         if known
         else None,
         [tag("p", prose(text)) for text in said if text],
-        tag("p", lines, class_="note") if known else None,
+        tag("p", lines, class_="note") if fitted else None,
         class_="words",
     )
 
@@ -134,7 +136,11 @@ def _curves(part: Part, prefix: str, most: int) -> Section | None:
     sizes = part.analysis.batch_sizes
     drawn = {trace.name for plots in found.values() for plot in plots for trace in plot.traces}
     of = [
-        (f"batch size {numbers.count(s.batch_size)}", f"r{n}", SHAPES[n % len(SHAPES)])
+        (
+            f"batch size {numbers.count(s.batch_size)}",
+            colors.of(n, len(sizes)),
+            SHAPES[n % len(SHAPES)],
+        )
         for n, s in enumerate(sizes)
     ]
     legend = names([line for line in of if line[0] in drawn])

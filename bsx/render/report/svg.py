@@ -25,6 +25,7 @@ from bsx.render.report.plots import (
 
 WIDTH, HEIGHT = 480, 320
 LEFT, RIGHT, TOP, BOTTOM = 74, 14, 24, 46
+_MOST_LETTERS = 42  # of the name of an axis
 _LETTER = 5.6  # about the width of one in a label, in units of the picture
 
 # shape → path around (0, 0)
@@ -141,13 +142,18 @@ def _axes(plot: Plot, frame: Frame) -> Markup:
         tag("text", plot.x.label, x=(LEFT + right) / 2, y=HEIGHT - 8, class_="mid name"),
         tag(
             "text",
-            plot.y.label,
+            shortened(plot.y.label),
             transform=f"translate(12 {middle:.0f}) rotate(-90)",
-            class_="mid name",
+            class_="mid name y",
         ),
         aria_hidden="true",
         class_="axes",
     )
+
+
+def shortened(label: str) -> str:
+    """Return a label that has room along an axis."""
+    return label if len(label) <= _MOST_LETTERS else f"{label[: _MOST_LETTERS - 1]}…"
 
 
 def _box(left: float, top: float, right: float, bottom: float, **more: str) -> Markup:
@@ -191,8 +197,7 @@ def _labels(zones: Sequence[Zone], lines: Sequence[Line], frame: Frame) -> list[
                              y=TOP + 14, class_="end mark" if left else "mark"))  # fmt: skip
         elif line.kind == "bound" and line.label:
             y = frame.within(line.points[-1][1])
-            found.append(tag("text", line.label, x=WIDTH - RIGHT - 4,
-                             y=round(max(TOP + 12, y - 5), 1), class_="end"))  # fmt: skip
+            found.append(tag("text", line.label, x=LEFT + 5, y=round(max(TOP + 12, y - 5), 1)))
     return found
 
 
@@ -213,10 +218,14 @@ def _series(series: Series, frame: Frame) -> Markup:
 def _mark(series: Series, point: Point, x: float, y: float, frame: Frame) -> Markup:
     bar = None
     if point.low is not None or point.high is not None:
-        low = frame.within(point.y if point.low is None else point.low)
-        high = frame.within(point.y if point.high is None else point.high)
-        bar = tag("path", d=f"M{x:.1f} {low:.1f}V{high:.1f}M{x - 3:.1f} {low:.1f}h6"
-                            f"M{x - 3:.1f} {high:.1f}h6", class_="bar")  # fmt: skip
+        ends = (point.low, point.high)
+        low, high = (frame.within(point.y if end is None else end) for end in ends)
+        caps = [  # an end beyond the picture has none
+            f"M{x - 3:.1f} {frame.up(end):.1f}h6"
+            for end in ends
+            if end is not None and frame.y.low <= end <= frame.y.high
+        ]
+        bar = tag("path", d=f"M{x:.1f} {low:.1f}V{high:.1f}" + "".join(caps), class_="bar")
     ring = tag("circle", cx=round(x, 1), cy=round(y, 1), r=9, class_="ring")
     return mark(
         "beyond" if point.beyond else series.shape,

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 from bsx.render import numbers
 from bsx.render.grid import Column, Grid
-from bsx.render.report.markup import Markup, tag
+from bsx.render.report.markup import Markup, prose, tag
 from bsx.render.report.plots import Table
 
 _NUMBER = re.compile(r"[+−-]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?")
+_HYPHEN = re.compile(r"(?<=[a-z])-\n(?=[a-z])")  # of a word that is broken on a terminal
 _UNITS = {
     **dict(numbers.TIME_UNITS),
     **dict(numbers.BYTE_UNITS),
@@ -23,15 +24,16 @@ _UNITS = {
 
 def of_grid(grid: Grid, key: str) -> Markup:
     """Return a table of a sweep, with its title as caption and its notes below."""
-    headers = [" ".join(column.header.split()) for column in grid.columns]
+    headers = [_HYPHEN.sub("", column.header).replace("\n", " ") for column in grid.columns]
     rows = list(zip(*(column.cells for column in grid.columns), strict=True))
     return tag(
         "div",
+        tag("p", grid.title, class_="title", aria_hidden="true"),
         tag(
             "div",
             tag(
                 "table",
-                tag("caption", grid.title, id=f"{key}-caption"),
+                tag("caption", grid.title, id=f"{key}-caption", class_="hidden"),
                 tag("thead", tag("tr", [_head(h, c) for h, c in zip(headers, grid.columns,
                                                                     strict=True)])),
                 tag("tbody", [_row(cells, grid.columns, n == grid.marked)
@@ -39,11 +41,11 @@ def of_grid(grid: Grid, key: str) -> Markup:
                 class_="sortable",
             ),
             class_="scroll",
-            role="region",
+            role="group",
             tabindex=0,
             aria_labelledby=f"{key}-caption",
         ),
-        tag("p", "; ".join(grid.notes), class_="note") if grid.notes else None,
+        tag("p", prose("; ".join(grid.notes)), class_="note") if grid.notes else None,
         class_="table",
     )  # fmt: skip
 
@@ -100,7 +102,7 @@ def of_figure(table: Table, title: str) -> Markup:
                 tag("tbody", [_plain_row(cells) for cells in table.rows]),
             ),
             class_="scroll",
-            role="region",
+            role="group",
             tabindex=0,
             aria_label=f"Numbers: {title}",
         ),

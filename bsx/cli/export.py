@@ -1,0 +1,230 @@
+"""``bsx export``: a stored sweep for papers, spreadsheets, data frames and experiment trackers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bsx.cli.exporting import CURVES, FORMATS, TRACKERS, Exported, Wish, draw, track, write
+from bsx.cli.options import warn_of_variables, with_settings
+from bsx.errors import ConfigError
+
+if TYPE_CHECKING:
+    from bsx.schema import Sweep, View
+    from bsx.store import Store
+
+# The ending of a file's name says its format
+_ENDINGS = {".csv": "csv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl",
+            ".md": "markdown", ".markdown": "markdown", ".tex": "latex", ".parquet": "parquet",
+            ".pq": "parquet"}  # fmt: skip
+
+
+_Sweeps = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Names of sweeps, or the beginnings of their ids.  (default: the newest)",
+        metavar="[SWEEP]...",
+    ),
+]
+_To = Annotated[
+    str | None,
+    typer.Option(
+        "--to",
+        help="csv, json, jsonl, markdown, latex, parquet, tensorboard, mlflow or wandb.  "
+        "(default: by the ending of --output)",
+        metavar="FORMAT",
+    ),
+]
+_Output = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        help="The file to write; of tensorboard, mlflow and wandb a folder, of mlflow also "
+        "the URI of a server.  (default: stdout)",
+        metavar="FILE",
+    ),
+]
+_Curves = Annotated[
+    bool,
+    typer.Option(
+        "--curves",
+        help="Every evaluation of every batch size, learning rate and seed, as a row that "
+        "`bsx import` reads; otherwise a row is a batch size.",
+    ),
+]
+_Plots = Annotated[
+    Path | None,
+    typer.Option(
+        "--plots",
+        help="Draw figures for a paper into this folder, each as SVG, PNG and PDF.",
+        metavar="DIR",
+    ),
+]
+_Arms = Annotated[
+    bool,
+    typer.Option("--arms", help="All arms of the --vary that the sweep is one of."),
+]
+_Force = Annotated[bool, typer.Option("--force", help="Replace files that are there already.")]
+
+
+@with_settings(
+    (
+        *("target", "confirm", "tolerance", "objective", "price_per_hour", "base_batch_size"),
+        *("store", "quiet"),
+    )
+)
+def export(
+    sweeps: _Sweeps = None,
+    to: _To = None,
+    output: _Output = None,
+    curves: _Curves = False,
+    plots: _Plots = None,
+    arms: _Arms = False,
+    force: _Force = False,
+    **flags: Any,
+) -> None:
+    """Write a stored sweep for other programs: tables, raw curves, figures, experiment trackers.
+
+    Files are written whole or not at all, and none that is there is replaced without --force.
+
+    Examples:
+
+    $ bsx export --to csv > sweep.csv
+
+    $ bsx export --output table.tex
+
+    $ bsx export my-sweep --curves --output curves.parquet
+
+    $ bsx export --plots figures --target accuracy=0.95
+
+    $ bsx export --arms --output arms.csv
+
+    $ bsx export --to tensorboard --output logs
+
+    $ bsx export --to mlflow --output http://localhost:5000
+    """
+    from bsx.config import read_view
+
+    view, door = read_view(flags, os.environ)
+    if not door.quiet:
+        warn_of_variables(os.environ)
+    wish = _checked(Wish(to, output, curves, plots, force))
+    found = _found(sweeps or [], view, door.store, arms=arms)
+    said = []
+    if wish.plots is not None:
+        said += draw(found, wish)
+    if wish.to in TRACKERS:
+        said += track(found, wish)
+    elif wish.to is not None:
+        said += write(found, wish)
+    for line in () if door.quiet else said:
+        typer.echo(line, err=True)
+
+
+def _checked(wish: Wish) -> Wish:
+    """Refuse what cannot be meant, before anything is computed."""
+    to = wish.to
+    if to is None and wish.output is not None:
+        to = _ENDINGS.get(Path(wish.output).suffix.lower())
+        if to is None:
+            raise ConfigError(
+                f"--output {wish.output}: its ending does not say in which format; add --to, one "
+                f"of {', '.join(FORMATS)}"
+            )
+    if to is not None and to not in FORMATS:
+        raise ConfigError(f"--to {to}: give one of {', '.join(FORMATS)}")
+    if to is None and wish.curves and wish.plots is None:
+        to = "csv"
+    if to is None and wish.plots is None:
+        raise ConfigError(
+            "say what to write: --to FORMAT, --output FILE or --plots DIR; see `bsx export --help`"
+        )
+    if wish.curves and to not in CURVES:
+        problem = "has every curve anyway" if to in TRACKERS else f"is for {', '.join(CURVES)}"
+        raise ConfigError(f"--curves {problem}; leave it out or give another --to")
+    _check_place(replace(wish, to=to))
+    return replace(wish, to=to)
+
+
+def _check_place(wish: Wish) -> None:
+    from bsx import parse
+    from bsx.exchange.exports import check_free
+
+    for flag, place in (("--output", wish.output), ("--plots", wish.plots)):
+        if place is not None:
+            parse.check_characters(str(place), flag)
+    if wish.to in (*TRACKERS, "parquet") and wish.output in (None, "-"):
+        where = "a folder" if wish.to in TRACKERS else "a file"
+        raise ConfigError(f"--to {wish.to} needs --output, {where}")
+    if wish.to is not None and wish.to not in TRACKERS and wish.output not in (None, "-"):
+        check_free(Path(str(wish.output)), "--output", force=wish.force)
+
+
+def _found(wanted: Sequence[str], view: View, folder: str, *, arms: bool) -> list[Exported]:
+    """Read the sweeps and analyse them as they are to be read."""
+    from bsx import parse, plan
+    from bsx.cli.output import analyzed
+    from bsx.store import Store
+
+    found = []
+    with Store(folder) as store:
+        chosen = [store.sweep(name) for name in wanted or (None,)]
+        if arms:
+            chosen = _arms_of(store, chosen)
+        labels = _labels(chosen)
+        for label, stored in zip(labels, chosen, strict=True):
+            config = view.of(stored.config)
+            parse.check_price(config.aim, config.price_per_hour)
+            sweep = replace(stored, config=config)
+            recipes = plan.recipes(config, stored.facts)
+            records = tuple(store.runs(stored.sweep_id))
+            found.append(Exported(label, sweep, analyzed(store, sweep, recipes), records))
+    return found
+
+
+def _varied(sweep: Sweep) -> dict[str, str]:
+    """Return what sets an arm of --vary apart: key → value."""
+    told = (o for o in sweep.config.origins.values() if o.startswith("--vary "))
+    pairs = (origin.removeprefix("--vary ").partition("=") for origin in told)
+    return {key: value for key, _, value in pairs}
+
+
+def _arms_of(store: Store, chosen: Sequence[Sweep]) -> list[Sweep]:
+    """Return the arms beside a sweep: those about it in the store that vary the same otherwise.
+
+    Raises:
+        ConfigError: for a sweep that is no arm.
+    """
+    if len(chosen) != 1 or not (varied := _varied(chosen[0])):
+        raise ConfigError("--arms: name one sweep that was run with --vary")
+    sweeps = store.sweeps()
+    place = next(n for n, s in enumerate(sweeps) if s.sweep_id == chosen[0].sweep_id)
+    seen = {tuple(sorted(varied.items()))}
+    before, after = list(reversed(sweeps[:place])), sweeps[place + 1 :]
+    found = [chosen[0]]
+    for others, at in ((before, 0), (after, None)):
+        for other in others:
+            of_other = _varied(other)
+            key = tuple(sorted(of_other.items()))
+            if of_other.keys() != varied.keys() or key in seen:
+                break
+            seen.add(key)
+            found.insert(len(found) if at is None else at, other)
+    return found
+
+
+def _labels(sweeps: Sequence[Sweep]) -> list[str]:
+    """Return what sets each apart: the values of --vary, else its name, else its id."""
+    labels = []
+    for sweep in sweeps:
+        varied = ", ".join(f"{key}={value}" for key, value in _varied(sweep).items())
+        labels.append(varied or sweep.config.name or sweep.sweep_id)
+    if len(set(labels)) < len(labels):
+        return [s.sweep_id for s in sweeps]
+    return labels

@@ -1,0 +1,172 @@
+"""Runs in MLflow: an experiment ``bsx``, in it a run for each sweep, and nested in that its runs.
+
+A folder is made a SQLite store with its artifacts beside it; a server is named by its URI. A run
+that was not finished, because bsx was killed, is taken away and logged anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import warnings
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from bsx.errors import BsxError, ConfigError, DataError
+from bsx.exchange.exports.writing import made_folder
+from bsx.exchange.trackers.runs import Summary, TrackedRun
+
+EXPERIMENT = "bsx"
+RUN_ID, SWEEP_ID = "bsx.run_id", "bsx.sweep_id"
+_MOST_AT_ONCE = 900  # metrics of one request; MLflow takes a thousand
+_PARENT, _NAME = "mlflow.parentRunId", "mlflow.runName"
+_ENDED = {"completed": "FINISHED"}  # others FAILED: that they diverged stands in a tag
+# A server that does not answer must not hold up a sweep for the quarter of an hour of the default
+_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
+_QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true"}
+
+
+class MLflow:
+    """Runs of one sweep in one MLflow store.
+
+    Raises:
+        ConfigError: where there is no mlflow.
+        DataError: where it cannot be written.
+    """
+
+    def __init__(self, where: str, sweep: str, sweep_id: str, *, force: bool = False) -> None:
+        self.name = f"mlflow:{where}"
+        self._client = _client(where)
+        self._where, self._force = where, force
+        with self._plainly():
+            self._experiment = self._made_experiment(where)
+            self._sweep_id = sweep_id
+            self._parent = self._made_parent(sweep)
+            self._logged = dict(self._children())
+
+    def log(self, runs: Iterable[TrackedRun]) -> int:
+        """Log those that are not there yet, or were not finished."""
+        count = 0
+        for run in runs:
+            with self._plainly():
+                known = self._logged.get(run.run_id)
+                if known is not None and not self._force:
+                    continue
+                if known is not None:
+                    self._client.delete_run(known)
+                self._logged[run.run_id] = self._log(run)
+                count += 1
+        return count
+
+    def summarize(self, summary: Summary) -> None:
+        """Put down the headline and the texts at the sweep's run."""
+        with self._plainly():
+            for name, value in summary.headline.items():
+                self._client.set_tag(self._parent, f"bsx.{name}", str(value))
+            for file, content in summary.texts.items():
+                self._client.log_text(self._parent, content, file)
+            self._client.set_terminated(self._parent)
+
+    def close(self) -> None:
+        """Everything is logged."""
+
+    def _log(self, run: TrackedRun) -> str:
+        from mlflow.entities import Metric, Param, RunTag
+
+        tags = {_PARENT: self._parent, _NAME: run.name, RUN_ID: run.run_id,
+                SWEEP_ID: self._sweep_id, "bsx.status": run.status}  # fmt: skip
+        began = int(run.began * 1000)
+        made = self._client.create_run(self._experiment, start_time=began)
+        run_id: str = made.info.run_id
+        params = [Param(name, str(value)) for name, value in run.params.items()]
+        told = [RunTag(name, value) for name, value in tags.items()]
+        self._client.log_batch(run_id, params=params, tags=told)
+        metrics = (
+            Metric(name, value, began + int(point.seconds * 1000), point.step)
+            for point in run.points
+            for name, value in point.values.items()
+        )
+        end = began + int((run.points[-1].seconds if run.points else 0.0) * 1000)
+        ends = (Metric(f"end/{n}", v, end, run.last_step) for n, v in run.ends.items())
+        for some in _chunks(metrics):
+            self._client.log_batch(run_id, metrics=some)
+        for some in _chunks(ends):
+            self._client.log_batch(run_id, metrics=some)
+        self._client.set_terminated(run_id, _ENDED.get(run.status, "FAILED"), end)
+        return run_id
+
+    def _made_experiment(self, where: str) -> str:
+        found = self._client.get_experiment_by_name(EXPERIMENT)
+        if found is not None and found.lifecycle_stage == "active":
+            return str(found.experiment_id)
+        artifacts = None if _is_uri(where) else (Path(where).absolute() / "artifacts").as_uri()
+        return str(self._client.create_experiment(EXPERIMENT, artifact_location=artifacts))
+
+    def _made_parent(self, sweep: str) -> str:
+        for run in self._found():
+            if RUN_ID not in run.data.tags:
+                return str(run.info.run_id)
+        tags = {_NAME: sweep, SWEEP_ID: self._sweep_id}
+        return str(self._client.create_run(self._experiment, tags=tags).info.run_id)
+
+    def _children(self) -> Iterator[tuple[str, str]]:
+        """Yield (the run's id here, MLflow's) of those that were logged whole."""
+        for run in self._found():
+            known = run.data.tags.get(RUN_ID)
+            if run.info.status == "RUNNING" and (known or run.data.tags.get(_PARENT)):
+                self._client.delete_run(run.info.run_id)
+            elif known:
+                yield known, str(run.info.run_id)
+
+    def _found(self) -> Iterator[Any]:
+        """Yield what MLflow has of this sweep."""
+        wanted, token = f"tags.`{SWEEP_ID}` = '{self._sweep_id}'", None
+        while True:
+            page = self._client.search_runs([self._experiment], wanted, page_token=token)
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    @contextlib.contextmanager
+    def _plainly(self) -> Iterator[None]:
+        try:
+            yield
+        except BsxError:
+            raise
+        except Exception as error:  # of MLflow, of its database or of the network
+            first = str(error).strip().partition("\n")[0] or type(error).__name__
+            raise DataError(f"cannot log to MLflow at {self._where}: {first[:300]}") from None
+
+
+def _client(where: str) -> Any:
+    for name, value in {**_PATIENCE, **_QUIET}.items():
+        os.environ.setdefault(name, value)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            from mlflow import MlflowClient
+        except ImportError:
+            raise ConfigError("mlflow is not installed: pip install 'bsx[mlflow]'") from None
+    for logger in ("mlflow", "alembic"):
+        logging.getLogger(logger).setLevel(logging.ERROR)
+    if _is_uri(where):
+        return MlflowClient(tracking_uri=where)
+    made_folder(Path(where))
+    try:
+        return MlflowClient(tracking_uri=f"sqlite:///{Path(where).absolute() / 'mlflow.db'}")
+    except Exception as error:
+        raise DataError(f"cannot log to MLflow at {where}: {error}") from None
+
+
+def _is_uri(where: str) -> bool:
+    return "://" in where
+
+
+def _chunks(metrics: Iterable[Any]) -> Iterator[list[Any]]:
+    left = iter(metrics)
+    while some := list(islice(left, _MOST_AT_ONCE)):
+        yield some

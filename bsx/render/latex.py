@@ -1,0 +1,112 @@
+"""A sweep as LaTeX: its tables with booktabs, to be taken into a paper by ``\\input``."""
+
+from __future__ import annotations
+
+import re
+
+from bsx.render import branched, phrases, trained
+from bsx.render.grid import Column, Grid
+from bsx.render.grids import grids
+from bsx.schema import Analysis, Sweep
+
+_PREAMBLE = "% Tables of bsx. The document needs \\usepackage{booktabs}.\n"
+# What LaTeX would take for its own, and what its fonts may lack
+_WRITTEN = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "%": r"\%",
+    "_": r"\_",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "'": r"\textquotesingle{}",
+    "`": r"\textasciigrave{}",
+    "-": "{-}",  # two of them would become a dash
+    "[": "{[}",  # at the start of a row it would be an option of the one before
+    "]": "{]}",
+    "–": "--",
+    "—": "---",
+    "−": "$-$",
+    "×": r"$\times$",
+    "·": r"$\cdot$",
+    "±": r"$\pm$",
+    "≥": r"$\geq$",
+    "≤": r"$\leq$",
+    "≈": r"$\approx$",
+    "→": r"$\to$",
+    "∞": r"$\infty$",
+    "µ": r"$\mu$",
+    "…": r"\ldots{}",
+    "²": r"$^2$",
+    "✓": r"$\surd$",
+    "✗": r"$\times$",
+    "\u00a0": "~",
+    "\u202f": r"\,",
+}
+_SPECIAL = re.compile("|".join(re.escape(character) for character in _WRITTEN))
+
+
+def escaped(text: str) -> str:
+    """Return ``text`` as it is read, whatever LaTeX would make of it."""
+    return _SPECIAL.sub(lambda found: _WRITTEN[found[0]], phrases.clean(text))
+
+
+def sweep_latex(sweep: Sweep, analysis: Analysis, label: str | None = None) -> str:
+    """Write every table of a sweep, each as a float of its own, ending with a newline.
+
+    ``label``: what sets it apart from others that are written with it.
+    """
+    found = analysis.branched
+    made = grids(sweep, analysis) if found is None else branched.grids(found)
+    title = label or sweep.config.name or trained.title(sweep)
+    tables = [
+        _table(grid, title, f"tab:bsx-{sweep.sweep_id}-{n}") for n, grid in enumerate(made, 1)
+    ]
+    return "\n".join([_PREAMBLE, *tables])
+
+
+def _table(grid: Grid, title: str, label: str) -> str:
+    rows = list(zip(*(column.cells for column in grid.columns), strict=True))
+    lines = [
+        r"\begin{table}",
+        r"  \centering\small",
+        rf"  \caption{{{escaped(grid.title)}. {escaped(title)}.}}",
+        rf"  \label{{{label}}}",
+        rf"  \begin{{tabular}}{{{''.join(_alignment(column) for column in grid.columns)}}}",
+        r"    \toprule",
+        *(f"    {line}" for line in _headers(grid)),
+        r"    \midrule",
+        *(f"    {_row(cells, number == grid.marked)}" for number, cells in enumerate(rows)),
+        r"    \bottomrule",
+        r"  \end{tabular}",
+    ]
+    if grid.notes:
+        notes = escaped("; ".join(grid.notes))
+        lines.append(rf"  \par\smallskip{{\footnotesize {notes}\par}}")
+    return "\n".join([*lines, r"\end{table}", ""])
+
+
+def _alignment(column: Column) -> str:
+    return "r" if column.right else "l"
+
+
+def _headers(grid: Grid) -> list[str]:
+    """Return the header in as many lines as its highest cell has, the shorter ones at the foot."""
+    parts = [column.header.split("\n") for column in grid.columns]
+    most = max(map(len, parts))
+    padded = [[""] * (most - len(lines)) + lines for lines in parts]
+    return [_row(line, False) for line in zip(*padded, strict=True)]
+
+
+def _row(cells: tuple[str, ...] | list[str], marked: bool) -> str:
+    texts = [escaped(" ".join(cell.split())) for cell in cells]
+    if marked:
+        texts = [rf"\textbf{{{text}}}" if text else "" for text in texts]
+    return f"{' & '.join(texts)} \\\\"

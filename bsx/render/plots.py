@@ -1,0 +1,279 @@
+"""Pictures as figures for a paper, by matplotlib: a column wide, legible in print and in grey.
+
+Fonts are embedded (PDF, PNG) or drawn as outlines (SVG), so that a figure looks everywhere as it
+does here. What a name holds is never taken for mathematics. Equal pictures give equal files.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from bsx.errors import ConfigError
+from bsx.pictures import BATCH_SIZE, Fit, Mark, Panel, Picture, Series, Spot
+from bsx.render import numbers, phrases
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+FORMATS = ("svg", "png", "pdf")
+COLUMN_INCHES = 3.35  # of a page with two columns, as in most proceedings
+PAGE_INCHES = 6.9
+_PANEL_INCHES = 2.35
+_DOTS_PER_INCH = 300
+_MOST_TICKS = 7
+
+# Okabe and Ito (2008): told apart by colour-blind readers, and by their lightness in grey
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_GREY, _INK = "#777777", "#222222"
+_MARKERS = "osD^vPX<>h*p"
+_STYLE: Mapping[str, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same everywhere
+    "font.size": 7.5,
+    "axes.labelsize": 7.5,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": _INK,
+    "xtick.labelsize": 6.5,
+    "ytick.labelsize": 6.5,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.minor.width": 0.4,
+    "ytick.minor.width": 0.4,
+    "legend.fontsize": 6.5,
+    "legend.framealpha": 0.85,
+    "legend.edgecolor": "none",
+    "legend.fancybox": False,
+    "legend.handlelength": 1.8,
+    "lines.linewidth": 1.1,
+    "lines.markersize": 4.0,
+    "text.parse_math": False,
+    "pdf.fonttype": 42,  # TrueType: publishers refuse others
+    "svg.fonttype": "path",
+    "svg.hashsalt": "bsx",
+    "path.simplify": True,
+}
+
+
+def drawn(picture: Picture, forms: Sequence[str] = FORMATS) -> dict[str, bytes]:
+    """Draw a picture in each of the formats; return the content of its files.
+
+    Raises:
+        ConfigError: where there is no matplotlib.
+    """
+    try:
+        import matplotlib
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ConfigError("--plots needs matplotlib: pip install 'bsx[plot]'") from None
+    files = {}
+    with matplotlib.rc_context(dict(_STYLE)):
+        figure = Figure(figsize=_inches(picture), layout="constrained")
+        _compose(figure, picture)
+        for form in forms:
+            content = io.BytesIO()
+            figure.savefig(content, format=form, dpi=_DOTS_PER_INCH, metadata=_said(picture, form))
+            files[form] = content.getvalue()
+    return files
+
+
+def _inches(picture: Picture) -> tuple[float, float]:
+    if len(picture.panels) > 2:
+        return PAGE_INCHES, _PANEL_INCHES
+    return COLUMN_INCHES, _PANEL_INCHES * (1 if len(picture.panels) == 1 else 1.7)
+
+
+def _said(picture: Picture, form: str) -> dict[str, Any]:
+    """Return what a file says of itself; no date, so that equal files are equal."""
+    title = phrases.clean(picture.title)
+    if form == "png":
+        return {"Title": title, "Software": "bsx"}
+    if form == "pdf":
+        return {"Title": title, "Creator": "bsx", "Producer": "bsx", "CreationDate": None}
+    return {"Title": title, "Creator": "bsx", "Date": None}
+
+
+def _compose(figure: Figure, picture: Picture) -> None:
+    panels = picture.panels
+    if len(panels) > 2:  # beside one another
+        places = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+    else:
+        places = figure.subplots(len(panels), 1, squeeze=False, sharex=True)[:, 0]
+    beside = len(panels) > 2
+    for number, (place, panel) in enumerate(zip(places, panels, strict=True)):
+        outer = number == 0 if beside else number == len(panels) - 1
+        _draw(place, panel, with_x=beside or outer, with_y=not beside or outer)
+    _legend(figure, places, panels)
+
+
+def _draw(axes: Axes, panel: Panel, *, with_x: bool, with_y: bool) -> None:
+    if panel.x.log:
+        axes.set_xscale("log")
+    if panel.y.log:
+        axes.set_yscale("log")
+    for mark in panel.marks:
+        _mark(axes, mark)
+    for fit in panel.fits:
+        _fit(axes, fit)
+    for number, series in enumerate(panel.series):
+        _series(axes, _apart(series, number, panel), number)
+    if with_x:
+        axes.set_xlabel(phrases.clean(panel.x.label))
+    if with_y:
+        axes.set_ylabel(phrases.clean(panel.y.label))
+    _bounds(axes, panel)
+    _ticks(axes, panel)
+    axes.grid(True, which="major", color="#000000", alpha=0.08, linewidth=0.5)
+
+
+def _apart(series: Series, number: int, panel: Panel) -> Series:
+    """Move a series a little aside where several stand at the same batch sizes."""
+    if len(panel.series) < 2 or panel.x.label != BATCH_SIZE.label:
+        return series
+    aside = 1 + 0.06 * (number - (len(panel.series) - 1) / 2)
+    return replace(series, spots=tuple(replace(s, x=s.x * aside) for s in series.spots))
+
+
+def _colour(series: Series, number: int) -> Any:
+    """Return a colour: of the ordered ones from dark to light, of others by their number."""
+    if series.rank is None:
+        return _COLOURS[number % len(_COLOURS)]
+    import matplotlib
+
+    return matplotlib.colormaps["cividis"](0.9 * series.rank)
+
+
+def _series(axes: Axes, series: Series, number: int) -> None:
+    colour, marker = _colour(series, number), _MARKERS[number % len(_MARKERS)]
+    seen = [spot for spot in series.spots if not spot.censored]
+    x, y = [s.x for s in seen], [s.y for s in seen]
+    line = "-" if series.joined else "none"
+    label = phrases.clean(series.label)
+    if series.dense:
+        every = max(1, len(x) // 6)
+        axes.plot(x, y, color=colour, label=label, marker=marker, linewidth=0.9,
+                  markevery=(number % every, every), markersize=3)  # fmt: skip
+        if all(s.low is not None and s.high is not None for s in seen):
+            axes.fill_between(x, [_known(s.low) for s in seen], [_known(s.high) for s in seen],
+                              color=colour, alpha=0.15, linewidth=0)  # fmt: skip
+        return
+    axes.plot(x, y, linestyle=line, color=colour, label=label, marker=marker, linewidth=0.9,
+              zorder=4)  # fmt: skip
+    for spot in seen:
+        _interval(axes, spot, colour)
+    chosen = [s for s in seen if s.chosen]
+    axes.plot([s.x for s in chosen], [s.y for s in chosen], linestyle="none", color=_INK,
+              marker=marker, markerfacecolor=colour, markeredgewidth=1.0, markersize=6,
+              zorder=5)  # fmt: skip
+    missed = [s for s in series.spots if s.censored]
+    if missed:
+        axes.plot([s.x for s in missed], [s.y for s in missed], linestyle="none", color=colour,
+                  marker="^", markerfacecolor="white", zorder=4,
+                  markersize=4 if series.rank is None else 3,
+                  label="not reached (at least)" if series.rank is None else None)  # fmt: skip
+    for spot in missed if series.rank is None else ():  # of many series it would be a thicket
+        axes.annotate("", (spot.x, spot.y), (0, 12), textcoords="offset points",
+                      arrowprops={"arrowstyle": "<-", "color": colour, "lw": 0.8})  # fmt: skip
+
+
+def _known(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+def _interval(axes: Axes, spot: Spot, colour: Any) -> None:
+    """Draw the interval of a value; a side that is not known ends in an arrow."""
+    low, high = (spot.y if bound is None else bound for bound in (spot.low, spot.high))
+    if low != high:
+        axes.plot([spot.x, spot.x], [low, high], "-", color=colour, linewidth=0.8, zorder=3)
+    for bound, other, up in ((spot.low, spot.high, -9), (spot.high, spot.low, 9)):
+        if bound is None and other is not None:
+            axes.annotate("", (spot.x, spot.y), (0, up), textcoords="offset points",
+                          arrowprops={"arrowstyle": "<-", "color": colour, "lw": 0.8})  # fmt: skip
+
+
+def _fit(axes: Axes, fit: Fit) -> None:
+    x, y = [s.x for s in fit.spots], [s.y for s in fit.spots]
+    colour, line = (_INK, "-") if fit.good else (_GREY, ":")
+    label = phrases.clean(fit.label)
+    axes.plot(x, y, linestyle=line, color=colour, label=label, linewidth=1.0, zorder=2)
+    if fit.good and all(s.low is not None and s.high is not None for s in fit.spots):
+        low, high = [_known(s.low) for s in fit.spots], [_known(s.high) for s in fit.spots]
+        axes.fill_between(x, low, high, color=_INK, alpha=0.12, linewidth=0, zorder=1)  # fmt: skip
+
+
+def _mark(axes: Axes, mark: Mark) -> None:
+    if mark.low is not None and mark.high is not None:
+        axes.axvspan(mark.low, mark.high, color=_COLOURS[4], alpha=0.22, linewidth=0, zorder=0)
+    label = f"{phrases.clean(mark.label)} {numbers.significant(mark.x)}"
+    axes.axvline(mark.x, color=_COLOURS[1], linestyle="--", linewidth=0.9, label=label, zorder=1)
+
+
+def _bounds(axes: Axes, panel: Panel) -> None:
+    """Let what was measured fill the panel: an interval may lead out of it, a fit too."""
+    across = [s.x for series in panel.series for s in series.spots]
+    if panel.x.log and across:
+        axes.set_xlim(min(across) / 1.35, max(across) * 1.35)
+    values = [s.y for series in panel.series for s in series.spots]
+    if panel.y.log and values and not any(series.dense for series in panel.series):
+        room = 1.6 if any(s.censored for series in panel.series for s in series.spots) else 1.25
+        ends = [b for series in panel.series for s in series.spots for b in (s.low, s.high) if b]
+        low = max(min([*values, *ends]), min(values) / 4)
+        high = min(max([*values, *ends]), max(values) * 4)
+        axes.set_ylim(low / 1.25, high * room)
+    elif panel.y.from_zero:
+        axes.set_ylim(0, 1.1 * max(values))
+
+
+def _ticks(axes: Axes, panel: Panel) -> None:
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
+
+    for axis, of in ((axes.xaxis, panel.x), (axes.yaxis, panel.y)):
+        if of.label == BATCH_SIZE.label:
+            sizes = sorted({s.x for series in panel.series for s in series.spots})
+            step = -(-len(sizes) // _MOST_TICKS)
+            axis.set_major_locator(FixedLocator(sizes[:: max(1, step)]))
+            axis.set_minor_locator(NullLocator())
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        elif of.log:
+            axis.set_major_formatter(FuncFormatter(_short))
+            low, high = sorted(axis.get_view_interval())
+            narrow = high / low < 60
+            axis.set_minor_formatter(FuncFormatter(_some) if narrow else NullFormatter())
+
+
+def _short(value: float, _: object = None) -> str:
+    """Write a tick of a logarithmic axis: ``0.01``, ``100``, ``10k``, ``2M``."""
+    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if abs(value) >= limit:
+            return f"{value / (1e3 if unit == 'k' else limit):g}{unit}"
+    return f"{value:g}" if value >= 1e-4 else f"{value:.0e}"
+
+
+def _some(value: float, _: object = None) -> str:
+    """Write the ticks 2 and 5 between powers of ten; the others would crowd."""
+    lead = f"{value:e}"[0]
+    return _short(value) if lead in "25" else ""
+
+
+def _legend(figure: Figure, places: Sequence[Axes], panels: Sequence[Panel]) -> None:
+    """Say what is what: beside ordered series, else in the panel that has more than one thing."""
+    if any(series.rank is not None for panel in panels for series in panel.series):
+        handles, labels = places[0].get_legend_handles_labels()
+        figure.legend(handles, labels, title="batch size", loc="outside right center",
+                      title_fontsize=6.5)  # fmt: skip
+        return
+    for place, panel in zip(places, panels, strict=True):
+        if len(panel.series) + len(panel.fits) + len(panel.marks) < 2:
+            continue
+        handles, labels = place.get_legend_handles_labels()
+        first = len(panel.marks) + len(panel.fits)  # what was measured comes first
+        order = [*range(first, len(labels)), *range(first)]
+        where: dict[str, Any] = {"loc": "best"}
+        if not panel.fits:  # joined series leave no room among them
+            where = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncol": len(labels)}
+        place.legend([handles[n] for n in order], [labels[n] for n in order], **where)
