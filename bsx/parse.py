@@ -44,43 +44,44 @@ def switch(value: Any, flag: str) -> bool:
     """Read a yes or no."""
     if isinstance(value, bool):
         return value
-    known = {
-        "1": True,
-        "true": True,
-        "yes": True,
-        "0": False,
-        "false": False,
-        "no": False,
-        "": False,
-    }
+    known = dict.fromkeys(("1", "true", "yes"), True) | dict.fromkeys(
+        ("0", "false", "no", ""), False
+    )
     if isinstance(value, str) and value.lower() in known:
         return known[value.lower()]
     raise ConfigError(f"{flag} {value!r}: give true or false")
 
 
-def one_of(*choices: str) -> Callable[[Any, str], str]:
-    """Return a reader that takes these words alone."""
+class OneOf:
+    """A reader that takes these words alone."""
 
-    def read(value: Any, flag: str) -> str:
-        if value not in choices:
-            raise ConfigError(f"{flag} {value}: give one of {', '.join(choices)}")
-        return str(value)
+    def __init__(self, *choices: str) -> None:
+        self.choices = choices
 
-    return read
+    def __call__(self, value: Any, flag: str) -> str:
+        """Return the word."""
+        if value in self.choices:
+            return str(value)
+        raise ConfigError(f"{flag} {value}: give one of {', '.join(self.choices)}")
 
 
-def or_none(read: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
-    """Return a reader that takes ``none`` too: what it reads then does not take place."""
+class OrNone:
+    """A reader that takes ``none`` too: what ``read`` reads then does not take place."""
 
-    def read_or_none(value: Any, flag: str) -> Any:
+    def __init__(self, read: Callable[[Any, str], Any]) -> None:
+        self.read = read
+
+    def __call__(self, value: Any, flag: str) -> Any:
+        """Return what the reader reads, or None."""
         if isinstance(value, str) and value.strip().lower() == "none":
             return None
         try:
-            return read(value, flag)
+            return self.read(value, flag)
         except ConfigError as error:
             raise ConfigError(f"{error}, or none") from None
 
-    return read_or_none
+
+one_of, or_none = OneOf, OrNone
 
 
 def count(value: Any, flag: str) -> int:
@@ -180,11 +181,7 @@ def proper_fraction(value: Any, flag: str) -> float:
 
 
 def duration(value: Any, flag: str) -> float:
-    """Read a time such as 90s, 10m or 1h30m; a bare number is seconds.
-
-    Returns:
-        seconds.
-    """
+    """Return the seconds of a time such as 90s, 10m or 1h30m; a bare number is seconds."""
     number = _real(value)
     if number is None and isinstance(value, str):
         match = _DURATION.fullmatch(value.strip().lower())

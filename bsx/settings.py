@@ -39,6 +39,11 @@ class Setting:
         """The environment variable."""
         return "BSX_" + self.key.upper()
 
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words that it takes, where it takes no others."""
+        return self.read.choices if isinstance(self.read, parse.OneOf) else ()
+
 
 _INGREDIENTS = "What is trained"
 _TRAINING = "How it is trained"
@@ -234,6 +239,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("workers", parse.count, "Groups of runs that train side by side, each in a process of "
             "its own with its share of the threads.  (default: one a thread on the CPU)", _WHERE,
             metavar="INT"),
+    Setting("max_memory", parse.memory, "What runs that train side by side may take of memory in "
+            "all, e.g. 2GiB, 500MB: lanes are divided into groups that are foretold to fit.  "
+            "(default: 1GiB; less where a quarter of the memory is less)", _WHERE, metavar="SIZE"),
     Setting("speed_loop", parse.one_of("device", "dataloader"), "The loop that is timed: data "
             "indexed on the device, or a DataLoader.", _WHERE, "device", "LOOP"),
     Setting("stream", parse.one_of("auto", "always", "never"), "Fetch inputs as they are needed: "
@@ -249,9 +257,8 @@ SETTINGS: tuple[Setting, ...] = (
             "process each (workers), in this one (inline), on a Ray cluster (ray), or as jobs of "
             "Slurm (slurm). On a cluster --threads are those of each unit.", _WHERE, "workers",
             "NAME"),
-    Setting("ray_address", parse.text, "The Ray cluster, e.g. auto, HOST:6379 or "
-            "ray://HOST:10001.  (default: RAY_ADDRESS, or one of this machine alone)", _WHERE,
-            metavar="ADDRESS"),
+    Setting("ray_address", parse.text, "The Ray cluster, auto or HOST:6379.  (default: "
+            "RAY_ADDRESS, or one of this machine alone)", _WHERE, metavar="ADDRESS"),
     Setting("slurm_partition", parse.text, "Partition that the jobs go to.", _WHERE,
             metavar="NAME"),
     Setting("slurm_time", parse.duration, "Time of one job, e.g. 30m, 4h: one that needs longer "

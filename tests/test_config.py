@@ -137,6 +137,7 @@ GIVEN: dict[str, tuple[Any, str, Any]] = {
     "tolerance": ("0", "0", lambda c, d: c.tolerance == 0),
     "objective": ("samples", '"samples"', lambda c, d: c.aim == "samples"),
     "allow_accumulation": (True, "true", lambda c, d: c.accumulate),
+    "max_memory": ("2GiB", '"2GiB"', lambda c, d: c.lanes_bytes == 2**31),
     "keep_states": ("2MB", '"2MB"', lambda c, d: c.states_bytes == 2_000_000),
     "hang_timeout": ("90s", '"90s"', lambda c, d: c.hang_seconds == 90),
     "price_per_hour": ("2.5", "2.5", lambda c, d: c.price_per_hour == 2.5),

@@ -233,7 +233,7 @@ def test_constraints_pin_every_dependency() -> None:
     for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
             name, _, version = line.partition("==")
-            assert re.fullmatch(r"[\d.]+(post\d+)?", version), line
+            assert re.fullmatch(r"[\d.]+((a|b|rc|post)\d+)?", version), line
             pins[name.lower().replace("_", "-")] = version
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     needed = [

@@ -14,7 +14,7 @@ import pytest
 
 from bsx.render.latex import escaped, sweep_latex
 from tests.exchange.exported import SIZES, store
-from tests.here import Shell, here
+from tests.here import QUICK, Shell, here
 from tests.render import sample
 
 __all__ = ["here", "store"]
@@ -171,3 +171,45 @@ def test_latex_is_escaped_character_by_character() -> None:
     assert escaped("50 % & $x_1^2$") == r"50 \% \& \$x\_1\textasciicircum{}2\$"
     assert escaped("\\input{a}") == r"\textbackslash{}input\{a\}"
     assert escaped("1 – 2 × 3 ≥ −4 ± ½") == r"1 -- 2 $\times$ 3 $\geq$ $-$4 $\pm$ ½"
+
+
+# --- arms, branches, imports ------------------------------------------------------------------
+
+
+def test_all_arms_of_a_vary_are_exported_together(
+    here: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BSX_STORE")
+    quick = [*QUICK, "--dataset", "wine", "--model", "logistic", "--quiet"]
+    assert here.bsx("sweep", *quick, "--optimizer", "adam", "--format", "csv")[0] == 0
+    assert here.bsx("sweep", *quick, "--vary", "optimizer=sgd,adamw", "--format", "csv")[0] == 0
+    labels = ["optimizer=sgd", "optimizer=adamw"]
+    code, out, err = here.bsx("export", "--arms", "--to", "csv")
+    assert code == 0, err
+    assert list(dict.fromkeys(r["arm"] for r in csv.DictReader(io.StringIO(out)))) == labels
+    _, out, _ = here.bsx("export", "--arms", "--curves")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert list(dict.fromkeys(r["arm"] for r in rows)) == labels
+    assert len({(r["arm"], r["batch_size"], r["seed"]) for r in rows}) == 2 * 2 * 2
+    _, out, _ = here.bsx("export", "--arms", "--to", "json")
+    assert [arm["arm"] for arm in json.loads(out)["arms"]] == labels
+    _, out, _ = here.bsx("export", "--arms", "--to", "latex")
+    assert_compiles(out)
+    assert all(escaped(label) in out for label in labels)
+    assert here.bsx("export", "--arms", "--to", "markdown")[0] == 0
+
+
+def test_what_was_imported_is_exported_and_imported_again(
+    here: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BSX_STORE")
+    lines = ["B,step,seconds,acc", *(f"{b},{s},{s / 10},{1 - b / (b + s)}" for b in (2, 4, 8)
+                                     for s in (1, 5, 20))]  # fmt: skip
+    Path("curves.csv").write_text("\n".join(lines))
+    args = ["--target", "accuracy=0.6", "--format", "json", "--quiet"]
+    first = json.loads(here.bsx("import", "curves.csv", *args)[1])
+    code, _, err = here.bsx("export", "--curves", "--output", "again.csv")
+    assert code == 0, err
+    again = json.loads(here.bsx("import", "again.csv", *args)[1])
+    assert again["batch_sizes"] == first["batch_sizes"]
+    assert again["targets"] == first["targets"]

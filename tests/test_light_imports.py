@@ -49,6 +49,7 @@ def imported(args: list[str], **environment: str) -> list[str]:
         ["calc", "--samples", "1024", "--batch-size", "8", "--format", "csv"],
         ["calc", "--samples", "0"],
         ["import", "--help"],
+        ["export", "--help"],
         ["import", "no such file"],
         ["nonsense"],
     ],

@@ -24,6 +24,7 @@ from bsx.stats.paired import best_of
 from bsx.stats.selection import Choice
 from bsx.stats.sizes import SizeEvidence, status_of
 from bsx.stats.summaries import spread
+from bsx.stats.targets import TRIVIAL_STEPS
 from bsx.stats.trials import edges_beside
 
 NOISY_SPEED = 0.1  # interquartile range as a share of the median
@@ -115,6 +116,11 @@ def _reach_cautions(size: SizeEvidence, targets: Sequence[Target]) -> list[Cauti
         if share is not None and share < 1:
             values = {"reached_fraction": share, **target.values}
             said.append(Caution("censored", values, size.batch_size))
+        crossed = [(c.step, c.previous) for c in evidence.crossings.values() if c.step is not None]
+        at_once = [step for step, before in crossed if before <= 0 and step > TRIVIAL_STEPS]
+        if at_once and 2 * len(at_once) >= len(crossed):
+            values = {"step": max(at_once), **target.values}
+            said.append(Caution("reached_at_first_look", values, size.batch_size))
         choice = evidence.choice
         if choice and choice.edge:
             caution = _edge(size.batch_size, choice, "target")

@@ -190,7 +190,20 @@ class Result:
     def _repr_html_(self) -> str:
         from bsx.render.notebook import as_html
 
-        return as_html(self.sweep, self.analysis)
+        return as_html(self.sweep, self.analysis, self._picture())
+
+    def _picture(self) -> bytes | None:
+        """Return how iterations follow the batch size, as PNG; None where nothing can draw it."""
+        import importlib.util
+
+        from bsx.pictures import to_target
+
+        found = to_target(self.sweep, self.analysis, "steps")
+        if found is None or importlib.util.find_spec("matplotlib") is None:
+            return None
+        from bsx.render.plots import drawn
+
+        return drawn(found, ("png",))["png"]
 
 
 def result_of(store: Store, sweep: Sweep, recipes: Sequence[Recipe]) -> Result:

@@ -55,6 +55,7 @@ class Settings(TypedDict, total=False):
     base_batch_size: int | None
     saturation: float | None
     scout: bool | None
+    halving: bool | None
     tune: str | Sequence[str] | None
     trials: int | None
     search: str | Sequence[str] | Mapping[str, str] | None
@@ -105,6 +106,8 @@ class Settings(TypedDict, total=False):
     slurm_folder: str | Path | None
     slurm_cluster: str | None
     hang_timeout: float | str | None
+    allow_accumulation: bool | None
+    keep_states: int | str | None
     store: str | Path | None
     fresh: bool | None
     name: str | None

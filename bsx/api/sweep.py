@@ -82,6 +82,12 @@ def _read(
     values = {**as_typed(rest), **found.settings}
     if found.only_here:
         _check_executor(values.get("executor"), found.only_here)
+        if values.get("devices") not in (None, 1):
+            raise ConfigError(
+                f"devices={values['devices']}: the {found.only_here[0]} lives in this session "
+                "alone, and each device has a process of its own; put it into a file and import "
+                "it from there"
+            )
         values["executor"] = "inline"
     arms, door = read_arms(values, os.environ, None if file is None else Path(file))
     if len(arms) > 1:

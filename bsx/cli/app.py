@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from bsx import __version__, streams
+from bsx import streams
 from bsx.errors import (
     EXIT_DONE,
     EXIT_INTERNAL,
@@ -39,6 +39,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "compare": ("bsx.cli.compare:compare", "Set two stored sweeps side by side."),
     "import": ("bsx.cli.import_:import_", "Analyse curves or tables that were measured elsewhere."),
+    "config": ("bsx.cli.config:app", "Show what would be asked and where it comes from."),
+    "doctor": ("bsx.cli.doctor:doctor", "Check the installation; say how to get what is missing."),
     "list": ("bsx.cli.list:app", "List sweeps, models, datasets or optimizers."),
 }
 
@@ -111,7 +113,9 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(f"bsx {__version__}")  # noqa: T201
+        from bsx.cli.version import version_lines
+
+        print(*version_lines(), sep="\n")  # noqa: T201
         raise typer.Exit
 
 
@@ -121,7 +125,10 @@ def bsx(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Print the versions and the device, and exit.",
         ),
     ] = False,
 ) -> None:

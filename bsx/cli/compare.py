@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bsx.cli.completion import stored_sweeps
 from bsx.cli.options import warn_of_variables, with_settings
 
 if TYPE_CHECKING:
@@ -18,8 +19,15 @@ if TYPE_CHECKING:
 
 @with_settings(("target", "store", "format", "get"))
 def compare(
-    first: Annotated[str, typer.Argument(help="A sweep's name or the beginning of its id.")],
-    second: Annotated[str, typer.Argument(help="The sweep to compare with it.")],
+    first: Annotated[
+        str,
+        typer.Argument(
+            help="A sweep's name or the beginning of its id.", autocompletion=stored_sweeps
+        ),
+    ],
+    second: Annotated[
+        str, typer.Argument(help="The sweep to compare with it.", autocompletion=stored_sweeps)
+    ],
     **flags: Any,
 ) -> None:
     """Set two stored sweeps side by side, with intervals paired over the seeds they share.

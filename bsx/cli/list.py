@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bsx.cli.completion import formats
+
 if TYPE_CHECKING:
     from bsx.schema import Sweep
 
@@ -28,7 +30,13 @@ def _nothing_named(context: typer.Context) -> None:
 
 
 _Form = Annotated[
-    str, typer.Option("--format", help="table, json, jsonl, csv or markdown.", metavar="FORMAT")
+    str,
+    typer.Option(
+        "--format",
+        help="table, json, jsonl, csv or markdown.",
+        metavar="FORMAT",
+        autocompletion=formats,
+    ),
 ]
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from bsx.cli.completion import completing
 from bsx.settings import SETTINGS, Setting
 
 
@@ -56,6 +57,7 @@ def _parameter(setting: Setting) -> inspect.Parameter:
         metavar=None if setting.switch else setting.metavar,
         rich_help_panel=setting.panel,
         show_default=False,
+        autocompletion=completing(setting),
     )
     return inspect.Parameter(
         setting.key,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bsx.cli.completion import stored_sweeps
 from bsx.cli.options import warn_of_variables, with_settings
 from bsx.errors import ConfigError, DataError
 
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
 def show(
     sweep: Annotated[
         str | None,
-        typer.Argument(help="A sweep's name or the beginning of its id.  (default: the newest)"),
+        typer.Argument(
+            help="A sweep's name or the beginning of its id.  (default: the newest)",
+            autocompletion=stored_sweeps,
+        ),
     ] = None,
     speed: Annotated[
         Path | None,

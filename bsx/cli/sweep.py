@@ -66,6 +66,16 @@ def sweep(
             rich_help_panel="Batch sizes, learning rates, seeds",
         ),
     ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            "--save",
+            help="Write what is asked to a TOML file first, so that `bsx sweep FILE` asks the "
+            "same; with --dry-run that is all.",
+            metavar="FILE",
+            rich_help_panel="Output",
+        ),
+    ] = None,
     report: ReportFile = None,
     **flags: Any,
 ) -> None:
@@ -89,11 +99,13 @@ def sweep(
 
     $ bsx sweep --more-seeds 4
 
+    $ bsx sweep --within 10m --save my.toml
+
     $ bsx sweep --report digits.html
 
     $ bsx sweep --get recommendation.batch-size
     """
-    from bsx import parse, registry
+    from bsx import parse
     from bsx.config import read_arms
 
     fingerprints: tuple[str, ...] = ()
@@ -107,6 +119,22 @@ def sweep(
     place = _place(report)
     if not door.quiet:
         warn_of_variables(os.environ)
+    if save is not None:
+        from bsx.cli.saving import save_question
+
+        save_question(save, flags, os.environ, file, more_seeds)
+    raise typer.Exit(_worked_off(arms, door, place, fingerprints))
+
+
+def _worked_off(
+    arms: list[tuple[str, SweepConfig]],
+    door: Door,
+    place: Place | None,
+    fingerprints: tuple[str, ...],
+) -> int:
+    """Run what was asked; a signal to stop is an end of its own."""
+    from bsx import registry
+
     with _first_signal_stops():
         try:
             first = arms[0][1]
@@ -114,11 +142,10 @@ def sweep(
             with chosen.of(first, Path(door.store)) as executor:
                 if not door.dry_run:
                     executor.prepare()
-                code = _run(arms, door, executor, place, fingerprints)
+                return _run(arms, door, executor, place, fingerprints)
         except Stopped as stopped:
             typer.echo(f"Stopped by {stopped}; nothing measured is lost.", err=True)
-            code = EXIT_STOPPED
-    raise typer.Exit(code)
+            return EXIT_STOPPED
 
 
 def _run(

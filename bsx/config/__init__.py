@@ -4,20 +4,28 @@ from bsx.config.again import command_line
 from bsx.config.read import (
     FURTHER,
     Door,
+    Given,
     default_store,
     read_arms,
     read_further,
     read_sweep,
     read_view,
+    settings_given,
 )
+from bsx.config.saved import as_toml
+from bsx.config.schema import json_schema
 
 __all__ = [
     "FURTHER",
     "Door",
+    "Given",
+    "as_toml",
     "command_line",
     "default_store",
+    "json_schema",
     "read_arms",
     "read_further",
     "read_sweep",
     "read_view",
+    "settings_given",
 ]

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
+from bsx import registry
 from bsx.schema import LEARNING_RATE, Ingredient, Scaling, SweepConfig, Training
 from bsx.settings import DEFAULT_EPOCHS, DEFAULT_MIN_STEPS, SETTINGS
 from bsx.space import usual_range
@@ -19,8 +20,11 @@ _BY_KEY = {setting.key: setting for setting in SETTINGS}
 
 
 def command_line(config: SweepConfig) -> str | None:
-    """Return the command; None for curves that were measured elsewhere."""
+    """Return the command; None for curves measured elsewhere, and for objects of Python."""
     if config.command is not None and config.command.program.elsewhere:
+        return None
+    ingredients = (config.dataset, config.model, config.optimizer)
+    if any(one.name.startswith(registry.GIVEN) for one in ingredients):
         return None
     words = ["bsx", "sweep"]
     for key, value in _asked(config):

@@ -51,7 +51,7 @@ _NOT_VARIED = frozenset(
         "seeds",
     }
     | {"stream", "engine", "objective", "price_per_hour", "hang_timeout", "confirm", "method"}
-    | {"halving"}
+    | {"halving", "max_memory"}
     | {"noise_scale", "gradients", "sharpness", "allow_accumulation", "keep_states"}
     | {"devices", *CLUSTER}
 )
@@ -135,6 +135,32 @@ def _vary(values: dict[str, Any], key: str, option: str) -> str:
     return key
 
 
+@dataclass(frozen=True)
+class Given:
+    """A setting's value, and where it came from.
+
+    ``raw``: as it was typed; None where it was not. ``source``: flag, environment, file or default.
+    """
+
+    setting: Setting
+    value: Any
+    raw: Any
+    source: str
+    origin: str  # the flag, the variable or the file; default
+
+
+def settings_given(
+    flags: Mapping[str, Any], environ: Mapping[str, str], file: Path | None
+) -> list[Given]:
+    """Return every setting with its value, in the order of ``SETTINGS``.
+
+    Raises:
+        ConfigError: for the first that cannot be meant.
+    """
+    in_file = _read_toml(file) if file else {}
+    return [_given(setting, flags, environ, in_file, file) for setting in SETTINGS]
+
+
 def _values(
     flags: Mapping[str, Any],
     environ: Mapping[str, str],
@@ -142,22 +168,30 @@ def _values(
     file: Path | None,
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the value of every setting, and where it came from."""
-    values: dict[str, Any] = {s.key: s.default for s in SETTINGS}
-    origins = dict.fromkeys(values, "default")
-    for setting in SETTINGS:
-        key = setting.key
-        given = flags.get(key)
-        if given not in (None, (), []) and given is not False:
-            values[key], origins[key] = _read(setting, given, setting.flag), setting.flag
-        elif setting.variable in environ:
-            text = environ[setting.variable]
-            values[key], origins[key] = _read(setting, text, setting.variable), setting.variable
-        elif key in in_file:
-            values[key] = _read(setting, in_file[key], f"{file}: {key} =")
-            origins[key] = str(file)
-        elif setting.default is not None:
-            values[key] = setting.read(setting.default, setting.flag)
-    return values, origins
+    found = [_given(setting, flags, environ, in_file, file) for setting in SETTINGS]
+    return {g.setting.key: g.value for g in found}, {g.setting.key: g.origin for g in found}
+
+
+def _given(
+    setting: Setting,
+    flags: Mapping[str, Any],
+    environ: Mapping[str, str],
+    in_file: Mapping[str, Any],
+    file: Path | None,
+) -> Given:
+    key = setting.key
+    given = flags.get(key)
+    if given not in (None, (), []) and given is not False:
+        return Given(setting, _read(setting, given, setting.flag), given, "flag", setting.flag)
+    if setting.variable in environ:
+        text, origin = environ[setting.variable], setting.variable
+        return Given(setting, _read(setting, text, origin), text, "environment", origin)
+    if key in in_file:
+        value = _read(setting, in_file[key], f"{file}: {key} =")
+        return Given(setting, value, in_file[key], "file", str(file))
+    default = setting.default
+    value = None if default is None else setting.read(default, setting.flag)
+    return Given(setting, value, None, "default", "default")
 
 
 def _read(setting: Setting, given: Any, origin: str) -> Any:

@@ -42,6 +42,7 @@ _IDLE_WITH_COMMAND = (
     "speed_loop",
     "stream",
     "halving",
+    "max_memory",
     "allow_accumulation",
 )
 _RELATIVE = ("linear", "sqrt", "saturating")
@@ -88,6 +89,7 @@ def _sweep(values: Mapping[str, Any], origins: Mapping[str, str]) -> SweepConfig
         accumulate=values["allow_accumulation"],
         states_bytes=None if values["halving"] else values["keep_states"],
         engine=values["engine"],
+        lanes_bytes=values["max_memory"],
         within_seconds=values["within"],
         name=values["name"],
         sampling=_sampling(values),

@@ -253,7 +253,8 @@ def connected(address: str | None, **asked: Any) -> Any:
                 **({} if address else {"include_dashboard": False}),
                 **asked,
             )
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except Exception as error:  # plain ones, too, where a part of it does not start in time
+        ray.shutdown()
         line = str(error).partition("\n")[0]
         where = f"--ray-address {address}" if address else "--executor ray"
         raise ConfigError(

@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
@@ -146,6 +147,35 @@ def _reporter(connection: Connection, to_end: threading.Event) -> Report:
             raise Stopped("the coordinator")
 
     return report
+
+
+def start_once() -> float:
+    """Start a process as those of units, hear from it, and return how long that took, in seconds.
+
+    Raises:
+        OSError: where no process can be started, or it is not heard of.
+    """
+    context: Any = _context(once=False)
+    began = time.monotonic()
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_greet, args=(theirs,), daemon=True)
+    with processes.without_the_script():
+        process.start()
+    theirs.close()
+    try:
+        if not ours.poll(60) or ours.recv() != "here":
+            raise OSError("a process was started and did not answer")
+    except EOFError:
+        raise OSError("a process was started and ended at once") from None
+    finally:
+        process.join(10)
+        ours.close()
+    return time.monotonic() - began
+
+
+def _greet(connection: Connection) -> None:
+    connection.send("here")
+    connection.close()
 
 
 def _context(once: bool) -> BaseContext:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -73,7 +75,7 @@ def _measured(
         status=RunStatus.COMPLETED,
         step_seconds=tuple(draws),
         peak_memory_bytes=peak.read(),
-        environment=environment(unit),
+        environment={**environment(unit), "host": platform.node(), "cores": os.cpu_count()},
     )
 
 

@@ -27,8 +27,10 @@ from bsx.schema import (
 )
 from bsx.tuning import MOST_ROUNDS, Rates, Seeds, first_rates
 
-# What the lanes of one group may hold in memory at once; more lanes train in a further group.
+# What all that trains at once may hold in memory, unless that is asked for or there is little;
+# more lanes train in a further group.
 LANES_BYTES = 2**30
+_SHARE = 4  # of the memory there is: one in so many bytes, cut to a power of two, as it varies
 _COPIES = 4  # of each number kept: values, gradients, and two temporaries
 _SPEED_RATE = 1e-3  # small enough that no timed run diverges
 _CALIBRATION_SIZE = 256  # large against the smallest size, and quickly run
@@ -124,7 +126,7 @@ def calibration(
     alone = trainer != "lanes"
     return CalibrationUnit(
         recipe=staying(of[0], of[0].batch_size),
-        members=tuple([(_SPEED_RATE, 0)] if alone else lanes[: _most_lanes(facts, large)]),
+        members=tuple([(_SPEED_RATE, 0)] if alone else lanes[: _most_lanes(config, facts, large)]),
         batch_sizes=tuple(sorted({small, large})),
         trainer=trainer,
         device=facts.device,
@@ -162,7 +164,7 @@ def _groups(
 ) -> list[Group]:
     """The missing runs of one of ``sizes``, in as few groups as memory and workers allow."""
     missing = [one for one, run in runs_of(recipe, rates).items() if run.run_id not in records]
-    most = _most_lanes(facts, recipe.largest_batch(facts.train_samples))
+    most = _most_lanes(config, facts, recipe.largest_batch(facts.train_samples))
     pieces = -(-facts.workers // sizes)
     return [
         Group(
@@ -200,9 +202,13 @@ def _packed(
         yield tuple(member for member in missing if member[1] in some)
 
 
-def _most_lanes(facts: Facts, batch_size: int) -> int:
+def _most_lanes(config: SweepConfig, facts: Facts, batch_size: int) -> int:
+    """How many lanes may train in a group, by what was measured of one sample's way."""
+    most = LANES_BYTES
+    if facts.memory_limit is not None:
+        most = min(most, 1 << (facts.memory_limit.limit_bytes // _SHARE).bit_length() - 1)
     a_lane = 4 * _COPIES * (batch_size * facts.sample_floats + facts.parameters)
-    return max(1, LANES_BYTES // facts.workers // a_lane)
+    return max(1, (config.lanes_bytes or most) // facts.workers // a_lane)
 
 
 def _costed(groups: Sequence[Group], facts: Facts, cost: CostModel) -> list[Group]:

@@ -8,6 +8,7 @@ _MEANINGS = {
         "Such runs are not left out, which would flatter the size: they count as longer than what "
         "was given to them."
     ),
+    "reached_at_first_look": "How many fewer is not known, so that intervals are wide.",
     "diverged": (
         "A run diverges when its steps are so large that the loss runs away instead of falling."
     ),

@@ -5,6 +5,7 @@ HTML without scripts and with few styles, so that it looks as the notebook does,
 
 from __future__ import annotations
 
+import base64
 import io
 from collections.abc import Iterable
 from html import escape
@@ -39,13 +40,13 @@ def _printed(draw: object) -> str:
     return file.getvalue()
 
 
-def as_html(sweep: Sweep, analysis: Analysis) -> str:
-    """Return a sweep as a piece of HTML."""
+def as_html(sweep: Sweep, analysis: Analysis, picture: bytes | None = None) -> str:
+    """Return a sweep as a piece of HTML; ``picture``: a PNG, shown below the recommendation."""
     named = sweep.config.name
     blocks = [_title(f"Sweep {named}" if named else trained.title(sweep))]
     found = analysis.branched
     if found is None:
-        blocks.append(_recommendation(sweep, analysis))
+        blocks += [_recommendation(sweep, analysis), _image(picture) if picture else ""]
         shown = grids(sweep, analysis)
     else:
         blocks.append(_paragraph(branched.warmup_sentence(found)))
@@ -107,6 +108,13 @@ def _recommendation(sweep: Sweep, analysis: Analysis) -> str:
     headline = f"<p><strong>{_text(advice.headline(analysis, recommendation))}</strong></p>"
     costs = advice.costs(sweep, analysis)
     return headline + "".join(said) + (table(costs) if costs else "")
+
+
+def _image(picture: bytes) -> str:
+    data = base64.b64encode(picture).decode("ascii")
+    said = "Iterations to the target against batch size, with intervals and the fitted curve"
+    style = "width:28em;max-width:100%;background:white"
+    return f'<p><img src="data:image/png;base64,{data}" alt="{said}" style="{style}"></p>'
 
 
 def _title(text: str) -> str:

@@ -1,11 +1,14 @@
-"""The sentences of cautions that only files of ``bsx import`` give rise to; see ``sentences``."""
+"""The sentences of cautions that curves from elsewhere give rise to; see ``sentences``.
+
+They come from files of ``bsx import``, or from the reports of a program.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
 from bsx.render import numbers
-from bsx.render.phrases import Values, clean, listed
+from bsx.render.phrases import Values, clean, goal, listed
 
 _LEAST = {"steps": "the fewest iterations", "samples": "the fewest samples"}
 _PRICES = {
@@ -37,7 +40,15 @@ def _rows_left_out(group: Sequence[Values]) -> str:
     return f"left aside: {which} of the train or test part; curves are of validation"
 
 
+def _reached_at_first_look(group: Sequence[Values]) -> str:
+    return (
+        f"{goal(group[0])} held as soon as it was looked at for the first time, so that it took so "
+        "many iterations or fewer; evaluate more often, or set a stricter --target"
+    )
+
+
 WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
+    "reached_at_first_look": _reached_at_first_look,
     "objective_without_seconds": _objective_without_seconds,
     "columns_left_out": _columns_left_out,
     "rows_left_out": _rows_left_out,

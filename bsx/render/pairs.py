@@ -199,6 +199,7 @@ def _fit(found: Pairs, number: int) -> str | None:
     )
     if max(size.seeds for size in found.batch_sizes) == 1:
         text += " With one measurement of each size the intervals come from this scatter alone."
-    if scatter > _WIDE:
+    critical = found.targets[number].critical_batch_size
+    if scatter > _WIDE and critical is not None and critical.value is not None:
         text += " That is much: read the critical batch size as an order of magnitude."
     return text

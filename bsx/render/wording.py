@@ -18,6 +18,7 @@ _TELLING = {
     "learning_rate_at_edge": ("goal", "side"),
     "tuned_at_edge": ("name", "side"),
     "censored": ("metric", "threshold"),
+    "reached_at_first_look": ("metric", "threshold"),
     "failed": ("error",),
     "no_critical_batch_size": ("metric", "threshold"),
     "critical_batch_size_beyond": ("metric", "threshold"),

@@ -282,6 +282,7 @@ class SweepConfig:
     measures: tuple[str, ...] = ()  # of MEASURES: what is measured beside, of runs trained again
     audit_base: int | None = None  # the batch size that audited rules start from; None: smallest
     devices: int = field(default=1, metadata=LATER)  # that one run trains on at once
+    lanes_bytes: int | None = field(default=None, metadata=LATER)  # for all that trains at once
     cluster: Cluster = field(default=Cluster(), metadata=LATER)
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 

@@ -134,7 +134,7 @@ def _headlines(fit: Fit, reference: int, level: float) -> TradeOff:
         draws,
         fit.seeds,
     )
-    if departure in MEANINGLESS:
+    if departure in MEANINGLESS or verdict == "too_scattered":
         return bare
 
     def estimate(value: float, lower: float | None, upper: float | None, known: bool) -> Estimate:
@@ -160,13 +160,13 @@ def _headlines(fit: Fit, reference: int, level: float) -> TradeOff:
             math.exp(fit.log_a),
             None if high is None else float(a_low),
             float(a_high),
-            verdict not in ("no_plateau", "too_scattered"),
+            verdict != "no_plateau",
         ),
         min_samples=estimate(
             math.exp(fit.log_a + fit.log_c),
             None if low is None else float(b_low),
             float(b_high),
-            verdict not in ("no_scaling", "too_scattered"),
+            verdict != "no_scaling",
         ),
     )
 

@@ -73,3 +73,27 @@ def alone(file: Path) -> Iterator[None]:
 
 def _opened(file: Path) -> int:
     return os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+
+
+def holds_across_processes(file: Path) -> bool:
+    """Say whether another process sees a lock that this one has on ``file``.
+
+    Raises:
+        OSError: where the file system has no such locks.
+    """
+    if sys.platform == "win32":
+        return False
+    import subprocess
+
+    lock = Lock(file, ["0" * 12])
+    lock.take()
+    try:
+        asks = (
+            "import fcntl, sys\n"
+            "try: fcntl.lockf(open(sys.argv[1], 'r+b'), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 1)\n"
+            "except (BlockingIOError, PermissionError): sys.exit(7)"
+        )
+        done = subprocess.run([sys.executable, "-c", asks, str(file)], check=False)
+    finally:
+        lock.release()
+    return done.returncode == 7

@@ -249,8 +249,16 @@ def environment(
         "threads": unit.threads,
         "streamed": unit.streamed,
         "trainer": getattr(unit, "trainer", unit.worker),
+        **_beside(unit),
         **({"devices": devices} if (devices := getattr(unit, "devices", 1)) > 1 else {}),
     }
+
+
+def _beside(unit: object) -> dict[str, int]:
+    """How many lanes the group has: the last bit of a lane may depend on them."""
+    if isinstance(unit, Group) and unit.trainer == "lanes":
+        return {"lanes": len(unit.members)}
+    return {}
 
 
 def curve_point(

@@ -109,6 +109,7 @@ def _same_advice(one: dict[str, Any], other: dict[str, Any]) -> bool:
     [
         ("lightning_digits.py", "lightning", ["--metrics-from", "csv:logs/digits/metrics.csv"]),
         ("transformers_digits.py", "transformers", []),
+        ("flax_digits.py", "flax", []),
     ],
 )
 def test_examples_with_other_libraries_run_where_those_are_installed(

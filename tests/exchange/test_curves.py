@@ -196,3 +196,16 @@ def test_tables_keep_to_the_width(here: Shell, monkeypatch: pytest.MonkeyPatch, 
         assert out.startswith("Curves of curves.csv") and "accuracy ≥ 0.9" in out
     code, out, _ = here.bsx("import", "curves.csv", "--format", "markdown")
     assert code == 0 and out.startswith("# Curves of curves.csv")
+
+
+def test_a_target_that_holds_at_the_first_evaluation_is_said_to(here: Shell) -> None:
+    rows = [
+        [size, 0.1, seed, step, step * 0.01, 1.0, 1 - 10 / (step * min(size, 64))]
+        for size in (8, 32, 128)
+        for seed in range(3)
+        for step in (20, 40, 80, 160)
+    ]
+    write(Path("coarse.csv"), rows)
+    code, _, err = here.bsx("import", "coarse.csv", "--target", "accuracy=0.98")
+    assert code == 0, err
+    assert "batch sizes 32 and 128: accuracy ≥ 0.98 held as soon as it was looked at" in err

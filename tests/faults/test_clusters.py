@@ -118,7 +118,7 @@ def training(folder: Path, size: int) -> int:
         both = set(found.values())
         return found if len(both) == 2 and both <= set(processes()) else {}
 
-    wait_until(pids, 240, what="training")
+    wait_until(pids, 900, what="training")
     return pids()[size]
 
 
@@ -161,7 +161,7 @@ def preempt(folder: Path) -> None:
     [job] = [content for _, (kind, content) in _frames(told.read_bytes(), 0) if kind == "begun"]
     (folder / "preempted").write_text(f"{trains}")
     os.kill(job, signal.SIGUSR2)
-    wait_until((told.parent / "told-1").exists, 240, what="the job that is begun anew")
+    wait_until((told.parent / "told-1").exists, 600, what="the job that is begun anew")
 
 
 def _trains(file: Path, pid: int) -> bool:
@@ -203,7 +203,7 @@ def test_ctrl_c_keeps_what_was_finished_and_leaves_no_process_behind(
     code, _, err = swept(tmp_path, *where, during=interrupt)
     assert code == 4, err
     assert "Stopped by Ctrl-C" in err
-    wait_until(lambda: not Path(f"/proc/{trained[0]}").exists(), 30, "the end of the worker")
+    wait_until(lambda: not Path(f"/proc/{trained[0]}").exists(), 120, "the end of the worker")
     kept = list((tmp_path / STORE / "checkpoints").rglob("*.checkpoint"))
     assert len(kept) >= 1
     assert not list((tmp_path / STORE).glob("slurm/*"))

@@ -15,6 +15,7 @@ from bsx.schema import Caution, Metric, Recommendation
 VALUES: dict[str, dict[str, object]] = {
     "learning_rate_at_edge": {"learning_rate": 0.5, "side": "high", "goal": "target"},
     "tuned_at_edge": {"name": "momentum", "value": 0.985, "side": "high"},
+    "reached_at_first_look": {"step": 100.0, "metric": "accuracy", "threshold": 0.97},
     "censored": {"reached_fraction": 0.0, "metric": "accuracy", "threshold": 0.97},
     "diverged": {},
     "dominated": {"runs": 8, "rates": 2},

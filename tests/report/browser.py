@@ -42,6 +42,7 @@ class Browser:
         self._path = ""
         begun = self._call("POST", "/session", {"capabilities": {"alwaysMatch": asked}})
         self._path = f"/session/{begun['sessionId']}"
+        self._call("POST", "/timeouts", {"script": _WAIT_SECONDS * 1000})
 
     def open(self, page: Path) -> None:
         """Go to a file, and forget what was logged before."""
@@ -113,7 +114,7 @@ class Browser:
             headers={"Content-Type": "application/json"},
         )
         try:
-            with urllib.request.urlopen(request, timeout=_WAIT_SECONDS) as answer:
+            with urllib.request.urlopen(request, timeout=_WAIT_SECONDS + 10) as answer:
                 return json.load(answer)["value"]
         except urllib.error.HTTPError as error:
             raise AssertionError(json.load(error)["value"]["message"]) from None

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from bsx.comparing import Arm, compare
+from bsx.render.report import scaling
 from bsx.render.report.curves import plots
 from bsx.render.report.heat import strength_of
 from bsx.render.report.plots import linear_axis, log_axis, size_axis
 from bsx.render.report.tables import sort_value
-from bsx.schema import Baseline, BatchSizes, Estimate, LearningRates, Metric
+from bsx.schema import Baseline, BatchSizes, Estimate, LearningRates, Metric, Regimes
 from tests import fakes
 from tests.fakes import Truth
 from tests.render import measured, sample
@@ -143,6 +144,14 @@ def test_curves_are_thinned_to_what_was_asked_for_and_keep_their_ends(small: Pat
                            zip(trace.low, trace.ys, trace.high, strict=True))  # fmt: skip
                 if view == "steps":
                     assert (trace.xs[0], trace.xs[-1]) == (1, 2000)
+
+
+def test_regimes_that_are_not_known_are_not_shaded() -> None:
+    analysis = sample.analysis()
+    regimes = Regimes(0.2, (2, 1024), None, None)
+    targets = (replace(analysis.targets[0], regimes=regimes),)
+    [first, *_] = scaling.plots(sample.sweep(), replace(analysis, targets=targets), 0, "")
+    assert {zone.kind for zone in first.zones} <= {"interval"}
 
 
 def test_axes_hold_their_values_and_have_ticks() -> None:

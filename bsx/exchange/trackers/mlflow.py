@@ -41,7 +41,7 @@ class MLflow:
         self.name = f"mlflow:{where}"
         self._client = _client(where)
         self._where, self._force = where, force
-        with self._plainly():
+        with _plainly(self._where):
             self._experiment = self._made_experiment(where)
             self._sweep_id = sweep_id
             self._parent = self._made_parent(sweep)
@@ -51,7 +51,7 @@ class MLflow:
         """Log those that are not there yet, or were not finished."""
         count = 0
         for run in runs:
-            with self._plainly():
+            with _plainly(self._where):
                 known = self._logged.get(run.run_id)
                 if known is not None and not self._force:
                     continue
@@ -63,7 +63,7 @@ class MLflow:
 
     def summarize(self, summary: Summary) -> None:
         """Put down the headline and the texts at the sweep's run."""
-        with self._plainly():
+        with _plainly(self._where):
             for name, value in summary.headline.items():
                 self._client.set_tag(self._parent, f"bsx.{name}", str(value))
             for file, content in summary.texts.items():
@@ -131,16 +131,6 @@ class MLflow:
             if not token:
                 return
 
-    @contextlib.contextmanager
-    def _plainly(self) -> Iterator[None]:
-        try:
-            yield
-        except BsxError:
-            raise
-        except Exception as error:  # of MLflow, of its database or of the network
-            first = str(error).strip().partition("\n")[0] or type(error).__name__
-            raise DataError(f"cannot log to MLflow at {self._where}: {first[:300]}") from None
-
 
 def _client(where: str) -> Any:
     for name, value in {**_PATIENCE, **_QUIET}.items():
@@ -153,13 +143,24 @@ def _client(where: str) -> Any:
             raise ConfigError("mlflow is not installed: pip install 'bsx[mlflow]'") from None
     for logger in ("mlflow", "alembic"):
         logging.getLogger(logger).setLevel(logging.ERROR)
-    if _is_uri(where):
-        return MlflowClient(tracking_uri=where)
-    made_folder(Path(where))
+    uri = where
+    if not _is_uri(where):
+        made_folder(Path(where))
+        uri = f"sqlite:///{Path(where).absolute() / 'mlflow.db'}"
+    with _plainly(where):
+        return MlflowClient(tracking_uri=uri)
+
+
+@contextlib.contextmanager
+def _plainly(where: str) -> Iterator[None]:
+    """Tell in a line what MLflow, its database or the network complain of."""
     try:
-        return MlflowClient(tracking_uri=f"sqlite:///{Path(where).absolute() / 'mlflow.db'}")
+        yield
+    except BsxError:
+        raise
     except Exception as error:
-        raise DataError(f"cannot log to MLflow at {where}: {error}") from None
+        first = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise DataError(f"cannot log to MLflow at {where}: {first[:300]}") from None
 
 
 def _is_uri(where: str) -> bool:

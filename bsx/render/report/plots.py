@@ -171,7 +171,7 @@ def log_axis(label: str, values: Sequence[float], form: numbers.Form = numbers.s
     if len(inside) < 2:
         return _even(label, LOG, low, high, form)
     every = math.ceil(len(inside) / 8)
-    return Axis(label, LOG, low, high, tuple((place, form(place)) for place in inside[::every]))
+    return Axis(label, LOG, low, high, _ticks(inside[::every], form))
 
 
 def size_axis(sizes: Sequence[int], label: str = "batch size", most: int = 9) -> Axis:
@@ -201,7 +201,14 @@ def _even(label: str, scale: str, low: float, high: float, form: numbers.Form) -
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
     places = [number * step for number in range(first, last + 1)]
-    return Axis(label, scale, low, high, tuple((place, form(place)) for place in places))
+    return Axis(label, scale, low, high, _ticks(places, form))
+
+
+def _ticks(places: Sequence[float], form: numbers.Form) -> tuple[tuple[float, str], ...]:
+    """Return ticks, without those that would say the same as the one before."""
+    texts = [form(place) for place in places]
+    kept = [n for n, text in enumerate(texts) if n == 0 or text != texts[n - 1]]
+    return tuple((places[n], texts[n]) for n in kept)
 
 
 def _round_step(about: float) -> float:

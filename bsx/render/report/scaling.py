@@ -144,9 +144,10 @@ def _zones(target: TargetSummary, low: float, high: float) -> tuple[Zone, ...]:
         since = max(until, min(high, maximal or high))
         zones += [
             Zone(low, until, "perfect", "perfect scaling"),
-            Zone(until, since, "middle", "diminishing returns"),
             Zone(since, high, "maximal", "maximal parallelism"),
         ]
+        if regimes.perfect_up_to is not None and regimes.maximal_from is not None:
+            zones.append(Zone(until, since, "middle", "diminishing returns"))
     critical = target.critical_batch_size
     if critical and critical.value and critical.low and critical.high:
         zones.append(Zone(max(low, critical.low), min(high, critical.high), "interval"))

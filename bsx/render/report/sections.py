@@ -78,16 +78,18 @@ def _target(part: Part, number: int, prefix: str, shown: int) -> Section | None:
     goal = phrases.goal(vars(target))
     named = goal if target.threshold is None else f"{target.split} {goal}"
     content = join(
-        tag("p", _lead(target, named), class_="lead"),
+        tag("p", _lead(part, target, named), class_="lead"),
         tag("div", [*map(figure, found), _trade_off(target, fitted)], class_="figures"),
     )
     title = "What the target takes" if shown == 1 else f"What {goal} takes"
     return Section(f"{prefix}target-{number}", title, content)
 
 
-def _lead(target: TargetSummary, named: str) -> str:
+def _lead(part: Part, target: TargetSummary, named: str) -> str:
     how = "chosen from the results" if target.source == "auto" else "as asked for"
-    return f"The target is {named}, {how}. Each batch size takes the learning rate fastest to it."
+    rated = any(e.learning_rate for s in part.analysis.batch_sizes for e in s.to_target)
+    takes = " Each batch size takes the learning rate fastest to it." if rated else ""
+    return f"The target is {named}, {how}.{takes}"
 
 
 def _trade_off(target: TargetSummary, fitted: bool) -> Markup:
@@ -153,7 +155,12 @@ def _curves(part: Part, prefix: str, most: int) -> Section | None:
         tag("div", map(figure, plots), _reading(missing), class_=f"figures view v-{view}")
         for view, plots in found.items()
     ]
-    content = tag("div", tag("div", switch, legend, class_="controls"), shown, class_="views")
+    content = tag(
+        "div",
+        tag("div", switch if len(found) > 1 else None, legend, class_="controls"),
+        shown,
+        class_="views",
+    )
     return Section(f"{prefix}curves", "Training curves", content)
 
 

@@ -1,0 +1,36 @@
+"""``bsx sweep --save``: what is asked, as a file that asks it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bsx.errors import ConfigError
+
+
+def save_question(
+    target: Path,
+    flags: Mapping[str, Any],
+    environ: Mapping[str, str],
+    file: Path | None,
+    more_seeds: str | None,
+) -> None:
+    """Write the settings of a sweep to ``target``.
+
+    Raises:
+        ConfigError: for a file that cannot be written, with --more-seeds, or where the same
+            question would not come back.
+    """
+    from bsx import __version__
+    from bsx.config import as_toml, settings_given
+
+    if more_seeds is not None:
+        raise ConfigError(
+            f"--save {target} and --more-seeds {more_seeds}: give --seeds with all of them instead"
+        )
+    text = as_toml(settings_given(flags, environ, file), __version__)
+    try:
+        target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"--save {target}: cannot write it: {error.strerror}") from None
