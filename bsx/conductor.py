@@ -140,11 +140,9 @@ class Conductor:
         taken = 0 if self._states is None or not self._begun else States(self._states).bytes()
         if taken and self._states is not None:
             taken, most = (max(1, round(n / 1e6)) for n in (taken, self._states.most_bytes))
-            room = f"{taken:,} of {most:,} MB"
-            self.watcher.announce(
-                f"Where these runs end is kept in {self._states.folder} ({room}): "
-                "with more --epochs or --steps they go on from there."
-            )
+            where = f"{self._states.folder} ({taken:,} of {most:,} MB)"
+            on = "with more --epochs or --steps they go on from there."
+            self.watcher.announce(f"Where these runs end is kept in {where}: {on}")
 
     def _rounds(self) -> str:
         speeds = self._missing_speeds()
@@ -263,7 +261,9 @@ class Conductor:
         stored = self.store.begin_attempt(unit.unit_id, unit.kind)
         running[unit.unit_id] = _Attempt(unit, number, stored, time.monotonic())
         if isinstance(unit, Group):
-            unit = replace(unit, checkpoints=str(self._checkpoints), states=self._states)
+            unit = replace(unit, states=self._states)
+        if isinstance(unit, Trained):
+            unit = replace(unit, checkpoints=str(self._checkpoints))
         self.executor.start(unit, self._report(unit))
 
     def _hear(self, running: dict[str, _Attempt]) -> tuple[Unit, ...]:

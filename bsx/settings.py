@@ -121,8 +121,9 @@ SETTINGS: tuple[Setting, ...] = (
             "more.", _TRAINING, metavar="PATTERN", repeatable=True),
 
     Setting("command", parse.text, "Train with your own program: its command line, with "
-            "{batch_size} and, where it takes them, {lr}, {seed} and {steps} or {epochs}. It "
-            "prints its metrics as JSON lines.", _PROGRAM, metavar="COMMAND"),
+            "{batch_size} and, where it takes them, {lr}, {seed} and {steps} or {epochs}, and "
+            "{checkpoint}, a folder to go on from. It prints its metrics as JSON lines.", _PROGRAM,
+            metavar="COMMAND"),
     Setting("train_samples", parse.count, "How many samples the program trains on.", _PROGRAM,
             metavar="INT"),
     Setting("metrics_from", parse.text, "Where the program reports: stdout, csv:FILE or "

@@ -33,7 +33,8 @@ def can_grow(recipe: Recipe) -> bool:
 
 def key_of_run(group: Group, run: Run) -> str:
     """Return what the state of a run is known by that is trained alone, however long it is."""
-    how = [group.trainer, group.device, group.threads, group.micro_batch_size]
+    device, _, _ = group.device.partition(":")  # whichever of its kind
+    how = [group.trainer, device, group.threads, group.micro_batch_size, group.devices]
     start = replace(run.recipe, steps=0)
     return digest([start, run.learning_rate, run.seed, *how])
 

@@ -761,13 +761,14 @@ def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 
 def main(args: Sequence[str]) -> int:
-    """Write the file and that of the Python API, or with ``--check`` compare them."""
+    """Write the file, that of the Python API and the man page, or with ``--check`` compare them."""
     text = reference()
+    of_man: int = runpy.run_path(str(HERE / "make_man.py"))["main"](args)
     of_python: int = runpy.run_path(str(HERE / "make_python_reference.py"))["main"](args)
     if "--check" not in args:
         FILE.write_text(text, encoding="utf-8")
-        return of_python
-    return of_python or int(not FILE.exists() or FILE.read_text(encoding="utf-8") != text)
+        return 0
+    return of_man or of_python or int(not FILE.exists() or FILE.read_text(encoding="utf-8") != text)
 
 
 if __name__ == "__main__":

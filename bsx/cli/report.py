@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bsx.cli.completion import stored_sweeps
 from bsx.cli.options import warn_of_variables, with_settings
 from bsx.errors import ConfigError, DataError
 
@@ -37,6 +38,7 @@ def report(
             help="Names of sweeps or beginnings of their ids; of several, each has its sections, "
             "and all are compared with the first.  (default: the newest)",
             metavar="[SWEEP]...",
+            autocompletion=stored_sweeps,
         ),
     ] = None,
     output: Annotated[

@@ -11,7 +11,11 @@ from bsx.errors import ConfigError
 from bsx.schema import Run
 
 TUNED = ("momentum", "weight_decay")  # told where --tune names them
-PLACEHOLDERS = ("batch_size", "lr", "learning_rate", "seed", "steps", "epochs", *TUNED)
+CHECKPOINT = "checkpoint"
+PLACEHOLDERS = (
+    *("batch_size", "lr", "learning_rate", "seed", "steps", "epochs", CHECKPOINT),
+    *TUNED,
+)
 RATE = frozenset({"lr", "learning_rate"})
 LENGTH = frozenset({"steps", "epochs"})
 
@@ -54,8 +58,11 @@ def placeholders(text: str) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def filled(text: str, run: Run, steps_per_epoch: int) -> tuple[str, ...]:
-    """Return the words of the command for one run; a value never splits a word."""
+def filled(text: str, run: Run, steps_per_epoch: int, checkpoint: str = "") -> tuple[str, ...]:
+    """Return the words of the command for one run; a value never splits a word.
+
+    ``checkpoint``: the folder that the run may keep its state in.
+    """
     steps = run.recipe.steps
     values = {
         "batch_size": str(run.recipe.batch_size),
@@ -64,6 +71,7 @@ def filled(text: str, run: Run, steps_per_epoch: int) -> tuple[str, ...]:
         "seed": str(run.seed),
         "steps": str(steps),
         "epochs": str(-(-steps // steps_per_epoch)),  # whole epochs, enough for the steps
+        CHECKPOINT: checkpoint,
         **{name: repr(run.recipe.optimizer.args.get(name)) for name in TUNED},
     }
     return tuple(_filled(word, values) for word in words(text))

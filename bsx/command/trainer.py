@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from bsx import files
 from bsx.command import template
@@ -13,9 +15,9 @@ from bsx.command.curve import Reading, is_divergence, last_step, read_curve, ste
 from bsx.command.events import source
 from bsx.command.program import Ended, run_program
 from bsx.command.reports import Report, Source
-from bsx.errors import ConfigError
+from bsx.errors import ConfigError, StoreError
 from bsx.kills import MemoryKills, told
-from bsx.schema import Group, Metric, Program, Run, RunRecord, RunStatus
+from bsx.schema import SETTLED, Group, Metric, Program, Run, RunRecord, RunStatus
 from bsx.schema import Report as Progress
 
 MOST_FAILURES = 3  # of a batch size whose every run has failed, before the rest is given up
@@ -49,6 +51,8 @@ def train(group: Group, report: Progress) -> Iterator[tuple[RunRecord, ...]]:
 
         record = one.train(tell)
         yield (record,)
+        if record.status in SETTLED:
+            one.forget()
         if record.status in (RunStatus.FAILED, RunStatus.TIMED_OUT):
             failures += 1
         hopeless = failures == number + 1 == MOST_FAILURES
@@ -98,7 +102,9 @@ class _OneRun:
         self._program: Program = program
         self._judged = self.group.judged_by or _LOSS
         self._per_epoch = steps_per_epoch(self.run.recipe, program.train_samples)
-        self._command = template.filled(program.text, self.run, self._per_epoch)
+        self._folder = self._folder_of_its_own()
+        where = "" if self._folder is None else str(self._folder)
+        self._command = template.filled(program.text, self.run, self._per_epoch, where)
         self._source: Source = source(program.reports)
         self._understood = 0
         self._diverged = False
@@ -127,6 +133,30 @@ class _OneRun:
         record = self._record(ended, out_of_memory=ended.code == KILLED and kills.found())
         report(1.0, record.final.get("validation", {}).get(self._judged.name))
         return record
+
+    def forget(self) -> None:
+        """Remove what the program kept on its way: the run is done."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _folder_of_its_own(self) -> Path | None:
+        """Make the folder in which the program may keep its state from attempt to attempt.
+
+        Raises:
+            StoreError: where it cannot be made.
+        """
+        folder = self.group.checkpoints
+        if template.CHECKPOINT not in self._program.placeholders or folder is None:
+            return None
+        own = Path(folder).absolute() / self.run.run_id
+        try:
+            own.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"no folder for {{checkpoint}} can be made at {own}: {error.strerror}; mend that, "
+                "and the same command goes on from what is stored"
+            ) from None
+        return own
 
     def _look_for_divergence(self) -> None:
         new = self._source.found()[self._understood :]

@@ -15,7 +15,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from bsx.errors import BsxError
 from bsx.execute.base import Executor, Told, UnitError
-from bsx.schema import Group, Record, Report, Unit
+from bsx.schema import Record, Report, Unit
 
 GRACE = 20.0  # seconds for a unit that is told to end to keep its state
 
@@ -45,7 +45,7 @@ class Running:
     @property
     def keeps_state(self) -> bool:
         """Whether it does something when it is told to end."""
-        return isinstance(self.unit, Group) and self.unit.checkpoints is not None
+        return getattr(self.unit, "checkpoints", None) is not None
 
 
 class ApartExecutor(Executor, Generic[Handle]):

@@ -173,8 +173,7 @@ class SlurmExecutor(ApartExecutor[int]):
         with contextlib.suppress(OSError):
             running.orders.give(END)
         if self._cluster.slurm_cluster == "local":  # it hears the order; nobody is left to wait
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                running.job._process.wait(_WAITS)
+            _waited_for(running.job._process)
         elif not running.job.done():
             running.job.cancel(check=False)
 
@@ -231,6 +230,15 @@ def _further(args: Mapping[str, Any]) -> dict[str, Any]:
     given = {f"slurm_{key}": value for key, value in args.items() if key in known}
     others = {key: value for key, value in args.items() if key not in known}
     return given | ({"slurm_additional_parameters": others} if others else {})
+
+
+def _waited_for(process: subprocess.Popen[bytes]) -> None:
+    """Wait for what looks after a job of this machine; the job itself ends by its orders."""
+    try:
+        process.wait(_WAITS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _is_stop(content: object) -> bool:

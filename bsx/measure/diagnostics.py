@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -12,7 +12,16 @@ from bsx.measure.gradient_noise import noise_draws, part_size
 from bsx.measure.gradients import CHUNK, directions
 from bsx.measure.sharpness import LossSurface, box_maximum, top_eigenvalue
 from bsx.models import has_batchnorm
-from bsx.schema import DiagnosticRecord, DiagnosticUnit, Observation, Report, diagnostic_id
+from bsx.schema import (
+    DiagnosticRecord,
+    DiagnosticUnit,
+    Observation,
+    Record,
+    Report,
+    diagnostic_id,
+)
+from bsx.schema.encoding import from_json, to_json
+from bsx.train.checkpoint import Checkpoints
 from bsx.train.keeper import Keeper
 from bsx.train.loop import train_run
 from bsx.train.observers import log_spaced, thirds, undisturbed
@@ -35,7 +44,7 @@ class _Measure:
     seen: list[Observation] = field(default_factory=list)
 
 
-def measure(unit: DiagnosticUnit, report: Report) -> Iterator[tuple[DiagnosticRecord, ...]]:
+def measure(unit: DiagnosticUnit, report: Report) -> Iterator[tuple[Record, ...]]:
     """Train the run of ``unit`` and yield a record of each of its measures."""
     torch.set_num_threads(unit.threads)
     session = Session(unit)
@@ -48,9 +57,11 @@ def measure(unit: DiagnosticUnit, report: Report) -> Iterator[tuple[DiagnosticRe
                     one.seen.append(one.take(model, step, samples_seen))
 
     clock = Clock(session.device)
-    keeper = Keeper(None, session.steps, report, clock)
+    folder = unit.checkpoints
+    kept = None if folder is None else Checkpoints(folder, unit.unit_id)
+    keeper = Keeper(kept, session.steps, report, clock, beside=_Seen(measures))
     trained = train_run(session, unit.run, keeper, clock, observe)
-    yield tuple(
+    found = tuple(
         DiagnosticRecord(
             record_id=diagnostic_id(unit.run, one.name, _batch_sizes(unit, one.name)),
             run=unit.run,
@@ -62,6 +73,24 @@ def measure(unit: DiagnosticUnit, report: Report) -> Iterator[tuple[DiagnosticRe
         )
         for one in measures
     )
+    yield (*keeper.notices, *found)
+    keeper.done()
+
+
+class _Seen:
+    """What was measured so far, as a checkpoint keeps it."""
+
+    def __init__(self, measures: Sequence[_Measure]) -> None:
+        self._measures = measures
+
+    def state(self) -> dict[str, list[str]]:
+        """Return the observations of each measure."""
+        return {one.name: [to_json(seen) for seen in one.seen] for one in self._measures}
+
+    def restore(self, state: Mapping[str, Sequence[str]]) -> None:
+        """Have seen what was seen then."""
+        for one in self._measures:
+            one.seen[:] = [from_json(Observation, text) for text in state[one.name]]
 
 
 def _noise_scale(session: Session, unit: DiagnosticUnit) -> _Measure:

@@ -88,6 +88,7 @@ class BranchUnit:
     threads: int
     predicted_seconds: float = field(default=0.0, compare=False)
     streamed: bool = False  # whether the inputs are fetched as they are needed
+    checkpoints: str | None = field(default=None, compare=False)  # the folder of them
     worker: str = "branches"
 
     @property
@@ -241,6 +242,7 @@ class DiagnosticUnit:
     streamed: bool = False
     worker: str = "diagnostics"
     predicted_seconds: float = field(default=0.0, compare=False)
+    checkpoints: str | None = field(default=None, compare=False)  # the folder of them
 
     @property
     def kind(self) -> str:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby, islice
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,41 +23,43 @@ from bsx.optim import build_optimizer
 from bsx.schema import (
     BranchUnit,
     CurvePoint,
+    Record,
     Report,
     Run,
     RunRecord,
     RunStatus,
 )
+from bsx.train.checkpoint import Checkpoints
 from bsx.train.evaluate import evaluate
+from bsx.train.keeper import Keeper, curve_from, curve_state, generators, set_generators
 from bsx.train.loop import backward, trained, treat_gradients
 from bsx.train.session import Clock, Session, curve_point, run_record
-
-_SIGN = 100  # steps, between two signs of life
 
 Told = Callable[[int, float | None], None]  # samples that were seen further, and a metric
 
 
-def train(unit: BranchUnit, report: Report) -> Iterator[tuple[RunRecord, ...]]:
+def train(unit: BranchUnit, report: Report) -> Iterator[tuple[Record, ...]]:
     """Train the trunk up to each point, and from there the branches that are wanted.
 
     Yields the record of each branch as it is complete. Where the trunk's loss is no longer finite,
     so is that of every branch that would have gone on from there.
     """
     torch.set_num_threads(unit.threads)
-    session = Session(unit)
-    told = _progress(session, unit, report)
-    trunk = _Course.begun(session, unit.whole)
-    torch.manual_seed(unit.seed)  # what is drawn on the way: dropout, noise
+    work = _Work(unit, Session(unit), report)
+    trunk, session = work.trunk, work.session
     waiting = list(unit.runs)
+    if work.notices:
+        yield work.notices
     for step, runs in groupby(unit.runs, key=_point):
-        finite = trunk.advance(step - trunk.steps, told)
+        finite = trunk.advance(step, work.told)
         start = trunk.point(0.0, trunk.losses[-1:]) if finite else None
         if start is None:
             yield tuple(run_record(session, run, (), None, 0, 0.0) for run in waiting)
-            return
+            break
         for run in runs:
-            yield (_branch(trunk, run, replace(start, step=0), told),)
+            yield (work.branch(run, replace(start, step=0)),)
             waiting.remove(run)
+    work.done()
 
 
 def _point(run: Run) -> int:
@@ -65,19 +68,111 @@ def _point(run: Run) -> int:
     return trunk.steps
 
 
-def _progress(session: Session, unit: BranchUnit, report: Report) -> Told:
-    """Return what turns samples seen into the share that is done, and keeps the best metric."""
-    whole = unit.trunk.steps * unit.trunk.batch_size
-    whole += sum(run.recipe.steps * run.recipe.batch_size for run in unit.runs)
-    done, best = 0, None
+class _Work:
+    """A unit on its way: the trunk, the branch that is being trained, and what is kept of them."""
 
-    def told(samples: int, value: float | None) -> None:
-        nonlocal done, best
-        done += samples
-        best = best if value is None else session.better(value, best)
-        report(done / whole, best)
+    def __init__(self, unit: BranchUnit, session: Session, report: Report) -> None:
+        self.session = session
+        self.trunk = _Course.begun(session, unit.whole)
+        torch.manual_seed(unit.seed)  # what is drawn on the way: dropout, noise
+        self._fresh = generators()
+        self._clock = Clock(session.device)
+        self._seen = 0  # samples
+        self._best: float | None = None  # metric of a branch
+        self._run: Run | None = None  # whose branch is trained
+        self._course: _Course | None = None
+        self._curve: list[CurvePoint] = []
+        whole = unit.trunk.steps * unit.trunk.batch_size
+        whole += sum(run.recipe.steps * run.recipe.batch_size for run in unit.runs)
+        folder = unit.checkpoints
+        kept = None if folder is None else Checkpoints(folder, unit.unit_id)
+        self._keeper = Keeper(kept, whole, report, self._clock)
+        self._before = self._taken_up(unit.runs)
+        self.notices = self._keeper.notices
+        self.done = self._keeper.done
 
-    return told
+    def told(self, samples: int, value: float | None) -> None:
+        """Be told of samples that were seen, or of a metric; pass it on, and keep the state."""
+        self._seen += samples
+        if value is None:
+            self._keeper.after_step(self._seen, self._state)
+        else:
+            self._best = self.session.better(value, self._best)
+            self._keeper.tell(self._seen, self._best, self._state)
+
+    def branch(self, run: Run, start: CurvePoint) -> RunRecord:
+        """Train one branch; memory that runs out ends it alone."""
+        session = self.session
+        devices = [session.device] if session.device.type == "cuda" else []
+        seen = self._seen
+        try:
+            # what is drawn on the way begins as it does in the trunk, which does not notice
+            self._fresh = generators()
+            with torch.random.fork_rng(devices=devices):
+                return self._trained(run, start)
+        except torch.OutOfMemoryError as error:
+            self.told(seen + run.recipe.steps * run.recipe.batch_size - self._seen, None)
+            return RunRecord(
+                run, RunStatus.OUT_OF_MEMORY, environment=session.environment, error=str(error)
+            )
+        finally:
+            self._run = self._course = None
+
+    def _trained(self, run: Run, start: CurvePoint) -> RunRecord:
+        """Train one branch. Its curve begins with the point that it goes on from."""
+        session, size, steps = self.session, run.recipe.batch_size, run.recipe.steps
+        course, clock = self.trunk.branched(run), self._clock
+        self._run, self._course, self._curve = run, course, [start]
+        clock.stop()
+        clock.resume(0.0)
+        before, self._before = self._before, None
+        if before is not None and before["run"] == run.run_id:
+            course.restore(before["course"])
+            set_generators(before["generators"])
+            clock.resume(before["seconds"])
+            self._seen += course.steps * size
+            self._curve = curve_from(before["curve"])
+        for step in branch_evaluations(steps * size, size)[len(self._curve) - 1 :]:
+            evaluated = self._curve[-1].step
+            clock.start()
+            finite = course.advance(step, self.told)
+            seconds = clock.stop()
+            point = course.point(seconds, course.losses) if finite else None
+            if point is None:
+                self.told((steps - step) * size, None)
+                stopped = evaluated + _finite(course.losses)
+                return run_record(session, run, self._curve, None, stopped, seconds)
+            self._curve.append(point)
+            self.told(0, point.metrics[session.quality[0]])
+        # a branch ends in the middle of training: its curve says all
+        return run_record(session, run, self._curve, {}, steps, clock.stop())
+
+    def _state(self) -> dict[str, Any]:
+        course = self._course
+        return {
+            "trunk": self.trunk.state(),
+            "trunk_generators": generators() if course is None else self._fresh,
+            "run": "" if self._run is None else self._run.run_id,
+            "course": {} if course is None else course.state(),
+            "curve": curve_state([] if course is None else self._curve),
+            "best": self._best,
+        }
+
+    def _taken_up(self, runs: Sequence[Run]) -> Mapping[str, Any] | None:
+        """Set the trunk to where it was left, and return what was left of a branch.
+
+        Where a branch is wanted by now from a point that lies behind, all begins at the start.
+        """
+        before = self._keeper.taken_up(self.session.device)
+        if before is None:
+            return None
+        if before["trunk"]["steps"] > _point(runs[0]):
+            set_generators(self._fresh)
+            return None
+        self.trunk.restore(before["trunk"])
+        set_generators(before["trunk_generators"])
+        self._seen, self._best = self.trunk.steps * self.trunk.batch_size, before["best"]
+        return before if before["run"] else None
 
 
 class _Course:
@@ -104,9 +199,11 @@ class _Course:
         self.seen = seen
         self.steps = 0
         self.losses: list[float] = []
+        self._pending: list[Tensor] = []  # losses of the advance that is under way
+        self._length = run.recipe.steps
         self._epochs = session.order([run.seed], "keep", len(session.train))  # a step is an epoch
         self._augment = session.augmentation([run.seed])
-        self._coming = self._batches(run.recipe.steps)
+        self._coming = self._batches(self._length)
 
     @classmethod
     def begun(cls, session: Session, run: Run) -> _Course:
@@ -135,21 +232,39 @@ class _Course:
             group.update(copy.deepcopy(kept))
         return branch
 
-    def advance(self, steps: int, told: Told) -> bool:
-        """Take so many steps, with a sign of life now and then; say if every loss was finite."""
-        losses: list[Tensor] = []
-        for inputs, targets in islice(self._coming, steps):
-            if len(losses) % _SIGN == 0:
-                told(min(_SIGN, steps - len(losses)) * self.batch_size, None)
+    def advance(self, to: int, told: Told) -> bool:
+        """Take steps up to step ``to``; say if every loss on the way was finite."""
+        for inputs, targets in islice(self._coming, to - self.steps):
             self.optimizer.zero_grad()
-            losses.append(backward(self.session, self.model, inputs, targets))
+            self._pending.append(backward(self.session, self.model, inputs, targets))
             treat_gradients(self.model, self.session.recipe.training)
             self.optimizer.step()
-        self.seen += steps * self.batch_size
-        self.steps += steps
-        if losses:  # a point may be asked for that it stands at
-            self.losses = [float(value) for value in torch.stack(losses).cpu()]
+            self.seen += self.batch_size
+            self.steps += 1
+            told(self.batch_size, None)
+        if self._pending:  # a point may be asked for that it stands at
+            self.losses = [float(value) for value in torch.stack(self._pending).cpu()]
+            self._pending = []
         return all(map(math.isfinite, self.losses))
+
+    def state(self) -> dict[str, Any]:
+        """Return all that the steps to come depend on, and what came of those before."""
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "steps": self.steps,
+            "seen": self.seen,
+            "losses": self.losses,
+            "pending": torch.stack(self._pending) if self._pending else torch.empty(0),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on, from the start that this is, from a state of the same course."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.steps, self.seen, self.losses = state["steps"], state["seen"], state["losses"]
+        self._pending = list(state["pending"].unbind())
+        self._coming = self._batches(self._length - self.steps)
 
     def point(self, seconds: float, losses: list[float]) -> CurvePoint | None:
         """Evaluate; None where a number is not finite."""
@@ -186,43 +301,6 @@ class _Course:
             parts.append(self._epochs.rows(epoch)[0, first : first + end - start])
             start += len(parts[-1])
         return torch.cat(parts)
-
-
-def _branch(trunk: _Course, run: Run, start: CurvePoint, told: Told) -> RunRecord:
-    """Train one branch; memory that runs out ends it alone."""
-    session = trunk.session
-    devices = [session.device] if session.device.type == "cuda" else []
-    try:
-        # what is drawn on the way begins as it does in the trunk, which does not notice
-        with torch.random.fork_rng(devices=devices):
-            return _trained(trunk, run, start, told)
-    except torch.OutOfMemoryError as error:
-        told(run.recipe.steps * run.recipe.batch_size, None)
-        return RunRecord(
-            run, RunStatus.OUT_OF_MEMORY, environment=session.environment, error=str(error)
-        )
-
-
-def _trained(trunk: _Course, run: Run, start: CurvePoint, told: Told) -> RunRecord:
-    """Train one branch. Its curve begins with the point that it goes on from."""
-    session, size, steps = trunk.session, run.recipe.batch_size, run.recipe.steps
-    course = trunk.branched(run)
-    clock = Clock(session.device)
-    seconds, curve = 0.0, [start]
-    for step in branch_evaluations(steps * size, size):
-        before = course.steps
-        clock.start()
-        finite = course.advance(step - before, told)
-        seconds = clock.stop()
-        point = course.point(seconds, course.losses) if finite else None
-        if point is None:
-            told((steps - step) * size, None)
-            stopped = before + _finite(course.losses)
-            return run_record(session, run, curve, None, stopped, seconds)
-        curve.append(point)
-        told(0, point.metrics[session.quality[0]])
-    # a branch ends in the middle of training: its curve says all
-    return run_record(session, run, curve, {}, steps, seconds)
 
 
 def _finite(losses: list[float]) -> int:

@@ -9,7 +9,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -22,6 +22,18 @@ from bsx.train.session import Clock
 SIGN_OF_LIFE = 0.5  # seconds between two, within which a loop also hears that it is to end
 
 State = Callable[[], Mapping[str, Any]]
+
+
+class Beside(Protocol):
+    """What is kept along with the state of a loop."""
+
+    def state(self) -> Mapping[str, Any]:
+        """Return it, as a checkpoint can hold it."""
+        ...
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Be as it was."""
+        ...
 
 
 class Ends:
@@ -65,6 +77,7 @@ class Keeper:
         report: where to tell how far it is; raises Stopped where it is to end.
         clock: of the training; it stands while a checkpoint is written.
         ends: where it begins if a shorter one was there, and is kept for longer ones.
+        beside: what is kept along with it.
     """
 
     def __init__(
@@ -74,12 +87,14 @@ class Keeper:
         report: Report,
         clock: Clock,
         ends: Ends | None = None,
+        beside: Beside | None = None,
     ) -> None:
         self._checkpoints = checkpoints
         self._steps = steps
         self._report = report
         self._clock = clock
         self._ends = ends
+        self._beside = beside
         self._interval = Interval()
         self._next = time.monotonic() + SIGN_OF_LIFE
         self.notices: tuple[Notice, ...] = ()
@@ -103,6 +118,8 @@ class Keeper:
         if state is not None:
             set_generators(state["generators"])
             self._clock.resume(state["seconds"])
+            if self._beside is not None:
+                self._beside.restore(state["beside"])
         return state
 
     def after_step(self, step: int, state: State) -> None:
@@ -161,7 +178,8 @@ class Keeper:
 
     def _around(self) -> dict[str, Any]:
         """What the state is surrounded by: it stops the clock."""
-        return {"seconds": self._clock.stop(), "generators": generators()}
+        around = {"seconds": self._clock.stop(), "generators": generators()}
+        return around if self._beside is None else {**around, "beside": self._beside.state()}
 
 
 class Follower(Keeper):
@@ -169,6 +187,9 @@ class Follower(Keeper):
 
     def done(self) -> None:
         """Leave the state to the one who keeps it."""
+
+    def ended(self, step: int, state: State) -> None:
+        """Leave the end to the one who keeps it, too."""
 
     def _save(self, state: State) -> None:
         pass

@@ -44,7 +44,7 @@ def train(group: Group, report: Report) -> Iterator[tuple[Record, ...]]:
     folder = group.checkpoints
     kept = None if folder is None else Checkpoints(folder, group.unit_id)
     ends = None
-    if group.states is not None and can_grow(group.recipe):
+    if group.states is not None and can_grow(group.recipe) and not group.halving:
         ends = Ends(States(group.states), key_of_group(group), session.environment)
     keeper = Keeper(kept, session.steps, report, clock, ends)
     before = keeper.taken_up(session.device)

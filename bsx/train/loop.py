@@ -145,7 +145,8 @@ def course(
         }
 
     model.train()
-    observe(model, done, 0)
+    if before is None:
+        observe(model, 0, 0)
     for next_evaluation in session.evaluate_at[bisect_right(session.evaluate_at, done) :]:
         if done in rungs:
             del feed  # what it fetches ahead waits for no one

@@ -138,7 +138,7 @@ def test_a_program_that_always_fails_is_not_tried_for_ever(tmp_path: Path) -> No
 
 def test_a_program_ended_by_a_signal_says_so(tmp_path: Path) -> None:
     (record,) = runs_of(tmp_path, "import os; os.kill(os.getpid(), 9)")
-    assert "SIGKILL" in str(record.error)
+    assert "SIGKILL (killed from outside)" in str(record.error)
 
 
 def test_a_file_that_cannot_be_run_says_so() -> None:

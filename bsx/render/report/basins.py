@@ -82,6 +82,7 @@ def _note(rows: Sequence[Sequence[Cell | None]]) -> str:
         ">": "> not reached within the run",
         "×": "× every run diverged",
         "!": "! some runs diverged",
+        "÷": "÷ stopped on the way, clearly behind",
     }
     said = [meaning for mark, meaning in known.items() if mark in seen]
     return "; ".join(["Outlined: the rate that was chosen", *said]) + "."
@@ -161,6 +162,8 @@ def _cell(word: str, text: str, share: float | None, rate: RateSummary, chosen: 
 
 
 def _diverged(size: BatchSizeSummary, rate: RateSummary) -> Cell:
+    if rate.dominated and rate.diverged < rate.seeds:
+        return Cell("÷", f"{_where(size, rate)}: stopped on the way, clearly behind", None)
     if rate.diverged < rate.seeds:
         return Cell(numbers.UNKNOWN, f"{_where(size, rate)}: unknown", None)
     return Cell("×", f"{_where(size, rate)}: every run diverged", None)

@@ -81,7 +81,7 @@ def reproduction(part: Part, prefix: str) -> Section:
     )
     content: list[Markup | None] = []
     if part.command is None:
-        content.append(tag("p", "These curves were measured elsewhere, and not by bsx."))
+        content.append(tag("p", _why_no_command(part)))
     else:
         content += [
             tag(
@@ -103,3 +103,10 @@ def reproduction(part: Part, prefix: str) -> Section:
         tag("ul", [tag("li", f"{what}: {who}, {where}") for what, who, where in _PAPERS]),
     ]
     return Section(f"{prefix}reproduce", "Cite and reproduce", join(*content))
+
+
+def _why_no_command(part: Part) -> str:
+    command = part.sweep.config.command
+    if command is not None and command.program.elsewhere:
+        return "These curves were measured elsewhere, and not by bsx."
+    return "The sweep was asked for from Python, with objects that no command can name."
