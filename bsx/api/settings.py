@@ -93,6 +93,7 @@ class Settings(TypedDict, total=False):
     device: str | None
     threads: int | None
     workers: int | None
+    max_memory: int | str | None
     speed_loop: str | None
     stream: str | None
     engine: str | None
