@@ -48,7 +48,9 @@ class Slow(nn.Module):
 ASKED = ["sweep", "--model", "slow.py:Slow", "--batch-sizes", "16,32", "--learning-rate", "0.05",
          "--seeds", "2", "--steps", f"{STEPS}", "--engine", "loop", "--threads", "1",
          "--workers", "2", "--format", "json"]  # fmt: skip
-TIMINGS = ("seconds", "speed", "recommendation", "cautions", "environment", "sweep_id", "config")
+# What a clock says and what follows from it, and what is known of one machine alone.
+TIMINGS = ("seconds", "speed", "recommendation", "cautions", "environment", "sweep_id", "config",
+           "memory_limit")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +70,7 @@ def inline(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], di
 
 
 def untimed(document: Any) -> Any:
-    """Leave out what a clock says, and what follows from it."""
+    """Leave out what a clock says, and what a machine is."""
     if isinstance(document, dict):
         return {k: untimed(v) for k, v in document.items() if k not in TIMINGS}
     if isinstance(document, list):
