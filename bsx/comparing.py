@@ -75,6 +75,12 @@ def compare(first: Arm, second: Arm, targets: Sequence[TargetSpec] = ()) -> Comp
     """
     metric = first.facts.metric
     if metric != second.facts.metric:
+        if metric.name == second.facts.metric.name:
+            raise ValueError(
+                f"{first.label} and {second.label} are both judged by {metric.name}, but in one it "
+                "is a fraction between 0 and 1, or falls where it gets better, and in the other "
+                "not; they cannot be compared"
+            )
         raise ValueError(
             f"{first.label} is judged by {metric.name}, {second.label} by "
             f"{second.facts.metric.name}; they cannot be compared"

@@ -137,8 +137,8 @@ class Conductor:
 
     def _tell_of_states(self) -> None:
         """Say what is kept for longer runs, where something was trained and there is any."""
-        taken = 0 if self._states is None or not self._begun else States(self._states).bytes()
-        if taken and self._states is not None:
+        of_ours = self._states is not None and self._begun and self.config.command is None
+        if of_ours and self._states and (taken := States(self._states).bytes()):
             taken, most = (max(1, round(n / 1e6)) for n in (taken, self._states.most_bytes))
             where = f"{self._states.folder} ({taken:,} of {most:,} MB)"
             on = "with more --epochs or --steps they go on from there."

@@ -55,5 +55,5 @@ class Diagnostics:
 
     def give_up(self, unit: DiagnosticUnit, status: RunStatus, error: str) -> None:
         """Put down that a unit failed; it is not tried again before the next sweep."""
-        self.failed = True
+        self.failed |= status is not RunStatus.OUT_OF_MEMORY  # which is an outcome
         self.keep(plan.not_measured(unit, status, error))

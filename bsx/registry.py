@@ -162,6 +162,9 @@ def locate(kind: str, name: str) -> str:
         return name
     if kind == "optimizer" and name.lower() in UNFIT_OPTIMIZERS:
         raise ConfigError(f"--optimizer {name}: {UNFIT_OPTIMIZERS[name.lower()]}")
+    kind_of_file = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".npz": "npz"}
+    if kind == "dataset" and (reader := kind_of_file.get(name[name.rfind(".") :])):
+        raise ConfigError(f"--dataset {name}: a file needs its kind: --dataset {reader}:{name}")
     near = _near(name, list(known)) or _near(name.partition(":")[0], list(known))
     raise ConfigError(
         f"{_flag(kind)} {name}: no such {kind}{near}; "

@@ -178,6 +178,17 @@ def test_a_later_run_to_the_end_takes_the_place_of_one_that_was_dropped(tmp_path
         assert stored(store) == [record()]
 
 
+def test_what_was_measured_of_a_dropped_run_is_not_lost_to_a_try_that_failed(
+    tmp_path: Path,
+) -> None:
+    dropped = record(status=RunStatus.DOMINATED, final={})
+    failed = replace(dropped, status=RunStatus.FAILED, curve=())
+    with begun(tmp_path) as store:
+        store.append("aaa111", "one", [dropped])
+        store.append("aaa111", "two", [failed])
+        assert stored(store) == [dropped]
+
+
 @pytest.mark.parametrize(
     ("flags", "said"),
     [

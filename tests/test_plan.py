@@ -191,6 +191,17 @@ def test_groups_are_as_many_as_workers_where_there_are_seeds_to_divide() -> None
     assert sum(len(group.members) for group in made.groups) == 36  # 6 rates
 
 
+def test_rates_that_may_be_dropped_keep_their_seeds_together_whatever_the_machine() -> None:
+    asked = config(batch_sizes=BatchSizes((4, 16)), seeds=3)
+    asked = dataclasses.replace(
+        asked, learning_rates=dataclasses.replace(asked.learning_rates, halving=True)
+    )
+    known = dataclasses.replace(facts(), threads=8, workers=4)
+    made = plan.next_round(asked, known, plan.recipes(asked, known), {}, COST)
+    assert made is not None
+    assert [{seed for _, seed in group.members} for group in made.groups] == [{0, 1, 2}] * 2
+
+
 def test_what_is_known_is_not_planned_again() -> None:
     asked = config(batch_sizes=BatchSizes((4, 16)), seeds=2)
     records = completed(coming(asked).groups)

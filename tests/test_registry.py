@@ -49,6 +49,7 @@ def test_every_name_leads_to_something(kind: str) -> None:
     [
         ("model", "logistc", "did you mean logistic"),
         ("dataset", "breast_cancer", "did you mean breast-cancer?"),
+        ("dataset", "my.churn.csv", "--dataset csv:my.churn.csv"),
         ("optimizer", "adma", "did you mean adam"),
         ("model", "zzzzzz", "see `bsx list models`"),
         ("model", "", "no such model"),

@@ -49,7 +49,7 @@ from bsx.stats.summaries import (
     tradeoff_of,
 )
 from bsx.stats.target_summary import fit_cautions, summarize_target
-from bsx.stats.targets import automatic_target
+from bsx.stats.targets import automatic_target, held_at_once
 
 
 def analyze(
@@ -168,7 +168,8 @@ def _targets(
     metric = facts.metric
     auto = automatic_target([size for size in sizes if size.seeds], metric, confirm)
     if auto is None:
-        return [], [Caution("no_target", {"metric": metric.name})]
+        at_once = held_at_once([size for size in sizes if size.seeds], metric, confirm)
+        return [], [Caution("no_target", {"metric": metric.name, "at_once": at_once})]
     values = Target(metric, auto.threshold, "auto").values
     cautions = [Caution("target_auto", values)]
     if auto.beyond:

@@ -25,6 +25,9 @@ _FLAGS = {flag: s.key for s in SETTINGS for flag in (*s.flags, s.flag)}
 _FLAG = re.compile(r"--([a-z][a-z0-9]*(?:-[a-z0-9]+)*)")
 
 
+_SHORT = {"lr": "learning_rate", "batch_size": "batch_sizes", "data": "dataset"}
+
+
 def as_typed(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return keyword arguments in the types that a TOML file has.
 
@@ -37,6 +40,8 @@ def as_typed(given: Mapping[str, Any]) -> dict[str, Any]:
             raise ConfigError(f"{name} is no argument of bsx.sweep: {ELSEWHERE[name]}")
         if name not in known:
             near = difflib.get_close_matches(name, known, n=2)
+            if name in _SHORT:
+                near = [_SHORT[name]]
             hint = f"did you mean {' or '.join(near)}?" if near else "see help(bsx.sweep)"
             raise ConfigError(f"{name} is no argument of bsx.sweep; {hint}")
     return {name: plain(value) for name, value in given.items() if value is not None}

@@ -38,7 +38,7 @@ class RunCurve:
     batch_size: int
     learning_rate: float
     seed: int
-    status: str  # completed | diverged | out_of_memory | timed_out | failed
+    status: str  # completed | dominated | diverged | out_of_memory | timed_out | failed
     points: Sequence[CurvePoint]
     run_id: str
 

@@ -82,12 +82,6 @@ def _read(
     values = {**as_typed(rest), **found.settings}
     if found.only_here:
         _check_executor(values.get("executor"), found.only_here)
-        if values.get("devices") not in (None, 1):
-            raise ConfigError(
-                f"devices={values['devices']}: the {found.only_here[0]} lives in this session "
-                "alone, and each device has a process of its own; put it into a file and import "
-                "it from there"
-            )
         values["executor"] = "inline"
     arms, door = read_arms(values, os.environ, None if file is None else Path(file))
     if len(arms) > 1:
@@ -95,7 +89,18 @@ def _read(
             "vary: call bsx.sweep once for each value and set the results side by side with "
             "bsx.compare"
         )
+    if door.dry_run:
+        raise ConfigError("dry_run: bsx.sweep trains; take it out of the file or the environment")
+    if found.only_here and arms[0][1].devices > 1:
+        raise ConfigError(_alone(arms[0][1].devices, found.only_here[0]))
     return arms[0][1], door
+
+
+def _alone(devices: int, what: str) -> str:
+    return (
+        f"devices={devices}: the {what} lives in this session alone, and each device has a process "
+        "of its own; put it into a file and import it from there"
+    )
 
 
 def _check_executor(executor: Any, kinds: Sequence[str]) -> None:

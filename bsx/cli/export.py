@@ -55,7 +55,8 @@ _Curves = Annotated[
     typer.Option(
         "--curves",
         help="Every evaluation of every batch size, learning rate and seed, as a row that "
-        "`bsx import` reads; otherwise a row is a batch size.",
+        "`bsx import` reads (of one sweep without branches or a search); otherwise a row is a "
+        "batch size.",
     ),
 ]
 _Plots = Annotated[

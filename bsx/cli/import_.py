@@ -104,6 +104,11 @@ def import_(
         return
     _check_pairs(view, flags.get("name"), file)
     _print_pairs(_pairs(table, layout, reference, samples), door.format, door.get, door.quiet)
+    if door.format == "table" and door.get is None and not door.quiet:
+        typer.echo(
+            "Not stored, as there are no curves: --format csv, json or markdown writes the result.",
+            err=True,
+        )
 
 
 def _check_pairs(view: View, name: str | None, file: Path) -> None:

@@ -113,6 +113,11 @@ class Place:
         path = Path(named)
         folder = path.absolute().parent
         try:
+            if path.is_file() and path.suffix not in (".html", ".htm") and path.stat().st_size:
+                raise ConfigError(
+                    f"{flag} {named}: this file is there already and does not look like a report; "
+                    "give a name that ends in .html, or remove it"
+                )
             if path.is_dir() or not named or not folder.is_dir():
                 raise ConfigError(f"{flag} {named}: give a file in a folder that is there")
             at = path if path.exists() and not path.is_file() else folder

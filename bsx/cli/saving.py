@@ -29,6 +29,11 @@ def save_question(
         raise ConfigError(
             f"--save {target} and --more-seeds {more_seeds}: give --seeds with all of them instead"
         )
+    if target.suffix != ".toml" and target.is_file() and target.stat().st_size:
+        raise ConfigError(
+            f"--save {target}: this file is there already and does not look like a saved sweep; "
+            "give a name that ends in .toml, or remove it"
+        )
     text = as_toml(settings_given(flags, environ, file), __version__)
     try:
         target.write_text(text, encoding="utf-8")

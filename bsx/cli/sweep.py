@@ -189,6 +189,10 @@ def _run(
         done = [
             (label, store.sweep(arm.sweep_id), arm.recipes) for label, arm in asked[: len(codes)]
         ]
+        if place is not None:  # before anything is printed, which may end the program
+            from bsx.cli.report import write
+
+            write(store, [(label, sweep) for label, sweep, _ in done], place)
         how: dict[str, Any] = {"form": door.format, "get": door.get, "quiet": door.quiet}
         how |= {"plot": door.plot}
         if len(asked) == 1:
@@ -197,9 +201,6 @@ def _run(
         else:
             print_arms(store, done, **how)
         if place is not None:
-            from bsx.cli.report import write
-
-            write(store, [(label, sweep) for label, sweep, _ in done], place)
             tell(f"Report: {place.path}")
     return max(codes, key=[EXIT_DONE, EXIT_SOME_FAILED, EXIT_STOPPED].index)
 

@@ -236,6 +236,15 @@ def read_further(
 
     def read(config: SweepConfig) -> SweepConfig:
         found: SweepConfig = replace(view.of(config), **given)
+        halving = found.learning_rates.halving
+        if found.devices > 1 and (halving or found.branching is not None):
+            what = "was asked for with --halving" if halving else "is of branches"
+            raise ConfigError(
+                f"{origins['devices']} {found.devices}: the sweep {what}, which trains on one "
+                "device; leave it out"
+            )
+        if halving:
+            found = replace(found, states_bytes=None)
         parse.check_price(found.aim, found.price_per_hour)
         return found
 
@@ -249,6 +258,11 @@ def default_store(environ: Mapping[str, str]) -> str:
 
 def _read_toml(file: Path) -> dict[str, Any]:
     parse.check_characters(str(file), "the file")
+    if file.suffix in (".csv", ".tsv", ".parquet", ".npz", ".py"):
+        flag = f"--dataset {'csv' if file.suffix == '.tsv' else file.suffix[1:]}:{file}"
+        if file.suffix == ".py":
+            flag = f'--model {file}:NAME, --dataset {file}:NAME or --command "python {file} …"'
+        raise ConfigError(f"{file}: what a sweep reads here is its TOML file; did you mean {flag}?")
     try:
         document = tomllib.loads(files.content(file).decode("utf-8"))
     except OSError as error:

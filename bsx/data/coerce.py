@@ -37,6 +37,11 @@ def coerced(made: Any, name: str, room: Room = _ALL) -> Dataset:
     if isinstance(made, tuple | list) and len(made) == 4:
         keys = ("x_train", "y_train", "x_test", "y_test")
         return from_mapping(dict(zip(keys, made, strict=True)), name)
+    if _is_frame(made):
+        raise DataError(
+            f"--dataset {name} gave a data frame; give a pair (inputs, targets) of its columns, or "
+            "its file as csv:FILE or parquet:FILE with the column of the targets"
+        )
     if isinstance(made, IterableDataset) or (
         isinstance(made, Iterable) and not hasattr(made, "__getitem__")
     ):
@@ -52,10 +57,15 @@ def coerced(made: Any, name: str, room: Room = _ALL) -> Dataset:
     )
 
 
+def _is_frame(made: Any) -> bool:
+    """Say whether it is a table whose columns have names, of pandas or its like."""
+    return hasattr(made, "columns") and hasattr(made, "shape")
+
+
 def is_map_style(made: Any) -> bool:
     """Say whether samples are asked for by their numbers, as of a torch Dataset."""
     arrays = isinstance(made, tuple | list) and len(made) in (2, 4)
-    if arrays or isinstance(made, Dataset | Mapping | IterableDataset):
+    if arrays or _is_frame(made) or isinstance(made, Dataset | Mapping | IterableDataset):
         return False
     return hasattr(made, "__getitem__") and hasattr(made, "__len__")
 
@@ -191,6 +201,8 @@ def _inputs(values: Any, name: str, what: str) -> Tensor | Rows:
             tensor = values.detach().cpu()
         else:
             array = np.ascontiguousarray(values)
+            if not array.flags.writeable:  # of a data frame: torch would warn
+                array = array.copy()
             tensor = torch.as_tensor(array.astype(array.dtype.newbyteorder("="), copy=False))
         if tensor.is_complex():
             raise TypeError("they are complex")

@@ -103,9 +103,15 @@ def _drawn(
     except ValueError as error:
         raise DataError(
             f"--dataset {name}: cannot draw a {part} part of {count} from {len(rows)} samples "
-            f"({error}{_rarest(labels, rows)}); give more samples or another --{part}-fraction"
+            f"({_shortened(str(error))}{_rarest(labels, rows)}); give more samples or another "
+            f"--{part}-fraction, or see whether these are the right targets"
         ) from None
     return torch.from_numpy(rest), torch.from_numpy(drawn)
+
+
+def _shortened(said: str) -> str:
+    """Leave out the list of classes, which may be hundreds."""
+    return said.partition(" Classes with too few")[0].rstrip(". ")
 
 
 def _rarest(labels: Tensor | None, rows: Tensor) -> str:

@@ -163,10 +163,12 @@ def _add(
             f"{again} for {run.name}, which was at {run.last_step} in {run.place}; {_APART}",
         )
     run.last_step, run.place = step, row.place
-    ended = _NO_RESULT.get(str(row.cells.get(layout.roles.get(columns.STATUS, ""))))
-    if ended is not None:
-        run.status = ended
+    told = str(row.cells.get(layout.roles.get(columns.STATUS, "")))
+    if told in _NO_RESULT:
+        run.status = _NO_RESULT[told]
         return
+    if told == str(RunStatus.DOMINATED):  # its points count, but it has no end
+        run.status = RunStatus.DOMINATED
     seconds = _seconds(table, layout, row, run)
     value = _judged(table, layout, row, judged)
     values = _values(table, row, columns_of[names.VALIDATION]) | {judged.name: value}

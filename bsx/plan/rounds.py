@@ -166,6 +166,8 @@ def _groups(
     missing = [one for one, run in runs_of(recipe, rates).items() if run.run_id not in records]
     most = _most_lanes(config, facts, recipe.largest_batch(facts.train_samples))
     pieces = -(-facts.workers // sizes)
+    if config.learning_rates.halving:  # rates are compared over the seeds of one group
+        pieces = 1
     return [
         Group(
             recipe=recipe,

@@ -157,10 +157,13 @@ def _target_not_common(group: Sequence[Values]) -> str:
 
 def _no_target(group: Sequence[Values]) -> str:
     metric = group[0].get("metric") or "the metric"
-    longer = _remedy(group, "train longer (--epochs)", "give longer curves")
+    why, remedy = "no {} is reached by most batch sizes", "train longer (--epochs)"
+    if group[0].get("at_once"):
+        why, remedy = "every {} most batch sizes reach held when first looked at", "look earlier"
+    remedy = _remedy(group, remedy, "give longer and closer curves")
     return (
-        f"no target could be set: no round {metric} is reached by most batch sizes, so nothing is "
-        f"said of iterations or time to it; {longer} or set --target"
+        f"no target could be set: {why.format(f'round {metric}')}, so nothing is said of "
+        f"iterations or time to it; {remedy} or set --target"
     )
 
 

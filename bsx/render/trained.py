@@ -93,7 +93,9 @@ def _ingredient(ingredient: object) -> str:
 
 
 def _argument(value: object) -> str:
-    return "×".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    if not isinstance(value, list | tuple):
+        return str(value)
+    return ("," if any(isinstance(one, str) for one in value) else "×").join(map(str, value))
 
 
 def _data(sweep: Sweep) -> str:

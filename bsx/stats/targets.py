@@ -42,10 +42,7 @@ def automatic_target(
     show, as few sizes as possible are given up, and fewer than half of them. None if that does not
     help either.
     """
-    late = {
-        s.batch_size: _limit(_bests(s, metric, SHARE_OF_BUDGET, None, confirm), metric)
-        for s in sizes
-    }
+    late = _reached(sizes, metric, confirm)
     early = [_limit(_bests(s, metric, None, TRIVIAL_STEPS, confirm), metric) for s in sizes]
     known = [(size, limit) for size, limit in late.items() if limit is not None]
     if not known:
@@ -63,6 +60,20 @@ def automatic_target(
             beyond = [b for b, limit in late.items() if not _holds(limit, threshold, metric)]
             return AutoTarget(threshold, tuple(sorted(beyond)))
     return None
+
+
+def held_at_once(sizes: Sequence[SizeRuns], metric: Metric, confirm: int = 1) -> bool:
+    """Say of sizes without an automatic target whether the first look showed all they reach."""
+    late = _reached(sizes, metric, confirm).values()
+    return bool(late) and sum(limit is not None for limit in late) > len(late) // 2
+
+
+def _reached(sizes: Sequence[SizeRuns], metric: Metric, confirm: int) -> dict[int, float | None]:
+    """Return what nearly all seeds of each size reach well within the budget."""
+    return {
+        s.batch_size: _limit(_bests(s, metric, SHARE_OF_BUDGET, None, confirm), metric)
+        for s in sizes
+    }
 
 
 def round_threshold(value: float, metric: Metric) -> float:

@@ -19,8 +19,8 @@ SELECT_RUNS = (
 )
 SELECT_RECIPES = "SELECT recipe_id, recipe FROM recipes"
 
-# A run that failed, ran out of time or was not trained to its end gives way to a later try, and one
-# that ran out of memory to one that did not; any other never does.
+# A run that failed or ran out of time gives way to a later try, one that was not trained to its end
+# to one that says more, and one that ran out of memory to one that did not; any other never does.
 _INSERT_RUN = (
     "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (run_id) DO UPDATE SET unit_id = excluded.unit_id, "
@@ -28,7 +28,9 @@ _INSERT_RUN = (
     "train_seconds = excluded.train_seconds, final = excluded.final, "
     "environment = excluded.environment, error = excluded.error, "
     "metric_names = excluded.metric_names, curve = excluded.curve "
-    "WHERE ? OR runs.status IN ('failed', 'timed_out', 'dominated') "
+    "WHERE ? OR runs.status IN ('failed', 'timed_out') "
+    "OR (runs.status = 'dominated' "
+    "AND excluded.status IN ('completed', 'diverged', 'dominated')) "
     "OR (runs.status = 'out_of_memory' "
     "AND excluded.status IN ('completed', 'diverged', 'dominated', 'out_of_memory'))"
 )

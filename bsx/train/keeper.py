@@ -191,8 +191,8 @@ class Follower(Keeper):
     def ended(self, step: int, state: State) -> None:
         """Leave the end to the one who keeps it, too."""
 
-    def _save(self, state: State) -> None:
-        pass
+    def keep(self, state: State) -> None:
+        """Leave checkpoints to the one who keeps them: all would write the same file."""
 
 
 def curve_state(points: Sequence[CurvePoint]) -> dict[str, Any]:

@@ -100,7 +100,8 @@ class _Held:
         """End the run here."""
         self.course.close()
         seconds = self.clock.stop()
-        self.record = run_record(session, self.run, self.curve, None, rung, seconds, behind=True)
+        curve = self.up_to(rung)
+        self.record = run_record(session, self.run, curve, None, rung, seconds, behind=True)
 
     def keep(self) -> None:
         """Keep the state of a run that waits or has ended: nothing is trained again."""

@@ -20,7 +20,10 @@ from bsx.execute.workers import WorkersExecutor
 from bsx.schema import Group, Ingredient, RunRecord, RunStatus, SpeedUnit, Training
 from bsx.train.ranks import Rank
 from tests.contracts.test_trainers import values
+from tests.here import Shell, here
 from tests.train_setup import group, recipe, trained
+
+__all__ = ["here"]
 
 TANH = Ingredient("mlp", {"hidden": (8, 6), "activation": "tanh"})
 
@@ -150,3 +153,25 @@ def test_the_loop_of_several_devices_is_timed(monkeypatch: pytest.MonkeyPatch) -
     assert record.environment["devices"] == 2
     assert reports[-1] == 1.0
     assert torch.get_num_threads() >= 1
+
+
+OFTEN = """
+import bsx.train.checkpoint as checkpoint
+checkpoint.Interval.__init__.__defaults__ = (0.0, 0.9)  # a checkpoint at every sign of life
+
+from torch import nn
+
+class Net(nn.Sequential):
+    def __init__(self, input_shape, output_size):
+        super().__init__(nn.Flatten(), nn.Linear(64, 1000), nn.ReLU(), nn.Linear(1000, 10))
+"""
+
+
+@pytest.mark.slow
+def test_checkpoints_of_a_run_on_several_devices_are_written_by_one(here: Shell) -> None:
+    (here.folder / "often.py").write_text(OFTEN)
+    code, _, err = here.bsx(
+        "sweep", "--model", "often.py:Net", "--batch-sizes", "32", "--learning-rate", "0.01",
+        "--seeds", "1", "--epochs", "8", "--devices", "2", "--device", "cpu", "--threads", "2",
+    )  # fmt: skip
+    assert code == 0, err

@@ -12,7 +12,8 @@ import torch
 from torch.utils.data import IterableDataset
 
 from bsx.data import Dataset
-from bsx.errors import ConfigError
+from bsx.data.coerce import coerced
+from bsx.errors import ConfigError, DataError
 from tests.data.opening import opened, refused, sizes
 
 HERE = "tests.data.test_own"
@@ -179,3 +180,12 @@ def test_a_name_goes_on_with_what_it_reads() -> None:
     assert "reads nothing" in refused("digits:x", ConfigError)
     assert "did you mean idx?" in refused("idz:/data", ConfigError)
     assert "no such file" in refused("csv:file.py:attribute", ConfigError)
+
+
+def test_a_data_frame_says_how_to_give_it() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"a": [1.0, 2.0], "target": [0, 1]})
+    with pytest.raises(DataError, match=r"data frame; give a pair \(inputs, targets\)"):
+        coerced(frame, "mine")
+    pair = coerced((frame[["a"]], frame["target"]), "mine")
+    assert pair.inputs.shape == (2, 1)

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,22 @@ def test_a_run_that_diverged_ends_with_nan_and_one_without_memory_has_one_row(st
     assert len(last) == sum(r.status is RunStatus.DIVERGED for r in records)
     lost = [r for r in rows if r["batch_size"] == SIZES[-1]]
     assert {(r["step"], r["status"], r["val_loss"]) for r in lost} == {(0, "out_of_memory", None)}
+
+
+def test_a_run_that_was_dropped_on_its_way_has_no_end_when_it_is_read_again(
+    store: Path, tmp_path: Path
+) -> None:
+    sweep, records = read(store)
+    first = next(n for n, r in enumerate(records) if r.status is RunStatus.COMPLETED)
+    known = [*records]
+    known[first] = replace(records[first], status=RunStatus.DOMINATED, final={})
+    columns = curve_columns(sweep, known)
+    with (tmp_path / "curves.csv").open("wb") as file:
+        write_rows("csv", file, columns, curve_rows(sweep, known, columns))
+    table = read_table(tmp_path / "curves.csv")
+    made = as_sweep(curves_of(table, layout_of(table)), TARGETS, TRAIN_SAMPLES)
+    (found,) = [r for r in made.records if r.status is RunStatus.DOMINATED]
+    assert found.curve and not found.final
 
 
 def test_json_lines_hold_no_word_that_json_does_not_know(store: Path) -> None:

@@ -172,7 +172,8 @@ def test_a_real_sweep_logs_what_it_stores(here: Shell) -> None:
                           "--name", "../a b")  # fmt: skip
     folders = sorted(f.parent.name for f in Path("logs").rglob("*.bsx"))
     assert len(folders) == 5 and folders[-1] == "summary"
-    assert {f.parent.parent.name for f in Path("logs").rglob("*.bsx")} == {"-a-b"}
+    (group,) = {f.parent.parent.name for f in Path("logs").rglob("*.bsx")}
+    assert group == f"-a-b-{document['sweep_id'][:8]}"
     assert document["status"] == "complete"
 
 

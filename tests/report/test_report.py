@@ -34,6 +34,24 @@ def test_a_report_is_written_beside_the_store_and_its_name_printed(stored: Shell
     assert names == {"bsx-runs", out.strip()}
 
 
+@pytest.mark.parametrize("args", [("report", "-o"), ("sweep", *QUICK, "--report"),
+                                  ("sweep", *QUICK, "--save")])  # fmt: skip
+def test_a_file_of_another_kind_is_not_written_over(stored: Shell, args: tuple[str, ...]) -> None:
+    other = stored.folder / "data.csv"
+    other.write_text("mine")
+    code, out, err = stored.bsx(*args, "data.csv")
+    assert (code, out) == (2, "") and "is there already" in err
+    assert other.read_text() == "mine"
+
+
+def test_the_report_of_a_sweep_is_written_though_what_is_asked_for_is_not_there(
+    here: Shell,
+) -> None:
+    code, _, err = here.bsx("sweep", *QUICK, "--report", "r.html", "--get", "nothing.there")
+    assert code == 1 and "there is no nothing" in err
+    assert_sound((here.folder / "r.html").read_text(encoding="utf-8"))
+
+
 def test_a_hyphen_writes_to_stdout_and_no_file(stored: Shell) -> None:
     code, out, _ = stored.bsx("report", "-o", "-")
     assert code == 0

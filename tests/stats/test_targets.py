@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bsx.schema import CurvePoint, Metric, Run, RunRecord, RunStatus
 from bsx.stats.curves import SizeRuns
-from bsx.stats.targets import automatic_target, round_threshold
+from bsx.stats.targets import automatic_target, held_at_once, round_threshold
 from tests.stats.oracles import ACCURACY, recipe
 
 LOSS = Metric("perplexity", higher_is_better=False)
@@ -83,6 +83,8 @@ def test_a_size_that_always_diverged_is_given_up_first() -> None:
 def test_a_target_that_all_hold_from_the_start_is_none() -> None:
     runs = [run(b, s, {1: 0.95, 80: 0.95}) for b in (8, 16) for s in range(3)]
     assert automatic_target(sizes(*runs), ACCURACY) is None
+    assert held_at_once(sizes(*runs), ACCURACY)
+    assert not held_at_once(sizes(*[run(8, 0, {1: 0.1}, diverged=True)]), ACCURACY)
     assert automatic_target([], ACCURACY) is None
 
 

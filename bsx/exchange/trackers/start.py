@@ -15,10 +15,12 @@ def start(kind: str, where: str, sweep: Sweep, *, force: bool = False) -> Tracke
         ConfigError: where its library is not installed.
         DataError: where it cannot be written to.
     """
+    # arms of one sweep, and sweeps of one name, are told apart
+    group = title(sweep) if sweep.config.name is None else f"{title(sweep)}-{sweep.sweep_id[:8]}"
     if kind == "tensorboard":
         from bsx.exchange.trackers.tensorboard import TensorBoard
 
-        return TensorBoard(where, title(sweep), force=force)
+        return TensorBoard(where, group, force=force)
     if kind == "mlflow":
         from bsx.exchange.trackers.mlflow import MLflow
 
@@ -26,5 +28,5 @@ def start(kind: str, where: str, sweep: Sweep, *, force: bool = False) -> Tracke
     if kind == "wandb":
         from bsx.exchange.trackers.wandb import Wandb
 
-        return Wandb(where, title(sweep), sweep.sweep_id, force=force)
+        return Wandb(where, group, sweep.sweep_id, force=force)
     raise ValueError(f"there is no tracker {kind}")
