@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bsx import __version__
 from bsx.schema import (
@@ -18,6 +18,12 @@ from bsx.schema import (
     SweepConfig,
     digest,
 )
+
+if TYPE_CHECKING:
+    from bsx.conductor import Conductor
+    from bsx.execute.base import Executor
+    from bsx.schema import Watcher
+    from bsx.store import Store
 
 Placed = Callable[[Facts, SweepConfig], Facts]
 Foretold = Callable[[Sequence[Group | BranchUnit], float], None]
@@ -78,6 +84,25 @@ def _elsewhere(machine: Mapping[str, Any], config: SweepConfig) -> Mapping[str, 
     versions = {key: machine[key] for key in ("bsx", "python", "torch", "numpy")}
     of_jobs = [cluster.slurm_cluster, cluster.slurm_gpus, cluster.slurm_args]
     return {**versions, "executor": config.executor, "where": where, "jobs": of_jobs}
+
+
+def conductor(
+    asked: Asked, store: Store, executor: Executor, watcher: Watcher, *, fresh: bool
+) -> Conductor:
+    """Return what trains what is missing of a sweep; ``fresh``: as if nothing were stored."""
+    from bsx.conductor import Conductor
+
+    return Conductor(
+        asked.sweep_id,
+        asked.config,
+        asked.facts,
+        asked.recipes,
+        asked.machine,
+        store,
+        executor,
+        watcher,
+        fresh=fresh,
+    )
 
 
 def settled(asked: Asked, folder: str) -> Mapping[str, RunRecord]:

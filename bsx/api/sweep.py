@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from bsx.api.settings import Settings
     from bsx.config import Door
     from bsx.schema import SweepConfig, Watcher
-    from bsx.sweeping import Asked
 
 
 def sweep(
@@ -134,26 +133,10 @@ def _run(config: SweepConfig, door: Door, watcher: Watcher) -> Result:
                 shown(watcher, asked.facts.metric),
                 logged(log, store, asked.recipes, watcher) as told,
             ):
-                _conduct(asked, door, store, executor, told)
+                conductor = sweeping.conductor(asked, store, executor, told, fresh=door.fresh)
+                conductor.prepare()
+                conductor.run()
             return result_of(store, store.sweep(asked.sweep_id), asked.recipes)
-
-
-def _conduct(asked: Asked, door: Door, store: Any, executor: Any, watcher: Watcher) -> None:
-    from bsx.conductor import Conductor
-
-    conductor = Conductor(
-        asked.sweep_id,
-        asked.config,
-        asked.facts,
-        asked.recipes,
-        asked.machine,
-        store,
-        executor,
-        watcher,
-        fresh=door.fresh,
-    )
-    conductor.prepare()
-    conductor.run()
 
 
 @contextmanager

@@ -242,20 +242,9 @@ def _trained(
 
 
 def _conduct(asked: Asked, door: Door, store: Store, executor: Executor, watcher: Watcher) -> str:
-    from bsx.conductor import Conductor
     from bsx.render import forecast
 
-    conductor = Conductor(
-        asked.sweep_id,
-        asked.config,
-        asked.facts,
-        asked.recipes,
-        asked.machine,
-        store,
-        executor,
-        watcher,
-        fresh=door.fresh,
-    )
+    conductor = sweeping.conductor(asked, store, executor, watcher, fresh=door.fresh)
     groups, speed_seconds = conductor.prepare()
     runs = sum(len(group.runs) for group in groups)
     seconds = forecast.expected_seconds(asked.sweep, groups, speed_seconds)
