@@ -132,7 +132,8 @@ def test_a_coordinator_killed_at_any_moment_has_lost_nothing(
     last.join()
     assert last.exitcode == 0
     assert curves(folder / STORE) == undisturbed
-    assert resumed >= killed / 5  # the moments were spread over the sweep
+    # The moments were spread over the sweep; few of them may all come before its first record.
+    assert kills < 20 or resumed >= killed / 5
     print(f"{killed} kills, {resumed} of them with results already stored")
 
 
@@ -203,7 +204,10 @@ def test_no_process_outlives_what_was_killed_and_the_same_command_goes_on(
     assert set(_workers(slow).values()) <= set(others)
     (os.killpg if of == "group" else os.kill)(training.pid, signal.SIGKILL)
     wait_until(lambda: not set(others) & set(processes()), what="the end of the workers")
-    assert not [pid for pid, (_, group) in processes().items() if group == training.pid]
+    wait_until(
+        lambda: not [pid for pid, (_, group) in processes().items() if group == training.pid],
+        what="the end of the group",  # one that was being started is no descendant yet
+    )
     kept = curves(slow / STORE)
     (slow / "slowly").unlink()
     result = bsx(*SLOW, "--quiet", cwd=slow)
