@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bsx.errors import ConfigError
-from bsx.schema import SweepConfig
-
-FEWEST_SEEDS = 3
+from bsx.schema import FEWEST_SEEDS, SweepConfig
 
 
 def check_halving(config: SweepConfig, origins: Mapping[str, str]) -> None:

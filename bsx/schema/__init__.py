@@ -22,6 +22,7 @@ from bsx.schema.analysis import (
 from bsx.schema.asked import (
     AIMS,
     ELSEWHERE,
+    FEWEST_SEEDS,
     BatchSizes,
     Branching,
     Budget,
@@ -148,6 +149,7 @@ __all__ = [
     "AIMS",
     "EFFECTIVE_RATE",
     "ELSEWHERE",
+    "FEWEST_SEEDS",
     "LEARNING_RATE",
     "MEASURES",
     "MOMENTUM",

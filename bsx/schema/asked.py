@@ -119,6 +119,10 @@ class BatchSizes:
     full_batch: bool = False
 
 
+# To tell a rate to be behind (``halving``): with two, a difference must be 64 times its error.
+FEWEST_SEEDS = 3
+
+
 @dataclass(frozen=True)
 class LearningRates:
     """How learning rates are found.

@@ -12,11 +12,10 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from bsx.schema import CurvePoint, Point
+from bsx.schema import FEWEST_SEEDS, CurvePoint, Point
 
 RUNGS = (0.25, 0.5)  # of the steps
 LEAST_STEPS = 8  # before the first rung: with fewer nothing can be seen
-FEWEST_SEEDS = 3  # with two, a difference must be 64 times its error
 _WINDOW = 1.25  # evaluations within this factor before a step are averaged
 # Student's t at 99.5 % on one side, by degrees of freedom; further ones take the last before them.
 # So strict, because the best of several rates looks better than it is.
