@@ -194,9 +194,9 @@ def done(config: SweepConfig) -> tuple[list[RunRecord], tuple[Any, ...]]:
     return records, recipes
 
 
-def units(config: SweepConfig, known: tuple[str, ...] = ()) -> tuple[Any, ...]:
+def units(config: SweepConfig, known: tuple[str, ...] = (), **how: Any) -> tuple[Any, ...]:
     records, recipes = done(config)
-    by_id = {record.run_id: record for record in records}
+    by_id = {record.run_id: dataclasses.replace(record, environment=how) for record in records}
     cost = CostModel(1e-3, 1e-6)
     return plan.diagnostic_units(config, fakes.facts(), recipes, by_id, known, cost)
 
@@ -224,6 +224,14 @@ def test_a_run_is_trained_again_once_for_all_that_is_measured_of_it() -> None:
     both = {u.measures for u in found if u.seed == 0}
     assert both == {("noise-scale", "sharpness"), MEASURES}
     assert {u.measures for u in found if u.seed > 0} == {("sharpness",)}
+
+
+def test_a_run_that_memory_held_in_passes_only_is_trained_again_in_passes() -> None:
+    asked = fakes.config(measures=("noise-scale",))
+    [whole, *_] = units(asked)
+    [in_passes, *_] = units(asked, micro_batch_size=2)
+    assert (whole.micro_batch_size, in_passes.micro_batch_size) == (None, 2)
+    assert whole.unit_id != in_passes.unit_id  # their checkpoints are not each other's
 
 
 def test_what_is_measured_already_is_left_out() -> None:

@@ -17,11 +17,14 @@ from bsx.schema import (
     Budget,
     CostModel,
     Group,
+    Initialization,
     LearningRates,
     RunRecord,
     RunStatus,
+    Sampling,
     SweepConfig,
     TargetSpec,
+    Training,
 )
 from tests.fakes import config, facts
 from tests.oracles import batches_by_hand
@@ -254,6 +257,37 @@ def test_speed_is_measured_once_a_size_and_does_not_travel() -> None:
     longer = plan.recipes(config(budget=Budget(steps=99)), facts())
     same = plan.speed_units(config(), facts(), longer, {"machine": "a"}, COST)
     assert [unit.unit_id for unit in same] == [unit.unit_id for unit in here]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"training": Training(precision="bfloat16")},
+        {"training": Training(micro_batch_size=2)},
+        {"training": Training(clip_norm=1.0)},
+        {"sampling": Sampling(augment=("flip",))},
+        {"initialization": Initialization(freeze=("0.*",))},
+        {"precision": "float64"},
+    ],
+)
+def test_speed_is_of_all_that_a_step_does(other: dict[str, Any]) -> None:
+    [plain] = plan.recipes(config(batch_sizes=BatchSizes((4,))), facts())
+    other_steps = dataclasses.replace(plain, **other)
+    units = [
+        plan.speed_units(config(), facts(), [recipe], {"machine": "a"}, COST)[0]
+        for recipe in (plain, other_steps)
+    ]
+    assert units[0].unit_id != units[1].unit_id
+
+
+def test_a_rate_that_changes_does_not_change_the_speed() -> None:
+    [plain] = plan.recipes(config(batch_sizes=BatchSizes((4,))), facts())
+    cosine = dataclasses.replace(plain, training=Training(schedule="cosine", warmup=0.1))
+    [one], [other] = (
+        plan.speed_units(config(), facts(), [recipe], {"machine": "a"}, COST)
+        for recipe in (plain, cosine)
+    )
+    assert one.unit_id == other.unit_id
 
 
 def test_where_data_lie_is_said_to_every_unit_and_changes_no_run() -> None:

@@ -74,7 +74,8 @@ def diagnostic_units(
                 if wanted[name] and record_id(run, name, sizes) not in done
             )
             if missing:
-                units.append(_unit(run, missing, sizes, facts, cost))
+                passes = records[run.run_id].environment.get("micro_batch_size")
+                units.append(_unit(run, missing, sizes, facts, cost, passes))
     return tuple(units)
 
 
@@ -117,7 +118,12 @@ def _observed(
 
 
 def _unit(
-    run: Run, measures: tuple[str, ...], sizes: tuple[int, ...], facts: Facts, cost: CostModel
+    run: Run,
+    measures: tuple[str, ...],
+    sizes: tuple[int, ...],
+    facts: Facts,
+    cost: CostModel,
+    micro_batch_size: int | None,
 ) -> DiagnosticUnit:
     recipe = run.recipe
     alone = cost.rivals.get("loop", cost)
@@ -132,4 +138,5 @@ def _unit(
         threads=facts.threads_each,
         streamed=facts.streamed,
         predicted_seconds=_PASSES * alone.group_seconds(steps, recipe.batch_size, 1),
+        micro_batch_size=micro_batch_size,
     )

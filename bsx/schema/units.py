@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
+from bsx.schema.asked import Training
 from bsx.schema.canonical import LATER, digest, plain
 from bsx.schema.known import Metric
 from bsx.schema.search import Point, rate_of
@@ -165,13 +167,35 @@ class SpeedUnit:
     def unit_id(self) -> str:
         """The unit's identity: what is timed, how, and on which machine."""
         recipe = self.recipe
+        how = [recipe.optimizer, recipe.task, recipe.batch_size, recipe.tail, self.loop]
         return digest(
             {
                 "what": [recipe.dataset, recipe.fingerprint, recipe.split, recipe.model],
-                "how": [recipe.optimizer, recipe.task, recipe.batch_size, recipe.tail, self.loop],
+                "how": [*how, *self._of_a_step],
                 "where": [self.device, self.threads, self.machine, *self._devices],
             }
         )
+
+    @property
+    def _of_a_step(self) -> tuple[dict[str, Any], ...]:
+        """What else a step costs time by; nothing where all of it is as usual."""
+        recipe = self.recipe
+        training = replace(
+            recipe.training, schedule="constant", warmup=0.0, decay="rate", grow_to=None
+        )
+        others = {
+            "training": training,
+            "precision": recipe.precision,
+            "loss": recipe.objective.loss,
+            "augment": recipe.sampling.augment,
+            "freeze": recipe.initialization.freeze,
+        }
+        usual = {
+            "training": Training(), "precision": "float32", "loss": None,
+            "augment": (), "freeze": (),
+        }  # fmt: skip
+        found = {name: value for name, value in others.items() if value != usual[name]}
+        return (found,) if found else ()
 
     @property
     def _devices(self) -> tuple[int, ...]:
@@ -243,6 +267,7 @@ class DiagnosticUnit:
     worker: str = "diagnostics"
     predicted_seconds: float = field(default=0.0, compare=False)
     checkpoints: str | None = field(default=None, compare=False)  # the folder of them
+    micro_batch_size: int | None = None  # of the passes that the run was trained in
 
     @property
     def kind(self) -> str:
@@ -258,7 +283,8 @@ class DiagnosticUnit:
     def unit_id(self) -> str:
         """The unit's identity: the run, what is measured of it, and on which device."""
         where = [self.device, self.threads]
-        return digest([self.run.run_id, self.measures, self.batch_sizes, where])
+        passes = () if self.micro_batch_size is None else (self.micro_batch_size,)
+        return digest([self.run.run_id, self.measures, self.batch_sizes, where, *passes])
 
 
 Unit = Group | BranchUnit | SpeedUnit | CalibrationUnit | MemoryUnit | DiagnosticUnit

@@ -7,6 +7,7 @@ import json
 import os
 import resource
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,16 @@ def test_a_model_that_crashes_takes_down_its_own_attempts_only(tmp_path: Path) -
     assert max(map(len, outcomes.values())) == 2  # bounded: the group, and its speed
 
 
+def _removed(group: Path) -> None:
+    """Remove a control group once the last of its processes is gone, which takes a moment."""
+    for _ in range(300):
+        with contextlib.suppress(OSError):
+            group.rmdir()
+            return
+        time.sleep(0.1)
+    group.rmdir()
+
+
 @contextlib.contextmanager
 def a_group_of(megabytes: int) -> Iterator[Path]:
     """Make a control group that holds so much memory, or skip the test."""
@@ -144,7 +155,7 @@ def a_group_of(megabytes: int) -> Iterator[Path]:
                 (made / "memory.swap.max").write_text("0")
             yield made
         finally:
-            made.rmdir()
+            _removed(made)
         return
     pytest.skip("no control group can be made here")
 
