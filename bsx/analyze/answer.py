@@ -31,7 +31,7 @@ from bsx.schema import (
 )
 from bsx.stats import own_program
 from bsx.stats.candidates import candidate_of
-from bsx.stats.cautions import accumulated_cautions, micro_batch_cautions
+from bsx.stats.cautions import accumulated_cautions, data_cautions, micro_batch_cautions
 from bsx.stats.critical_batch import TradeOff
 from bsx.stats.curves import LOSS, SizeRuns
 from bsx.stats.ends import final_evidence, give_back_at_end
@@ -99,6 +99,7 @@ def analyze(
     recommendation, said = _recommend(config, facts, sizes, tradeoffs)
     cautions += said
     cautions += baseline_cautions(facts, sizes, recommendation)
+    cautions += data_cautions(facts)
     cautions += micro_batch_cautions(facts, rows) + accumulated_cautions(facts, runs)
     for size in sizes:
         cautions += size_cautions(size, chosen)

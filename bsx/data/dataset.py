@@ -37,6 +37,7 @@ class Dataset:
         naive: for a regression, the name of a rule that needs no training and what it predicts, in
             shape and units of the targets; without one it is the mean of the training targets.
         scaled_by: shift and scale of each number of a target, where the reader standardized them.
+        identifiers: columns of a table that look as if they named its rows.
     """
 
     inputs: Tensor | Rows
@@ -50,6 +51,7 @@ class Dataset:
     impute: Callable[[Tensor, Tensor], Tensor] | None = None
     naive: tuple[str, Tensor] | None = None
     scaled_by: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    identifiers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,7 @@ class Splits:
             ``shift + scale * target``; empty where they were left alone.
         naive: the name of the reader's rule, and what it predicts of each part but the training
             one, as training sees targets.
+        identifiers: columns of a table that look as if they named its rows.
     """
 
     train: Part
@@ -130,6 +133,7 @@ class Splits:
     target_shift: tuple[float, ...] = ()
     target_scale: tuple[float, ...] = ()
     naive: tuple[str, Mapping[str, Tensor]] | None = None
+    identifiers: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str | None:

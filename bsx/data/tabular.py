@@ -12,6 +12,7 @@ from torch import Tensor
 
 from bsx.data.coerce import TASKS
 from bsx.data.dataset import Dataset
+from bsx.data.identifiers import identifiers
 from bsx.data.room import check_room
 from bsx.data.source import File
 from bsx.data.table import Table, read_csv, read_parquet
@@ -133,6 +134,7 @@ def _dataset(tables: Sequence[Table], wanted: _Wanted) -> Dataset:
             tuple(block.shape[1] for block in blocks),
             tuple(f"{first.name}: column {first.titles[column]}" for column in used),
         ),
+        identifiers=identifiers(first, used, categorical),
     )
 
 

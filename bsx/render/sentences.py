@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bsx.render import next_run, numbers, of_branches, of_files, of_measures, searched
+from bsx.render import next_run, numbers, of_branches, of_data, of_files, of_measures, searched
 from bsx.render.phrases import (
     Values,
     batch_sizes,
@@ -293,27 +293,6 @@ def _no_recommendation(group: Sequence[Values]) -> str:
     return f"no batch size can be recommended{by}: {why}"
 
 
-def _different_data(group: Sequence[Values]) -> str:
-    first, second, samples = (group[0][key] for key in ("first", "second", "samples"))
-    if first == second:
-        what = f"both sweeps are of {clean(first)}, but not of the same training samples"
-        how = "the data or their division changed"
-    else:
-        what = f"the first sweep is of {clean(first)}, the second of {clean(second)}"
-        how = "the data are others"
-    if samples[0] != samples[1]:
-        what += f" ({numbers.count(samples[0])} and {numbers.count(samples[1])} of them)"
-    return f"{what}: where the two differ, it may be because {how}"
-
-
-def _different_tasks(group: Sequence[Values]) -> str:
-    first, second = clean(group[0]["first"]), clean(group[0]["second"])
-    return (
-        f"the first sweep is of a {first} task, the second of a {second} task: the two are not "
-        "measured by one yardstick, even where a metric has the same name"
-    )
-
-
 WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "learning_rate_at_edge": _learning_rate_at_edge,
     "tuned_at_edge": searched.tuned_at_edge,
@@ -342,8 +321,7 @@ WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "cheaper_not_settled": _cheaper_not_settled,
     "not_better_than_baseline": _not_better_than_baseline,
     "no_recommendation": _no_recommendation,
-    "different_data": _different_data,
-    "different_tasks": _different_tasks,
+    **of_data.WORDS,
     **of_branches.WORDS,
     **of_files.WORDS,
     **of_measures.WORDS,

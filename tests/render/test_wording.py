@@ -26,6 +26,7 @@ VALUES: dict[str, dict[str, object]] = {
     "batchnorm_of_micro_batch": {"micro_batch_size": 32},
     "batch_grows": {"grows_to": 128},
     "growth_not_timed": {"timed_to": 64},
+    "identifier_columns": {"columns": ("id", "name")},
     "tail_merged": {"last_batch": 33},
     "not_measured": {"measure": "noise-scale", "error": "RuntimeError: no"},
     "normalized_over": {"measure": "noise-scale", "samples": 32},
