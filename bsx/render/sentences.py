@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bsx.render import next_run, numbers, of_branches, of_data, of_files, of_measures, searched
+from bsx.render import (
+    next_run,
+    numbers,
+    of_branches,
+    of_data,
+    of_files,
+    of_measures,
+    of_runs,
+    searched,
+)
 from bsx.render.phrases import (
     Values,
     batch_sizes,
@@ -278,21 +287,6 @@ def _not_better_than_baseline(group: Sequence[Values]) -> str:
     return f"{said}; train longer (--epochs), or try other learning rates or another --model"
 
 
-def _no_recommendation(group: Sequence[Values]) -> str:
-    reasons = {
-        "no_target": "no target was set or found",
-        "no_quality": "no run was completed",
-        "target_not_reached": "none that ends well enough reached the target",
-        "no_speed": "no speed was measured",
-        "no_memory": "no peak memory was measured",
-    }
-    reason = group[0].get("reason")
-    why = reasons.get(str(reason), spelled(reason) if reason else "too little was measured")
-    objective = group[0].get("objective")
-    by = f" by {'iterations' if objective == 'steps' else objective}" if objective else ""
-    return f"no batch size can be recommended{by}: {why}"
-
-
 WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "learning_rate_at_edge": _learning_rate_at_edge,
     "tuned_at_edge": searched.tuned_at_edge,
@@ -320,7 +314,7 @@ WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "quality_not_settled": _quality_not_settled,
     "cheaper_not_settled": _cheaper_not_settled,
     "not_better_than_baseline": _not_better_than_baseline,
-    "no_recommendation": _no_recommendation,
+    **of_runs.WORDS,
     **of_data.WORDS,
     **of_branches.WORDS,
     **of_files.WORDS,

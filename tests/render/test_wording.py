@@ -81,6 +81,24 @@ def test_values_that_are_missing_do_not_stop_a_caution(code: str) -> None:
     assert wording.message(Caution(code, {}))
 
 
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"ended": {}}, "none was started yet; the same command goes on"),
+        ({"ended": {"diverged": 4}}, "all 4 diverged"),
+        (
+            {"ended": {"failed": 1, "diverged": 3}, "error": "Traceback\nValueError: no\n"},
+            "1 failed and 3 diverged; the first error is ValueError: no",
+        ),
+    ],
+)
+def test_where_no_run_completed_it_says_how_they_ended(
+    values: dict[str, object], expected: str
+) -> None:
+    said = wording.message(Caution("no_recommendation", {"reason": "no_run_completed", **values}))
+    assert said == f"no run completed, so no batch size can be recommended: {expected}"
+
+
 @pytest.mark.parametrize("code", ["no_critical_batch_size", "no_recommendation"])
 def test_an_unknown_reason_is_spelled_out(code: str) -> None:
     assert "moon in the way" in wording.message(Caution(code, {"reason": "moon_in_the_way"}))
