@@ -38,6 +38,7 @@ class Dataset:
             shape and units of the targets; without one it is the mean of the training targets.
         scaled_by: shift and scale of each number of a target, where the reader standardized them.
         identifiers: columns of a table that look as if they named its rows.
+        predicted: the columns of a table that are the target.
     """
 
     inputs: Tensor | Rows
@@ -52,6 +53,7 @@ class Dataset:
     naive: tuple[str, Tensor] | None = None
     scaled_by: tuple[tuple[float, ...], tuple[float, ...]] | None = None
     identifiers: tuple[str, ...] = ()
+    predicted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,7 @@ class Splits:
         naive: the name of the reader's rule, and what it predicts of each part but the training
             one, as training sees targets.
         identifiers: columns of a table that look as if they named its rows.
+        predicted: the columns of a table that are the target.
     """
 
     train: Part
@@ -134,6 +137,7 @@ class Splits:
     target_scale: tuple[float, ...] = ()
     naive: tuple[str, Mapping[str, Tensor]] | None = None
     identifiers: tuple[str, ...] = ()
+    predicted: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str | None:

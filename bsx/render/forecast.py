@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bsx.arithmetic import steps_per_epoch
-from bsx.render import branched, numbers, phrases, searched
+from bsx.render import branched, numbers, phrases, searched, trained
 from bsx.render.document import data_of
 from bsx.schema import BranchUnit, Group, Program, Recipe, Sweep, side_by_side
 
@@ -41,6 +41,22 @@ def lines(sweep: Sweep, runs: int, seconds: float) -> list[str]:
         return [f"{what} is stored already; nothing is left to train.", *_measures(sweep)]
     if sweep.config.command is not None:
         return _lines_of_program(sweep.config.command.program, runs)
+    return [*_target(sweep), *_lines(sweep, runs, seconds)]
+
+
+def _target(sweep: Sweep) -> list[str]:
+    """Say which column was taken for the target, where nobody said it."""
+    column, task = trained.guessed_target(sweep), sweep.facts.task
+    if column is None:
+        return []
+    return [
+        f"To be predicted: column {column}, the last one ({task}); "
+        "--dataset-arg target=NAME takes another."
+    ]
+
+
+def _lines(sweep: Sweep, runs: int, seconds: float) -> list[str]:
+    """Say what is trained, and how long that takes."""
     within = sweep.config.within_seconds
     about = numbers.duration(round_duration(seconds))
     scouts = " to begin with" if sweep.config.learning_rates.scout else ""

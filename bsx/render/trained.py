@@ -110,7 +110,16 @@ def _data(sweep: Sweep) -> str:
     shape = " × ".join(map(str, facts.input_shape)) or "1"
     classes = f", {numbers.count(facts.classes)} classes" if facts.classes else ""
     name = _ingredient(dataclasses.replace(sweep.config.dataset, name=facts.dataset_name))
-    return f"{name}: {splits} of {shape}{classes}"
+    guessed = guessed_target(sweep)
+    target = "" if guessed is None else f", target {guessed}"
+    return f"{name}: {splits} of {shape}{classes}{target}"
+
+
+def guessed_target(sweep: Sweep) -> str | None:
+    """Name the column that is predicted where nobody said which; None where that was said."""
+    if not sweep.facts.predicted or "target" in sweep.config.dataset.args:
+        return None
+    return phrases.listed([phrases.clean(column) for column in sweep.facts.predicted])
 
 
 def _rates(sweep: Sweep) -> str:

@@ -78,6 +78,7 @@ class Facts:
     worker_threads: int | None = field(default=None, metadata=LATER)  # on a cluster: of one unit
     devices: int = field(default=1, metadata=LATER)  # that one run trains on at once
     identifiers: tuple[str, ...] = field(default=(), metadata=LATER)  # columns that name the rows
+    predicted: tuple[str, ...] = field(default=(), metadata=LATER)  # columns of the target
 
     @classmethod
     def told(
