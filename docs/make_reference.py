@@ -130,7 +130,7 @@ KEYS = {
     "targets[].min_steps": "S_min of the fit; an estimate",
     "targets[].min_samples": "E_min of the fit; an estimate",
     "targets[].reference_batch_size": "where perfect scaling starts: the smallest size measured, "
-        "or that of `--reference-batch-size`",
+        "or that of `--reference-batch-size`, which need not be one of the sweep",
     "targets[].verdict": "fitted, or the code of the reason why there is no fit",
     "targets[].fit_p_value": "of the test of lack of fit; null where there is nothing to test with",
     "targets[].departure": "in which way the iterations leave the curve, where the verdict is "

@@ -28,7 +28,8 @@ _NAME = re.compile(r"[\w.+-]{1,60}")  # what a person can type without a thought
 
 @with_settings(
     (
-        *("target", "confirm", "tolerance", "objective", "price_per_hour"),
+        *("target", "confirm", "reference_batch_size", "tolerance", "objective"),
+        "price_per_hour",
         *("store", "name", "format", "get", "quiet"),
     )
 )
@@ -50,15 +51,6 @@ def import_(
         str | None,
         typer.Option(
             "--train-samples", help="How many samples an epoch has, to count epochs.", metavar="INT"
-        ),
-    ] = None,
-    reference_batch_size: Annotated[
-        str | None,
-        typer.Option(
-            "--reference-batch-size",
-            help="The size from which the critical batch size of 20 % overhead counts; Zhang et "
-            "al. (2024) take 256.  (default: the smallest that reached the target)",
-            metavar="INT",
         ),
     ] = None,
     **flags: Any,
@@ -92,18 +84,19 @@ def import_(
     if not door.quiet:
         warn_of_variables(os.environ)
     samples = _count(train_samples, "--train-samples")
-    reference = _count(reference_batch_size, "--reference-batch-size")
     layout = layout_of(table := read_table(file), metric)
     if layout.is_curves:
         made, said = _read(table, layout, view, samples)
         kept, former = _kept(made, door)
-        analysis = _analysis(made, said, reference)
+        analysis = _analysis(made, said)
         print_analysis(kept, analysis, form=door.format, get=door.get, quiet=door.quiet)
         if door.format == "table" and door.get is None and not door.quiet:
             typer.echo(_where(kept, former, door), err=True)
         return
     _check_pairs(view, flags.get("name"), file)
-    _print_pairs(_pairs(table, layout, reference, samples), door.format, door.get, door.quiet)
+    _print_pairs(
+        _pairs(table, layout, view.reference_batch_size, samples), door.format, door.get, door.quiet
+    )
     if door.format == "table" and door.get is None and not door.quiet:
         typer.echo(
             "Not stored, as there are no curves: --format csv, json or markdown writes the result.",
@@ -154,20 +147,13 @@ def _read(
     return replace(made, sweep=replace(made.sweep, config=config)), tuple(said)
 
 
-def _analysis(made: Imported, said: Sequence[Caution], reference: int | None) -> Analysis:
+def _analysis(made: Imported, said: Sequence[Caution]) -> Analysis:
     """Analyse the curves of a file, as ``bsx show`` will; ``said`` is what to beware of in it."""
     from bsx import plan
     from bsx.analyze import analyze
 
     config, facts = made.sweep.config, made.sweep.facts
-    found = analyze(
-        config,
-        facts,
-        plan.recipes(config, facts),
-        made.records,
-        (),
-        reference_batch_size=reference,
-    )
+    found = analyze(config, facts, plan.recipes(config, facts), made.records, ())
     if found.recommendation is None:
         said = [caution for caution in said if caution.code != "objective_without_seconds"]
     return replace(found, cautions=(*found.cautions, *said))
