@@ -404,9 +404,7 @@ CAUTIONS = {
     "poor_fit": "the iterations do not follow the curve, and in which way",
     "speed_of_other": "of `bsx show --speed`: the probe was of another model, data or optimizer",
     "speed_noisy": "the timings varied much: was the machine busy?",
-    "quality_not_settled": "the seeds cannot show which sizes are good enough",
-    "cheaper_not_settled": "sizes would take less to the target, but are not shown to end well "
-    "enough",
+    "quality_not_settled": "the seeds cannot show that the recommended size ends well enough",
     "not_measured": "something that was to be measured beside the curves was not",
     "normalized_over": "under BatchNorm, over how many samples gradients are normalized that are "
     "measured",
