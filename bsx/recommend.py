@@ -1,9 +1,9 @@
 """Summaries → the batch size to take, with the reason.
 
-Quality first, by non-inferiority within the tolerance; then what is asked for: the least to the
-target of time, steps, samples or cost, or the least memory. Where the seeds are too few to show
-quality of any size but the best, the sizes measured within the tolerance are taken instead, and
-that is said: to insist on the best would make chance choose. Whoever asks for quality itself gets
+Quality first: the sizes that end within the tolerance of the best; then what is asked for: the
+least to the target of time, steps, samples or cost, or the least memory. Where the seeds are too
+few to show that a size ends so, it is taken by what is to be expected of it, and that is said: to
+insist on what is shown would make chance choose. Whoever asks for quality itself gets
 the best, or where no difference from it can be shown the one that takes the least time. Only sizes
 that were really run are recommended; the arithmetic of uncertainty is in ``bsx.stats``.
 """
@@ -22,8 +22,6 @@ from bsx.stats.paired import Comparison, best_of, non_inferior
 # Peaks that are so close no measurement here tells apart: those of a process on the CPU hold the
 # libraries, and vary by what the system happened to give.
 SAME_MEMORY = 0.05
-# A cost so many times that of the recommended size is worth asking for more seeds
-CLEARLY_LESS = 0.95
 _HOUR = 3600.0
 
 Answer = tuple[Recommendation | None, tuple[Caution, ...]]
@@ -55,16 +53,11 @@ class _Case:
     best: int
     allowed: float  # by which a size may end worse
     compared: Mapping[int, Comparison]
-    unsettled: tuple[Caution, ...]  # that of none but the best its quality could be shown
 
     @property
     def admitted(self) -> list[Candidate]:
-        """The sizes whose quality is shown to be good enough; else those measured so."""
-        return [
-            c
-            for c in self.candidates
-            if c.batch_size in self.compared and self._good_enough(self.compared[c.batch_size])
-        ]
+        """The sizes whose quality is shown to be good enough, or is to be expected so."""
+        return [c for c in self.candidates if self._good_enough(c.batch_size)]
 
     @property
     def alike(self) -> list[Candidate]:
@@ -74,8 +67,18 @@ class _Case:
             for c in self.candidates
             if c.batch_size in self.compared
             and not self.compared[c.batch_size].differs
-            and self._measured_within(self.compared[c.batch_size])
+            and self.compared[c.batch_size].expected <= self.allowed
         ]
+
+    @property
+    def shown(self) -> tuple[int, ...]:
+        """The sizes whose quality is shown to be good enough."""
+        return tuple(sorted(size for size, found in self.compared.items() if found.shown))
+
+    def is_worse(self, comparison: Comparison) -> bool:
+        """Say whether a size is shown to end worse than is allowed."""
+        low = comparison.shortfall.low
+        return low is not None and low > self.allowed
 
     def ranked(self, price: Price, among: Collection[Candidate]) -> list[Ranked]:
         """Rank by what the target takes, the least of ``among`` first; empty without any known."""
@@ -129,14 +132,9 @@ class _Case:
             tuned_of(rate),
         )
 
-    def _good_enough(self, comparison: Comparison) -> bool:
-        if not self.unsettled or comparison.admitted:
-            return comparison.admitted
-        return self._measured_within(comparison)
-
-    def _measured_within(self, comparison: Comparison) -> bool:
-        shortfall = comparison.shortfall.value
-        return shortfall is not None and shortfall <= self.allowed
+    def _good_enough(self, batch_size: int) -> bool:
+        found = self.compared.get(batch_size)
+        return found is not None and (found.shown or found.expected <= self.allowed)
 
     def _money(self, chosen: Candidate) -> Estimate | None:
         """Price the time to the target; None where it is not known, or steps do not say it."""
@@ -190,14 +188,13 @@ def recommend(
         best,
         allowed,
         compared,
-        _unsettled(compared, best, allowed),
     )
     if objective == "quality":
         return _best_in_quality(case), ()
     found = _least_memory(case) if objective == "memory" else _least_to_target(case)
     if isinstance(found, str):
-        return None, (*case.unsettled, _nothing(found, objective))
-    return found, (*case.unsettled, *_cheaper_unsettled(case, found))
+        return None, (_nothing(found, objective),)
+    return found, _unsettled(case, found.batch_size)
 
 
 def _least_to_target(case: _Case) -> Recommendation | str:
@@ -215,8 +212,8 @@ def _least_to_target(case: _Case) -> Recommendation | str:
     return case.answer(
         chosen,
         [r.batch_size for r in ranked[1:] if _indistinct(r, eligible)],
-        _code("fastest", case, len(admitted)),
-        {"admitted": tuple(sorted(eligible)), "cost": cost},
+        _code("fastest", case, chosen),
+        {"admitted": tuple(sorted(eligible)), "shown": case.shown, "cost": cost},
         {r.batch_size: r.ratio for r in ranked},
     )
 
@@ -238,6 +235,7 @@ def _least_memory(case: _Case) -> Recommendation | str:
     chosen = next(c for c in tied if c.batch_size == first)
     values = {
         "admitted": tuple(sorted(c.batch_size for c in admitted)),
+        "shown": case.shown,
         "measured": len(known),
         "alike": tuple(sorted(c.batch_size for c in tied)),
         "peak": peaks[first],
@@ -247,7 +245,7 @@ def _least_memory(case: _Case) -> Recommendation | str:
     return case.answer(
         chosen,
         [c.batch_size for c in tied],
-        _code("memory", case, len(admitted)),
+        _code("memory", case, chosen),
         values,
         {size: Estimate(peak / peaks[first], n=1) for size, peak in peaks.items()},
     )
@@ -272,11 +270,11 @@ def _best_in_quality(case: _Case) -> Recommendation:
     return case.answer(chosen, [c.batch_size for c in alike], code, values, {})
 
 
-def _code(kind: str, case: _Case, admitted: int) -> str:
+def _code(kind: str, case: _Case, chosen: Candidate) -> str:
     """Return the code of the reason: which sizes there were to choose from, and how surely."""
-    if admitted == 1:
-        return "best_unsettled" if case.unsettled else "only_best_admitted"
-    return f"{kind}_unsettled" if case.unsettled else f"{kind}_admitted"
+    if len(case.admitted) == 1:
+        return "only_best_admitted"
+    return f"{kind}_admitted" if case.compared[chosen.batch_size].shown else f"{kind}_unsettled"
 
 
 def _nothing(reason: str, objective: str) -> Caution:
@@ -284,52 +282,26 @@ def _nothing(reason: str, objective: str) -> Caution:
     return Caution("no_recommendation", {"reason": reason, **asked})
 
 
-def _unsettled(
-    compared: Mapping[int, Comparison], best: int, allowed: float
-) -> tuple[Caution, ...]:
-    """Say that none but the best could be shown to be good enough, and what would settle it."""
-    others = [c for size, c in compared.items() if size != best]
-    if not others or any(c.admitted for c in others):
-        return ()
-    needed = [c.seeds_needed for c in others if c.seeds_needed is not None]
-    if not needed and all(
-        c.shortfall.low is not None and c.shortfall.low > allowed for c in others
-    ):
-        return ()  # it is settled: the others are worse
-    values = {
-        "tolerance": allowed,
-        "seeds": compared[best].shortfall.n,
-        "seeds_needed": min(needed, default=None),
-    }
-    return (Caution("quality_not_settled", values),)
+def _unsettled(case: _Case, chosen: int) -> tuple[Caution, ...]:
+    """Say that the quality of the chosen size is not shown, and how many seeds would show it.
 
-
-def _cheaper_unsettled(case: _Case, found: Recommendation) -> tuple[Caution, ...]:
-    """Say which sizes would take clearly less, if only they were shown to end well enough.
-
-    They end within the tolerance as measured: more seeds may well admit them.
+    Of the best nothing is to be shown; but where no other is left, others may be as good.
     """
-    admitted = {candidate.batch_size for candidate in case.admitted}
-    missed = {
-        size: ratio.value
-        for size, ratio in found.relative_cost.items()
-        if size in case.compared
-        and size not in admitted
-        and case.compared[size].seeds_needed is not None
-        and ratio.value is not None
-        and ratio.value < CLEARLY_LESS
-    }
-    if case.objective not in PRICES or not missed:
+    mine = case.compared[chosen]
+    others = [found for size, found in case.compared.items() if size != case.best]
+    if chosen == case.best:
+        if len(case.admitted) > 1 or all(case.is_worse(found) for found in others):
+            return ()
+    elif mine.shown:
         return ()
     values = {
-        **case.quality_values(),
-        "objective": case.objective,
-        "sizes": tuple(missed),
-        "ratio": min(missed.values()),
+        "tolerance": case.allowed,
         "seeds": case.compared[case.best].shortfall.n,
-        "seeds_needed": min(case.compared[size].seeds_needed or 0 for size in missed),
+        "seeds_needed": mine.seeds_needed,
+        "best": case.best,
+        "is_best": chosen == case.best,
     }
-    return (Caution("cheaper_not_settled", values),)
+    return (Caution("quality_not_settled", values, chosen),)
 
 
 def _indistinct(ranked: Ranked, eligible: set[int]) -> bool:

@@ -222,6 +222,9 @@ SETTINGS: tuple[Setting, ...] = (
             metavar="METRIC=VALUE", repeatable=True),
     Setting("confirm", parse.count, "Count a target as reached where it holds for so many "
             "evaluations in a row, at the iteration of the first of them.", _READING, 1, "INT"),
+    Setting("reference_batch_size", parse.count, "The size from which the critical batch size of "
+            "20 % overhead counts; Zhang et al. (2024) take 256.  (default: the smallest that "
+            "reached the target)", _READING, metavar="INT"),
     Setting("tolerance", parse.not_negative, "How much worse on validation a batch size may be "
             "and still be recommended; ten times that share of a metric without bounds.",
             _READING, 0.005, "FLOAT"),

@@ -130,7 +130,7 @@ KEYS = {
     "targets[].min_steps": "S_min of the fit; an estimate",
     "targets[].min_samples": "E_min of the fit; an estimate",
     "targets[].reference_batch_size": "where perfect scaling starts: the smallest size measured, "
-        "or that of `--reference-batch-size`",
+        "or that of `--reference-batch-size`, which need not be one of the sweep",
     "targets[].verdict": "fitted, or the code of the reason why there is no fit",
     "targets[].fit_p_value": "of the test of lack of fit; null where there is nothing to test with",
     "targets[].departure": "in which way the iterations leave the curve, where the verdict is "
@@ -405,9 +405,7 @@ CAUTIONS = {
     "poor_fit": "the iterations do not follow the curve, and in which way",
     "speed_of_other": "of `bsx show --speed`: the probe was of another model, data or optimizer",
     "speed_noisy": "the timings varied much: was the machine busy?",
-    "quality_not_settled": "the seeds cannot show which sizes are good enough",
-    "cheaper_not_settled": "sizes would take less to the target, but are not shown to end well "
-    "enough",
+    "quality_not_settled": "the seeds cannot show that the recommended size ends well enough",
     "not_measured": "something that was to be measured beside the curves was not",
     "normalized_over": "under BatchNorm, over how many samples gradients are normalized that are "
     "measured",

@@ -14,6 +14,7 @@ from bsx.config import command_line, read_sweep
 COMMANDS = [
     "",
     "--dataset wine --model logistic --batch-sizes 4..128 --target accuracy=0.95 --seeds 3",
+    "--reference-batch-size 256",
     "--model-arg hidden=128,64 --model-arg norm=batch --optimizer adam --weight-decay 0.01",
     "--optimizer sgd --momentum 0 --optimizer-arg nesterov=false --label-smoothing 0.1",
     "--learning-rate 0.1 --learning-rate-rule sqrt --base-batch-size 32",
@@ -43,7 +44,8 @@ def test_the_command_of_a_sweep_asks_for_the_same_sweep(given: str) -> None:
     assert again.startswith("bsx sweep")
     second, _ = read_sweep(flags_of(again.removeprefix("bsx sweep")), {}, None)
     assert second.question() == first.question()
-    of_reading = ("tolerance", "aim", "price_per_hour", "confirm", "measures", "audit_base", "name")
+    of_reading = ("tolerance", "aim", "price_per_hour", "confirm", "measures", "audit_base", "name",
+                  "reference_batch_size")  # fmt: skip
     for name in of_reading:
         assert getattr(second, name) == getattr(first, name), name
 

@@ -164,6 +164,7 @@ GIVEN: dict[str, tuple[Any, str, Any]] = {
         '["tensorboard:runs"]',
         lambda c, d: d.logs == (("tensorboard", "runs"),),
     ),
+    "reference_batch_size": ("256", "256", lambda c, d: c.reference_batch_size == 256),
     "format": ("json", '"json"', lambda c, d: d.format == "json"),
     "get": ("sweep_id", '"sweep_id"', lambda c, d: d.get == "sweep_id"),
     "plot": (True, "true", lambda c, d: d.plot),

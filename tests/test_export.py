@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from bsx.render.latex import escaped, sweep_latex
+from bsx.render.targets import trade_off
 from tests.exchange.exported import SIZES, store
 from tests.here import QUICK, Shell, here
 from tests.render import sample
@@ -165,6 +166,23 @@ def test_latex_tables_compile_whatever_names_hold() -> None:
         assert_compiles(text)
         assert "\\input" not in text and "批" in text
         assert text.count(r"\toprule") == text.count(r"\bottomrule") == text.count(r"\begin{table}")
+
+
+def test_latex_has_the_trade_off_with_its_intervals() -> None:
+    text = sweep_latex(sample.sweep(), sample.analysis())
+    (table,) = re.findall(
+        r"\\begin\{table\}(?:(?!\\begin).)*Trade\{-\}off.*?\\end\{table\}", text, re.S
+    )
+    assert table.count(r"\toprule") == 1 and r"value (95 \% interval)" in table
+    names = ("critical batch size, E_min/S_min", "critical batch size, 20 % overhead from 2",
+             "fewest iterations, S_min", "fewest samples, E_min")  # fmt: skip
+    for name in map(escaped, names):
+        (row,) = (line for line in table.splitlines() if line.strip().startswith(name))
+        assert re.search(r"& [\d,]+ \([\d,]+--[\d,]+\) \\\\$", row), row
+    assert "costs twice the fewest iterations" in table
+    # what was not determined has no table
+    none = sweep_latex(sample.sweep(), sample.troubled())
+    assert ("Trade{-}off" in none) == any(map(trade_off, sample.troubled().targets))
 
 
 def test_latex_is_escaped_character_by_character() -> None:

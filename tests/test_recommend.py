@@ -71,25 +71,43 @@ def test_a_size_of_lower_quality_is_not_taken_however_fast() -> None:
     assert not set(answer.indifferent) & {64, 128, 256, 512, 1024}
 
 
-def test_noise_leaves_only_the_best_and_says_what_would_settle_it() -> None:
-    found, fit = candidates(noise=0.05, seeds=3)
+def test_where_no_difference_can_be_shown_the_cheapest_is_taken_and_what_would_tell_is_said() -> (
+    None
+):
+    found, fit = candidates(noise=0.02, seeds=3)
     answer, cautions = recommend(found, fit, ACCURACY, 0.005)
-    assert answer is not None and answer.reason.code == "best_unsettled"
-    assert answer.batch_size == answer.reason.values["best"] and answer.indifferent == ()
-    assert codes(cautions) == ["quality_not_settled"]
-    assert cautions[0].values["seeds"] == 3
-    assert cautions[0].values["seeds_needed"] is None or cautions[0].values["seeds_needed"] > 3
+    assert answer is not None and answer.reason.code == "fastest_unsettled"
+    assert answer.batch_size in (32, 64, 128, 256)
+    assert len(answer.reason.values["admitted"]) > 5
+    assert answer.batch_size not in answer.reason.values["shown"]
+    (caution,) = cautions
+    assert (caution.code, caution.batch_size) == ("quality_not_settled", answer.batch_size)
+    assert caution.values["seeds"] == 3 and caution.values["best"] != answer.batch_size
+    assert caution.values["seeds_needed"] is None or caution.values["seeds_needed"] > 3
 
 
-def test_a_size_that_would_take_less_and_is_not_shown_to_end_well_enough_is_named() -> None:
+def test_a_size_that_takes_less_is_taken_before_it_is_shown_to_end_well_enough() -> None:
     quality = {**dict.fromkeys(SIZES, 0.95), 2: 0.97, 4: 0.97, 64: 0.967}
     found, fit = candidates(quality=quality, noise=0.0025)
     answer, cautions = recommend(found, fit, ACCURACY, 0.005)
-    assert answer is not None and answer.batch_size == 4
+    assert answer is not None and answer.batch_size == 64
+    assert answer.reason.code == "fastest_unsettled"
+    assert answer.reason.values["admitted"] == (2, 4, 64)
+    assert answer.reason.values["shown"] == (2, 4)
     (caution,) = cautions
-    assert caution.code == "cheaper_not_settled"
-    assert caution.values["sizes"] == (64,) and caution.values["ratio"] < 0.3
     assert caution.values["seeds_needed"] > SEEDS == caution.values["seeds"]
+    many, fit = candidates(quality=quality, noise=0.0025, seeds=50)
+    answer, cautions = recommend(many, fit, ACCURACY, 0.005)
+    assert answer is not None and answer.reason.code == "fastest_admitted" and cautions == ()
+
+
+def test_the_best_alone_is_taken_and_where_others_may_be_as_good_that_is_said() -> None:
+    quality = {**dict.fromkeys(SIZES, 0.95), 2: 0.97, 64: 0.964}
+    found, fit = candidates(quality=quality, noise=0.0025)
+    answer, (caution,) = recommend(found, fit, ACCURACY, 0.005)
+    assert answer is not None and answer.batch_size == 2
+    assert answer.reason.code == "only_best_admitted"
+    assert caution.values["is_best"] and caution.values["seeds_needed"] is None
 
 
 def test_a_clear_winner_in_quality_needs_no_more_seeds() -> None:

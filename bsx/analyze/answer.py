@@ -60,7 +60,6 @@ def analyze(
     speeds: Sequence[SpeedRecord],
     targets: Sequence[TargetSpec] | None = None,
     *,
-    reference_batch_size: int | None = None,
     measured: Sequence[DiagnosticRecord] = (),
 ) -> Analysis:
     """Say everything that the records of a sweep say.
@@ -72,7 +71,6 @@ def analyze(
         runs: the run records, in the order in which they were stored.
         speeds: the speed records, likewise.
         targets: targets to use instead of the configured ones; without any, one is chosen.
-        reference_batch_size: that of the 20 % version of the critical batch size.
         measured: what was measured beside the curves.
 
     Raises:
@@ -95,7 +93,8 @@ def analyze(
     ]
     ends = give_back_at_end([size.final for size in sizes], facts.metric)
     sizes = [replace(size, final=end) for size, end in zip(sizes, ends, strict=True)]
-    tradeoffs = [_tradeoff(sizes, index, reference_batch_size) for index in range(len(chosen))]
+    reference = config.reference_batch_size
+    tradeoffs = [_tradeoff(sizes, index, reference) for index in range(len(chosen))]
     recommendation, said = _recommend(config, facts, sizes, tradeoffs)
     cautions += said
     nothing = none_completed(runs)

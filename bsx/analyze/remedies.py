@@ -11,7 +11,6 @@ from bsx.schema import Analysis, Caution, SweepConfig
 # Cautions and reasons that say that more seeds would help
 _ASKING = frozenset(
     {"few_seeds", "quality_not_settled", "quality_tied", "not_better_than_baseline"}
-    | {"cheaper_not_settled"}
 )
 
 

@@ -86,6 +86,7 @@ class Settings(TypedDict, total=False):
     # How results are read
     target: str | Sequence[str] | Mapping[str, float | Sequence[float]] | None
     confirm: int | None
+    reference_batch_size: int | None
     tolerance: float | None
     objective: str | None
     price_per_hour: float | None

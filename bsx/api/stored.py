@@ -23,6 +23,7 @@ def load(
     objective: str | None = None,
     price_per_hour: float | None = None,
     base_batch_size: int | None = None,
+    reference_batch_size: int | None = None,
 ) -> Result:
     """Read a stored sweep again, also with another target or objective. Nothing is trained.
 
@@ -36,6 +37,7 @@ def load(
         objective: time, steps, samples, cost, memory or quality.
         price_per_hour: what an hour of training costs, for the objective cost.
         base_batch_size: the batch size from which the rules of thumb are audited.
+        reference_batch_size: the one from which the critical batch size of 20 % overhead counts.
 
     Raises:
         StoreError: where there is no such store or sweep, with the remedy.
@@ -51,6 +53,7 @@ def load(
         "objective": objective,
         "price_per_hour": price_per_hour,
         "base_batch_size": base_batch_size,
+        "reference_batch_size": reference_batch_size,
         "store": store,
     }
     with in_python():

@@ -76,7 +76,8 @@ _Force = Annotated[bool, typer.Option("--force", help="Replace files that are th
 
 @with_settings(
     (
-        *("target", "confirm", "tolerance", "objective", "price_per_hour", "base_batch_size"),
+        *("target", "confirm", "reference_batch_size", "tolerance", "objective"),
+        *("price_per_hour", "base_batch_size"),
         *("store", "quiet"),
     )
 )

@@ -28,7 +28,8 @@ _NAME = re.compile(r"[\w.+-]{1,60}")  # what a person can type without a thought
 
 @with_settings(
     (
-        *("target", "confirm", "tolerance", "objective", "price_per_hour"),
+        *("target", "confirm", "reference_batch_size", "tolerance", "objective"),
+        "price_per_hour",
         *("store", "name", "format", "get", "quiet"),
     )
 )
@@ -50,15 +51,6 @@ def import_(
         str | None,
         typer.Option(
             "--train-samples", help="How many samples an epoch has, to count epochs.", metavar="INT"
-        ),
-    ] = None,
-    reference_batch_size: Annotated[
-        str | None,
-        typer.Option(
-            "--reference-batch-size",
-            help="The size from which the critical batch size of 20 % overhead counts; Zhang et "
-            "al. (2024) take 256.  (default: the smallest that reached the target)",
-            metavar="INT",
         ),
     ] = None,
     **flags: Any,
@@ -92,18 +84,19 @@ def import_(
     if not door.quiet:
         warn_of_variables(os.environ)
     samples = _count(train_samples, "--train-samples")
-    reference = _count(reference_batch_size, "--reference-batch-size")
     layout = layout_of(table := read_table(file), metric)
     if layout.is_curves:
         made, said = _read(table, layout, view, samples)
-        kept = _kept(made, door)
-        analysis = _analysis(made, said, reference)
+        kept, former = _kept(made, door)
+        analysis = _analysis(made, said)
         print_analysis(kept, analysis, form=door.format, get=door.get, quiet=door.quiet)
         if door.format == "table" and door.get is None and not door.quiet:
-            typer.echo(_where(kept, door), err=True)
+            typer.echo(_where(kept, former, door), err=True)
         return
     _check_pairs(view, flags.get("name"), file)
-    _print_pairs(_pairs(table, layout, reference, samples), door.format, door.get, door.quiet)
+    _print_pairs(
+        _pairs(table, layout, view.reference_batch_size, samples), door.format, door.get, door.quiet
+    )
     if door.format == "table" and door.get is None and not door.quiet:
         typer.echo(
             "Not stored, as there are no curves: --format csv, json or markdown writes the result.",
@@ -154,27 +147,22 @@ def _read(
     return replace(made, sweep=replace(made.sweep, config=config)), tuple(said)
 
 
-def _analysis(made: Imported, said: Sequence[Caution], reference: int | None) -> Analysis:
+def _analysis(made: Imported, said: Sequence[Caution]) -> Analysis:
     """Analyse the curves of a file, as ``bsx show`` will; ``said`` is what to beware of in it."""
     from bsx import plan
     from bsx.analyze import analyze
 
     config, facts = made.sweep.config, made.sweep.facts
-    found = analyze(
-        config,
-        facts,
-        plan.recipes(config, facts),
-        made.records,
-        (),
-        reference_batch_size=reference,
-    )
+    found = analyze(config, facts, plan.recipes(config, facts), made.records, ())
     if found.recommendation is None:
         said = [caution for caution in said if caution.code != "objective_without_seconds"]
     return replace(found, cautions=(*found.cautions, *said))
 
 
-def _kept(made: Imported, door: Door) -> Sweep:
+def _kept(made: Imported, door: Door) -> tuple[Sweep, str | None]:
     """Store the curves, and return their sweep as it is stored; the same file is stored once.
+
+    Also returns the name that it had before, where it has another one now.
 
     Raises:
         StoreError: where that cannot be.
@@ -183,11 +171,14 @@ def _kept(made: Imported, door: Door) -> Sweep:
 
     sweep = made.sweep
     with Store(door.store, create=True) as store:
-        config = replace(sweep.config, name=door.name or _free_name(sweep, store.sweeps()))
+        stored = store.sweeps()
+        config = replace(sweep.config, name=door.name or _free_name(sweep, stored))
         store.begin_sweep(sweep.sweep_id, config, sweep.facts, sweep.environment)
         store.append(sweep.sweep_id, f"import-{sweep.sweep_id}", made.records, anew=True)
         store.end_sweep(sweep.sweep_id, sweep.status)
-        return store.sweep(sweep.sweep_id)
+        now = store.sweep(sweep.sweep_id)
+    before = next((s.config.name for s in stored if s.sweep_id == sweep.sweep_id), None)
+    return now, None if before == now.config.name else before
 
 
 def _free_name(sweep: Sweep, stored: Sequence[Sweep]) -> str | None:
@@ -202,12 +193,13 @@ def _free_name(sweep: Sweep, stored: Sequence[Sweep]) -> str | None:
     return name
 
 
-def _where(sweep: Sweep, door: Door) -> str:
+def _where(sweep: Sweep, former: str | None, door: Door) -> str:
     """Say where the curves are kept, and by which name other commands find them."""
     from bsx.render.phrases import clean
 
     name = clean(sweep.config.name or sweep.sweep_id)
-    return f"Stored in {clean(door.store)} as {name}, for bsx show and bsx compare."
+    no_longer = "" if former is None else f" and no longer as {clean(former)}"
+    return f"Stored in {clean(door.store)} as {name}{no_longer}, for bsx show and bsx compare."
 
 
 def _check_aim(view: View, file: str, has_seconds: bool) -> None:

@@ -35,7 +35,7 @@ def open_logs(places: Sequence[tuple[str, str]], sweep: Sweep, store: Store) -> 
 def logged(
     log: LiveLog | None, store: Store, recipes: Sequence[Recipe], watcher: Watcher
 ) -> Iterator[Watcher]:
-    """Yield who watches: what is stored is logged, and at the end what other sweeps had of it."""
+    """Yield who watches: what is stored is logged, and at the end all of the sweep."""
     if log is None:
         yield watcher
         return
@@ -45,7 +45,7 @@ def logged(
     try:
         yield LoggedWatcher(watcher, log)
         sweep = store.sweep(log.sweep.sweep_id)
-        log.log(store.runs(sweep.sweep_id))
+        log.finish(store.runs(sweep.sweep_id))
         log.summarize(summary_of(sweep, analyzed(store, sweep, recipes)))
     finally:
         log.close()

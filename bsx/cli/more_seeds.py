@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # Flags that do not change what is trained, so that they may stand beside --more-seeds alone
 _BESIDE = frozenset(
     {"target", "confirm", "tolerance", "objective", "price_per_hour", "base_batch_size"}
-    | {"store", "format", "get", "quiet", "dry_run", "log", "plot"}
+    | {"reference_batch_size", "store", "format", "get", "quiet", "dry_run", "log", "plot"}
 )
 # What a question's runs do not depend on: where they run, and how they are read
 _NOT_OF_RUNS = ("seeds", "targets", "device", "threads", "workers", "engine", "speed_loop")

@@ -27,7 +27,8 @@ _TO_STDOUT = "-"
 
 @with_settings(
     (
-        *("target", "confirm", "tolerance", "objective", "price_per_hour", "base_batch_size"),
+        *("target", "confirm", "reference_batch_size", "tolerance", "objective"),
+        *("price_per_hour", "base_batch_size"),
         *("store", "quiet"),
     )
 )

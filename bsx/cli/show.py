@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 @with_settings(
     (
-        *("target", "confirm", "tolerance", "objective", "price_per_hour", "base_batch_size"),
+        *("target", "confirm", "reference_batch_size", "tolerance", "objective"),
+        *("price_per_hour", "base_batch_size"),
         *("store", "format", "get", "plot", "quiet"),
     )
 )
@@ -74,6 +75,8 @@ def show(
     $ bsx show --target accuracy=0.95
 
     $ bsx show --target accuracy=0.97,0.90..0.96:0.01 --confirm 3
+
+    $ bsx show --reference-batch-size 64
 
     $ bsx show --objective cost --price-per-hour 2.50
 
@@ -136,6 +139,7 @@ def _check_branched(view: View, speed: Path | None, part: str | None) -> None:
     given = {
         "--target": view.targets,
         "--confirm": view.confirm,
+        "--reference-batch-size": view.reference_batch_size,
         "--objective": view.aim,
         "--price-per-hour": view.price_per_hour,
         "--speed": speed,

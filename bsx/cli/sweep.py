@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -180,9 +180,13 @@ def _run(
         if not door.quiet:
             typer.echo(line, err=True)
 
-    with Store(door.store, create=True) as store:
+    with Store(door.store, create=True) as store, ExitStack() as opened:
         codes = []
-        logs = [open_logs(door.logs, arm.sweep, store) for _, arm in asked]
+        logs = []
+        for _, arm in asked:  # each before anything is trained
+            logs.append(open_logs(door.logs, arm.sweep, store))
+            if logs[-1] is not None:  # a stop leaves later arms unasked: theirs are closed, too
+                opened.callback(logs[-1].close)
         for (_, arm), log in zip(asked, logs, strict=True):
             held = store.held(arm.recipes, tell, patience=arm.config.within_seconds)
             with held, redirect_stdout(sys.stderr):

@@ -69,6 +69,7 @@ def _all(config: SweepConfig) -> Iterator[tuple[str, Any]]:
         yield from _budget(config)
     yield "target", tuple(f"{t.metric}={t.threshold!r}" for t in config.targets)
     yield "confirm", config.confirm
+    yield "reference_batch_size", config.reference_batch_size
     yield "tolerance", config.tolerance
     yield "objective", None if config.aim == "time" else config.aim
     yield "price_per_hour", config.price_per_hour

@@ -35,6 +35,7 @@ _IDLE = {
     "grow_to": "a schedule is constant here; leave it out",
     "objective": "nothing is recommended here; leave it out",
     "price_per_hour": "nothing is recommended here; leave it out",
+    "reference_batch_size": "no target is reached here; leave it out",
 }
 
 

@@ -51,7 +51,7 @@ _NOT_VARIED = frozenset(
         "seeds",
     }
     | {"stream", "engine", "objective", "price_per_hour", "hang_timeout", "confirm", "method"}
-    | {"halving", "max_memory"}
+    | {"halving", "max_memory", "reference_batch_size"}
     | {"noise_scale", "gradients", "sharpness", "allow_accumulation", "keep_states"}
     | {"devices", *CLUSTER}
 )
@@ -214,6 +214,7 @@ def read_view(flags: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Vie
         values["price_per_hour"],
         asked.get("confirm"),
         values["base_batch_size"],
+        values["reference_batch_size"],
     )
     return view, _door(values)
 

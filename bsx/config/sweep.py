@@ -104,6 +104,7 @@ def _sweep(values: Mapping[str, Any], origins: Mapping[str, str]) -> SweepConfig
         branching=branching,
         measures=tuple(name for name in MEASURES if values[name.replace("-", "_")]),
         audit_base=_audit_base(values),
+        reference_batch_size=values["reference_batch_size"],
         origins=origins,
     )
 

@@ -10,7 +10,7 @@ from bsx.command import names
 from bsx.errors import DataError
 from bsx.exchange import layout as columns
 from bsx.exchange.layout import Layout
-from bsx.exchange.reading import Row, Table
+from bsx.exchange.reading import Row, Table, shortened
 from bsx.exchange.values import above_zero, is_empty, not_negative, number, whole
 from bsx.schema import CurvePoint, Metric, RunStatus
 
@@ -39,6 +39,7 @@ class MeasuredRun:
     last_step: int = 0
     last_seconds: float = 0.0
     place: str = ""  # of the last row
+    first: Row | None = None
     status: RunStatus = RunStatus.COMPLETED
 
     @property
@@ -160,8 +161,10 @@ def _add(
         raise table.refuse(
             row,
             layout.roles[columns.STEP],
-            f"{again} for {run.name}, which was at {run.last_step} in {run.place}; {_APART}",
+            f"{again} for {run.name}, which was at {run.last_step} in {run.place}; "
+            f"{_differing(layout, run, row) or _APART}",
         )
+    run.first = run.first or row
     run.last_step, run.place = step, row.place
     told = str(row.cells.get(layout.roles.get(columns.STATUS, "")))
     if told in _NO_RESULT:
@@ -191,6 +194,19 @@ def _add(
             {name: v for name, v in values.items() if name != names.LOSS},
         )
     )
+
+
+def _differing(layout: Layout, run: MeasuredRun, row: Row) -> str:
+    """Say by which column that means nothing here the run of a row is another one."""
+    for column in layout.left_out:
+        before = run.first.cells.get(column) if run.first else None
+        if before != row.cells.get(column):
+            values = f"{shortened(before)} there, {shortened(row.cells.get(column))} here"
+            return (
+                f"they differ in column {column} ({values}), by which runs are not told apart: "
+                "take the rows of each of its values to a file of its own"
+            )
+    return ""
 
 
 def _seconds(table: Table, layout: Layout, row: Row, run: MeasuredRun) -> float:

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from bsx.command import names
 from bsx.errors import ConfigError, DataError
 from bsx.exchange.reading import Table, shortened
+from bsx.exchange.values import is_empty
 from bsx.schema import Metric
 
 BATCH_SIZE, STEP, RATE, SEED, SECONDS = "batch_size", "step", "learning_rate", "seed", "seconds"
 TARGET, SPLIT, EPOCH = "target", "split", "epoch"
+ARM, TRUNK = "arm", "trunk_steps"  # of exports that hold more than a sweep's own runs
 SAMPLES, RUNNING_LOSS, STATUS = "samples_seen", "running_loss", "status"
 _OF_EXPORTS = (
     SAMPLES,
@@ -80,6 +82,7 @@ def layout_of(table: Table, metric: str | None = None) -> Layout:
     if missing:
         raise DataError(_missing(table, missing[0]))
     column = roles[STEP]
+    _check_one_sweep(table)
     pairs = _plain(column) in _STEPS_TO_TARGET or TARGET in roles
     parts, left_out = _parts(others)
     validation = parts[names.VALIDATION]
@@ -98,6 +101,33 @@ def layout_of(table: Table, metric: str | None = None) -> Layout:
     return Layout(
         roles, validation, parts[names.TRAIN], parts[names.TEST], tuple(left_out), judged, metrics
     )
+
+
+def _check_one_sweep(table: Table) -> None:
+    """Refuse what `bsx export` wrote of more than the runs of one sweep.
+
+    Raises:
+        DataError: with the remedy.
+    """
+    for column in table.columns:
+        if _plain(column) not in (ARM, TRUNK):
+            continue
+        cells = [row.cells.get(column) for row in table.rows]
+        told = list(dict.fromkeys(str(cell) for cell in cells if not is_empty(cell)))
+        if _plain(column) == TRUNK and told:
+            raise DataError(
+                f"{table.file} holds branches, by its column {column}: runs that go on from where "
+                "another one was, which curves from elsewhere cannot tell. Look at the sweep where "
+                "it is stored, with bsx show, or keep the rows of whole runs, where the column is "
+                "empty"
+            )
+        if len(told) > 1:
+            raise DataError(
+                f"{table.file} holds {len(told)} sweeps, by its column {column}: {_some(told)}. "
+                "Give each a file of its own, as `bsx export SWEEP --curves` writes it, import "
+                "them one by one, and set them side by side with bsx compare; of pairs, call the "
+                f"column {TARGET} to have a table of each"
+            )
 
 
 def _plain(column: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bsx.exchange import layout as columns
 from bsx.exchange.layout import Layout
 from bsx.exchange.reading import Row, Table, writable
-from bsx.exchange.values import above_zero, is_empty, number, whole
+from bsx.exchange.values import above_zero, counted, is_empty, number, whole
 from bsx.schema import Pair
 
 _BEYOND = (">", "≥", ">=")
@@ -60,9 +60,10 @@ def _steps(table: Table, row: Row, column: str) -> tuple[float, bool]:
     if isinstance(value, str):
         bound = value.lstrip(">=≥ ")
         if value.startswith(_BEYOND):
-            found = number(table, bound)
-            inner = Row(row.place, {column: value if found is None else bound})
+            inner = counted(table, Row(row.place, {column: bound}), column)
+            if number(table, inner.cells[column]) is None:
+                inner = row  # as it is written, for the message
             return above_zero(table, inner, column, said), False
     if is_empty(value):
         raise table.refuse(row, column, f"is empty; give {said}")
-    return above_zero(table, row, column, said), True
+    return above_zero(table, counted(table, row, column), column, said), True

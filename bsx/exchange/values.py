@@ -12,6 +12,12 @@ _MOST = 10**9  # a batch size or a step beyond is none; their product is still a
 _LARGEST = 1e15  # of what need not be whole
 _FARTHEST = 1e100  # a number beyond is as good as infinite: its square must be one, too
 _COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
+# 12 800, 12'800 or 12,800.5: digits in threes
+_GROUPED = re.compile(
+    r"(?P<whole>[+-]?[1-9]\d{0,2}(?P<mark>[ \u00a0\u2009\u202f'’_,.])\d{3}"
+    r"(?:(?P=mark)\d{3})*)(?:(?P<point>[.,])(?P<rest>\d+))?"
+)
+_EITHER = re.compile(r"[+-]?[1-9]\d{0,2}[,.]\d{3}")  # thousands, or three decimals
 
 
 def is_empty(value: Any) -> bool:
@@ -35,7 +41,32 @@ def number(table: Table, value: Any) -> float | None:
     except OverflowError:
         return math.inf
     except ValueError:
+        plain = _ungrouped(str(value))
+        return None if plain is None else float(plain)
+
+
+def _ungrouped(text: str) -> str | None:
+    """Return a number without the marks between its thousands; None where it may be another."""
+    found = _GROUPED.fullmatch(text)
+    if found is None or _EITHER.fullmatch(text) or found["mark"] == found["point"]:
         return None
+    return found["whole"].replace(found["mark"], "") + f".{found['rest'] or 0}"
+
+
+def counted(table: Table, row: Row, column: str) -> Row:
+    """Return a row whose cell, a count, can be read: 12,800 is 12800 where no comma is decimal.
+
+    Raises:
+        DataError: where it is, and the count may be 12800 or 12.8.
+    """
+    value = row.cells.get(column)
+    if not isinstance(value, str) or not _EITHER.fullmatch(value):
+        return row
+    if table.decimal_comma:
+        plain = value.replace(",", "").replace(".", "")
+        decimal = float(value.replace(",", "."))
+        raise table.refuse(row, column, f"may be {plain} or {decimal:g}; write {plain} if it is")
+    return Row(row.place, {**row.cells, column: value.replace(",", "")})
 
 
 def whole(table: Table, row: Row, column: str, what: str, least: int) -> int:
@@ -44,7 +75,7 @@ def whole(table: Table, row: Row, column: str, what: str, least: int) -> int:
     Raises:
         DataError: for anything else.
     """
-    found = number(table, row.cells.get(column))
+    found = number(table, counted(table, row, column).cells.get(column))
     if found is None or not math.isfinite(found) or found != int(found):
         raise table.refuse(row, column, f"is no whole number; give {what}")
     if found < least:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from bsx.pictures.branches import along_the_run
 from bsx.pictures.curves import loss_curves
+from bsx.pictures.measured import directions, noise_scale
 from bsx.pictures.quality import quality
 from bsx.pictures.rates import learning_rates
 from bsx.pictures.shapes import Axis, Fit, Mark, Panel, Picture, Series, Spot
@@ -28,9 +29,11 @@ __all__ = [
     "Series",
     "Spot",
     "along_the_run",
+    "directions",
     "few",
     "learning_rates",
     "loss_curves",
+    "noise_scale",
     "pictures",
     "quality",
     "speed",
@@ -58,5 +61,7 @@ def pictures(sweep: Sweep, analysis: Analysis, records: Sequence[RunRecord]) -> 
             learning_rates(sweep, analysis),
             quality(sweep, analysis),
             loss_curves(sweep, analysis, records),
+            noise_scale(analysis),
+            directions(analysis),
         ]
     return tuple(picture for picture in found if picture is not None)

@@ -16,7 +16,7 @@ from bsx.schema import (
 )
 
 # Reasons after which no other size was compared in cost.
-_ALONE = frozenset({"only_best_admitted", "best_unsettled", "only_size", "best_quality"})
+_ALONE = frozenset({"only_best_admitted", "only_size", "best_quality"})
 _AIMS = {
     "time": "time to the target",
     "steps": "iterations",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bsx.render import branched, phrases, trained
+from bsx.render import branched, phrases, targets, trained
 from bsx.render.grid import Column, Grid
 from bsx.render.grids import grids
 from bsx.schema import Analysis, Sweep
@@ -64,7 +64,9 @@ def sweep_latex(sweep: Sweep, analysis: Analysis, label: str | None = None) -> s
     ``label``: what sets it apart from others that are written with it.
     """
     found = analysis.branched
-    made = grids(sweep, analysis) if found is None else branched.grids(found)
+    made = list(grids(sweep, analysis) if found is None else branched.grids(found))
+    for target in analysis.targets[: targets.in_full(analysis)]:
+        made += [grid] if (grid := targets.trade_off_grid(target)) else []
     title = label or sweep.config.name or trained.title(sweep)
     tables = [
         _table(grid, title, f"tab:bsx-{sweep.sweep_id}-{n}") for n, grid in enumerate(made, 1)

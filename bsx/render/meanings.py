@@ -49,11 +49,8 @@ _MEANINGS = {
     ),
     "speed_of_other": "The iterations are this sweep's own; the seconds are of something else.",
     "quality_not_settled": (
-        "The recommendation goes by the means for now; more seeds may move it to another size."
-    ),
-    "cheaper_not_settled": (
-        "A size is recommended only where it is shown to end well enough, not where it merely "
-        "looks so."
+        "The recommendation goes by what is to be expected for now; more seeds may move it to "
+        "another size."
     ),
     "not_better_than_baseline": (
         "A model that does not beat a guess has not learned the task yet, and a batch size for it "

@@ -9,6 +9,8 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import isfinite
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from bsx.errors import ConfigError
@@ -25,6 +27,8 @@ PAGE_INCHES = 6.9
 _PANEL_INCHES = 2.35
 _DOTS_PER_INCH = 300
 _MOST_TICKS = 7
+# On a linear axis an interval is shown up to so many times what the points, or most intervals, span
+_MOST_BESIDE = 3.0
 
 # Okabe and Ito (2008): told apart by colour-blind readers, and by their lightness in grey
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -120,13 +124,16 @@ def _draw(axes: Axes, panel: Panel, *, with_x: bool, with_y: bool) -> None:
         _mark(axes, mark)
     for fit in panel.fits:
         _fit(axes, fit)
-    for number, series in enumerate(panel.series):
-        _series(axes, _apart(series, number, panel), number)
+    apart = [_apart(series, number, panel) for number, series in enumerate(panel.series)]
+    for number, series in enumerate(apart):
+        _series(axes, series, number)
     if with_x:
         axes.set_xlabel(phrases.clean(panel.x.label))
     if with_y:
         axes.set_ylabel(phrases.clean(panel.y.label))
     _bounds(axes, panel)
+    for number, series in enumerate(apart):
+        _cut_off(axes, series, _colour(series, number))
     _ticks(axes, panel)
     axes.grid(True, which="major", color="#000000", alpha=0.08, linewidth=0.5)
 
@@ -214,7 +221,7 @@ def _mark(axes: Axes, mark: Mark) -> None:
 
 
 def _bounds(axes: Axes, panel: Panel) -> None:
-    """Let what was measured fill the panel: an interval may lead out of it, a fit too."""
+    """Let what was measured fill the panel: a wild interval may lead out of it, a fit too."""
     across = [s.x for series in panel.series for s in series.spots]
     if panel.x.log and across:
         axes.set_xlim(min(across) / 1.35, max(across) * 1.35)
@@ -225,8 +232,36 @@ def _bounds(axes: Axes, panel: Panel) -> None:
         low = max(min([*values, *ends]), min(values) / 4)
         high = min(max([*values, *ends]), max(values) * 4)
         axes.set_ylim(low / 1.25, high * room)
-    elif panel.y.from_zero:
-        axes.set_ylim(0, 1.1 * max(values))
+    elif not panel.y.log and values and not any(series.dense for series in panel.series):
+        _linear_bounds(axes, panel, values)
+
+
+def _linear_bounds(axes: Axes, panel: Panel, values: Sequence[float]) -> None:
+    """Show all intervals, but of those that dwarf the others only a part."""
+    spots = [s for series in panel.series for s in series.spots]
+    ends = [b for s in spots for b in (s.low, s.high) if b is not None and isfinite(b)]
+    halves = [abs(b - s.y) for s in spots for b in (s.low, s.high) if b is not None]
+    least, most = min(values), max(values)
+    reach = _MOST_BESIDE * max(most - least, median(halves) if halves else 0.0)
+    low, high = (max(min([least, *ends]), least - reach), min(max([most, *ends]), most + reach))
+    if panel.y.from_zero:
+        axes.set_ylim(0, 1.1 * high)
+    elif high > low:
+        room = 0.06 * (high - low)
+        axes.set_ylim(low - room, high + room)
+
+
+def _cut_off(axes: Axes, series: Series, colour: Any) -> None:
+    """Put an arrowhead where an interval goes on beyond the panel."""
+    if series.dense:
+        return
+    bottom, top = sorted(axes.get_ylim())
+    for spot in series.spots:
+        for bound, edge, head in ((spot.low, bottom, "v"), (spot.high, top, "^")):
+            beyond = bound is not None and (bound < bottom if head == "v" else bound > top)
+            if beyond and not spot.censored:
+                axes.plot([spot.x], [edge], marker=head, color=colour, markersize=4,
+                          markeredgewidth=0, clip_on=False, zorder=6)  # fmt: skip
 
 
 def _ticks(axes: Axes, panel: Panel) -> None:

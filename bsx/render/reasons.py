@@ -32,8 +32,11 @@ def _memory_unsettled(values: Values) -> str:
 
 
 def _of_admitted(values: Values) -> str:
-    admitted = len(values.get("admitted", ()))
-    which = f"the {numbers.count(admitted)} batch sizes" if admitted else "the batch sizes"
+    admitted = values.get("admitted", ())
+    shown = len(set(values.get("shown", admitted)) & set(admitted))
+    if shown < len(admitted):
+        return f"{_of_expected(values)} (one of {numbers.count(shown)} of which that is shown)"
+    which = f"the {numbers.count(shown)} batch sizes" if admitted else "the batch sizes"
     return (
         f"of {which} whose final validation {values['metric']} is shown to be within "
         f"{tolerance(values)} of the best"
@@ -41,18 +44,14 @@ def _of_admitted(values: Values) -> str:
 
 
 def _of_unsettled(values: Values) -> str:
-    admitted = len(values.get("admitted", ()))
-    return (
-        f"too few seeds to show which batch sizes end within {tolerance(values)} of the best "
-        f"validation {values['metric']}; of the {numbers.count(admitted)} whose mean does"
-    )
+    return f"{_of_expected(values)} (of it that is not shown yet)"
 
 
-def _best_unsettled(values: Values) -> str:
+def _of_expected(values: Values) -> str:
+    admitted = numbers.count(len(values.get("admitted", ())))
     return (
-        f"too few seeds to show which batch sizes end within {tolerance(values)} of the best "
-        f"validation {values['metric']}; it has the best mean, and no other comes within that of "
-        f"it{_so_alone(values)}"
+        f"of the {admitted} batch sizes that are expected to end within {tolerance(values)} of the "
+        f"best validation {values['metric']}"
     )
 
 
@@ -62,15 +61,15 @@ def _only_size(values: Values) -> str:
 
 def _only_best_admitted(values: Values) -> str:
     return (
-        f"it ends with the best validation {values['metric']}, and no other batch size is shown to "
-        f"come within {tolerance(values)} of it{_so_alone(values)}"
+        f"it ends with the best validation {values['metric']}, and every other batch size is "
+        f"expected to end more than {tolerance(values)} worse{_so_alone(values)}"
     )
 
 
 def _best_quality(values: Values) -> str:
     return (
         f"it ends with the best validation {values['metric']}: each other batch size is shown to "
-        f"end worse, or its mean is more than {tolerance(values)} worse"
+        f"end worse, or is expected to by more than {tolerance(values)}"
     )
 
 
@@ -150,7 +149,6 @@ REASONS: dict[str, Callable[[Values], str]] = {
     "memory_unsettled": _memory_unsettled,
     "quality_tied": _quality_tied,
     "best_quality": _best_quality,
-    "best_unsettled": _best_unsettled,
     "only_size": _only_size,
     "only_best_admitted": _only_best_admitted,
 }

@@ -31,12 +31,6 @@ from bsx.render.phrases import (
 )
 from bsx.schema import Estimate
 
-_LESS = {
-    "time": "less time",
-    "cost": "less money",
-    "steps": "fewer iterations",
-    "samples": "fewer samples",
-}
 _SOME_SEEDS = 5  # more, where nobody can say how many would do
 
 
@@ -254,23 +248,13 @@ def _quality_not_settled(group: Sequence[Values]) -> str:
     command = more_seeds(first, needed - seeds if needed else _SOME_SEEDS)
     remedy = f"about {numbers.count(needed)} would" if needed else "more of them may"
     remedy += f" ({command})" if command else ""
+    within = f"within {tolerance(first)} of"
+    what = f"it ends {within} {batch_sizes([first['best']])}, the best"
+    if first["is_best"]:
+        what = f"no other ends {within} it"
     return (
-        f"{seeds} seed{'s' * (seeds != 1)} cannot show which batch sizes end within "
-        f"{tolerance(first)} of the best; {remedy}, or a wider --tolerance"
-    )
-
-
-def _cheaper_not_settled(group: Sequence[Values]) -> str:
-    first = group[0]
-    sizes, needed, seeds = first["sizes"], int(first["seeds_needed"]), int(first["seeds"])
-    end, ratio = ("end", "from ") if len(sizes) > 1 else ("ends", "")
-    ratio += f"× {numbers.significant(float(first['ratio']), 2)}"
-    command = more_seeds(first, needed - seeds)
-    return (
-        f"{batch_sizes(sizes)} would take {_LESS[str(first['objective'])]} ({ratio}) and {end} "
-        f"within {tolerance(first)} of the best as measured, but {seeds} "
-        f"seed{'s' * (seeds != 1)} cannot show that; about {numbers.count(needed)} would"
-        + (f" ({command})" if command else "")
+        f"{seeds} seed{'s' * (seeds != 1)} cannot show that {what}; {remedy}, or a wider "
+        "--tolerance"
     )
 
 
@@ -312,7 +296,6 @@ WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "speed_noisy": _speed_noisy,
     "speed_of_other": _speed_of_other,
     "quality_not_settled": _quality_not_settled,
-    "cheaper_not_settled": _cheaper_not_settled,
     "not_better_than_baseline": _not_better_than_baseline,
     **of_runs.WORDS,
     **of_data.WORDS,

@@ -110,6 +110,26 @@ def trade_off(target: TargetSummary) -> list[tuple[str, str]]:
     return pairs
 
 
+def trade_off_grid(target: TargetSummary) -> Grid | None:
+    """Return the same as a table, for where a list of pairs is out of place; None without any."""
+    pairs = trade_off(target)
+    if not pairs:
+        return None
+    told = (target.critical_batch_size, target.min_steps, target.min_samples)
+    level = next((found.level for found in told if found is not None and found.level), None)
+    within = "" if level is None else f" ({numbers.percent(level, 0)} interval)"
+    names, values = zip(*pairs, strict=True)
+    said = (trade_off_sentence(target), regimes_sentence(target))
+    return Grid(
+        f"Trade-off: iterations against samples, to {phrases.goal(vars(target))}",
+        (
+            Column("quantity", "quantity", names, right=False),
+            Column("value", f"value{within}", values),
+        ),
+        notes=(" ".join(text for text in said if text),),
+    )
+
+
 def trade_off_sentence(target: TargetSummary) -> str:
     """Say what the critical batch size means here, or why there is none."""
     critical = target.critical_batch_size

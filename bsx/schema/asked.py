@@ -285,6 +285,9 @@ class SweepConfig:
     search: Search | None = None  # of more than the learning rate; None: that alone
     measures: tuple[str, ...] = ()  # of MEASURES: what is measured beside, of runs trained again
     audit_base: int | None = None  # the batch size that audited rules start from; None: smallest
+    reference_batch_size: int | None = (
+        None  # of critical_batch_size_20; None: smallest to get there
+    )
     devices: int = field(default=1, metadata=LATER)  # that one run trains on at once
     lanes_bytes: int | None = field(default=None, metadata=LATER)  # for all that trains at once
     cluster: Cluster = field(default=Cluster(), metadata=LATER)
@@ -298,7 +301,8 @@ class SweepConfig:
     def question(self) -> dict[str, Any]:
         """Return the part that decides which runs the sweep consists of."""
         document: dict[str, Any] = plain(self)
-        of_reading = ("tolerance", "aim", "price_per_hour", "confirm", "measures", "audit_base")
+        of_reading = ("tolerance", "aim", "price_per_hour", "confirm", "audit_base", "measures",
+                      "reference_batch_size")  # fmt: skip
         of_running = ("executor", "within_seconds", "name", "stream", "hang_seconds", "origins")
         of_memory = ("accumulate", "states_bytes")
         for key in (*of_reading, *of_running, *of_memory):
@@ -319,6 +323,7 @@ class View:
     price_per_hour: float | None = None
     confirm: int | None = None
     audit_base: int | None = None
+    reference_batch_size: int | None = None
 
     def of(self, config: SweepConfig) -> SweepConfig:
         """Return the sweep as it is to be read."""
@@ -329,6 +334,7 @@ class View:
             "price_per_hour": self.price_per_hour,
             "confirm": self.confirm,
             "audit_base": self.audit_base,
+            "reference_batch_size": self.reference_batch_size,
         }
         changes: dict[str, Any] = {key: v for key, v in given.items() if v is not None}
         return replace(config, **changes)

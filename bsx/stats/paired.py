@@ -1,9 +1,9 @@
 """Comparisons over shared seeds: is one batch size as good as another?
 
 "Cannot be told apart" would reward noise: with few seeds everything passes. Quality is asked as
-*non-inferiority* instead: a size is admitted when it is shown to be within a tolerance of the
-best. Seeds paired across sizes cancel from the differences, and the spread that is left is pooled
-over all sizes, because five seeds alone know their own spread too badly.
+*non-inferiority* instead: is a size shown to be within a tolerance of the best? Seeds paired across
+sizes cancel from the differences, and the spread that is left is pooled over all sizes, because
+five seeds alone know their own spread too badly.
 """
 
 from __future__ import annotations
@@ -32,14 +32,16 @@ _MOST_SEEDS = 1000
 class Comparison:
     """One size against the best one.
 
-    ``shortfall`` is best − this in the direction of the metric (positive: worse). ``admitted``:
-    the one-sided 95 % bound of it lies within the tolerance. ``seeds_needed`` would admit it, and
-    ``seeds_to_differ`` show that it is worse, if the means stay as they are; None where no number
-    would.
+    ``shortfall`` is best − this in the direction of the metric (positive: worse). ``shown``: the
+    one-sided 95 % bound of it lies within the tolerance. ``expected``: what is to be expected of it
+    on fresh seeds, which is less, since the best of several looks better than it is.
+    ``seeds_needed`` would show it, and ``seeds_to_differ`` show that it is worse, if the means stay
+    as they are; None where no number would.
     """
 
     shortfall: Estimate
-    admitted: bool
+    shown: bool
+    expected: float
     seeds_needed: int | None
     seeds_to_differ: int | None = None
 
@@ -99,13 +101,14 @@ def non_inferior(
 ) -> dict[int, Comparison]:
     """Compare every size with the best one; sizes that share no seed with it are left out.
 
-    ``tolerance`` is in units of the score. The best one is admitted as such.
+    ``tolerance`` is in units of the score. The best one is within it as such.
     """
     best = best_of(scores, higher_is_better=higher_is_better)
     if best is None:
         return {}
     sign = 1.0 if higher_is_better else -1.0
     variance, dof, own = residual_variance(scores)
+    real = _real_share(scores, variance, dof)
     result: dict[int, Comparison] = {}
     for size, row in scores.items():
         shared = sorted(row.keys() & scores[best].keys())
@@ -115,14 +118,17 @@ def non_inferior(
         differences = [sign * (scores[best][s] - row[s]) for s in shared]
         center = sum(differences) / n
         if size == best:
-            result[size] = Comparison(Estimate(0.0, None, None, level, n, "the best"), True, None)
+            result[size] = Comparison(
+                Estimate(0.0, None, None, level, n, "the best"), True, 0.0, None
+            )
             continue
         spread, freedom, method = math.sqrt(2 * variance), dof, "paired, pooled spread"
         if size in own or best in own:
             spread = float(np.std(differences, ddof=1)) if n > 1 else 0.0
             freedom, method = float(n - 1), "paired t interval"
         if freedom < 1:
-            result[size] = Comparison(Estimate(center, None, None, level, n, method), False, None)
+            unknown = Estimate(center, None, None, level, n, method)
+            result[size] = Comparison(unknown, False, center, None)
             continue
         error = spread / math.sqrt(n)
         half = t_quantile(freedom, level) * error
@@ -130,10 +136,30 @@ def non_inferior(
         result[size] = Comparison(
             Estimate(center, center - half, center + half, level, n, method),
             bound <= tolerance + 1e-12,
+            center if size in own or best in own else real * center,
             seeds_needed(center, spread, tolerance, sizes=len(scores), level=level),
             seeds_needed(-center, spread, 0.0, sizes=len(scores), level=0.5 + level / 2),
         )
     return result
+
+
+def _real_share(scores: Scores, variance: float, dof: float) -> float:
+    """Return how much of the differences between the means of the sizes is more than chance.
+
+    The factor by which James and Stein shrink means towards their common mean (Efron and Morris
+    1973, with an estimated variance); 1 for fewer than four sizes, of which it is not known.
+
+    Args:
+        variance: of a single score, size and seed effects taken out, with ``dof`` degrees of
+            freedom.
+    """
+    means = [_mean(row) for row in scores.values() if row]
+    scatter = float(np.sum((np.array(means) - np.mean(means)) ** 2))
+    if len(means) < 4 or dof < 1 or scatter == 0:
+        return 1.0
+    seeds = float(np.mean([len(row) for row in scores.values() if row]))
+    by_chance = variance / seeds * dof / (dof + 2)
+    return max(0.0, 1.0 - (len(means) - 3) * by_chance / scatter)
 
 
 def seeds_needed(

@@ -48,7 +48,11 @@ def test_a_target_that_is_no_class_names_the_columns_that_would_be(
     ("arguments", "kind", "told"),
     [
         ({"target": "kind", "task": "regression"}, None, "--dataset-arg target=size; the file has"),
-        ({"target": "size", "task": "classification"}, None, "target=kind or target=side; the file"),
+        (
+            {"target": "size", "task": "classification"},
+            None,
+            "target=kind or target=side; the file",
+        ),
         ({"target": ("size", "kind")}, ConfigError, "not size, kind; give one of them"),
     ],
 )

@@ -163,7 +163,16 @@ def test_a_reference_batch_size_moves_the_overhead_version(here: Shell) -> None:
         code, out, _ = here.bsx("import", "curves.csv", *args, "targets.0.critical_batch_size_20.value")  # noqa: E501 # fmt: skip
         assert code == 0
         values.append(float(out))
+        shown = here.bsx("show", "curves", *args, "targets.0.critical_batch_size_20.value")
+        assert shown == (0, out, "")
     assert values[1] - values[0] == pytest.approx(1.2 * 24)
+    # asked of the import, it stays that of the sweep, until it is read by another
+    kept = here.bsx("show", "curves", "--get", "targets.0.reference_batch_size")
+    assert kept == (0, "32\n", "")
+    other = ("--reference-batch-size", "256", "--get", "targets.0.reference_batch_size")
+    assert here.bsx("show", "curves", *other) == (0, "256\n", "")  # as Zhang et al. count
+    code, _, err = here.bsx("show", "curves", "--reference-batch-size", "0")
+    assert code == 2 and "--reference-batch-size 0" in err
 
 
 def test_a_run_that_is_not_finite_is_shown_as_diverged(here: Shell) -> None:

@@ -66,7 +66,9 @@ def test_the_same_file_is_kept_once_by_whatever_name(here: Shell) -> None:
     found = document(here, "import", "second.jsonl")
     assert sweeps() == [("first", 9)]
     assert found == document(here, "show", "first")
-    document(here, "import", "second.jsonl", "--name", "mine")
+    code, _, err = here.bsx("import", "second.jsonl", "--name", "mine")
+    assert code == 0 and "Stored in bsx-runs as mine and no longer as first, for bsx show" in err
+    assert "no longer" not in here.bsx("import", "second.jsonl")[2]
     assert sweeps() == [("mine", 9)]
     # told otherwise it means something else
     document(here, "import", "second.jsonl", "--train-samples", "1000")

@@ -62,6 +62,18 @@ PAIRS = "batch_size,steps\n"
         (PAIRS + "8,", "column steps: '' is empty"),
         (PAIRS + "8,>x", "column steps: '>x' is no number"),
         (PAIRS + "8,inf", "column steps: 'inf' is above 10^15"),
+        (PAIRS + '8,"12,80"', "column steps: '12,80' is no number; give the iterations to the"),
+        (PAIRS.replace(",", ";") + "8;12,800", "steps: '12,800' may be 12800 or 12.8; write 12800"),
+        (PAIRS.replace(",", ";") + "8;>12.800", "steps: '12.800' may be 12800 or 12.8"),
+        ("B;step;loss\n8;1.000;1", "line 2, column step: '1.000' may be 1000 or 1; write 1000"),
+        ('B,step,seconds,loss\n8,1,"1,250",1', "seconds: '1,250' is no number of at least 0"),
+        ("arm,B,steps\nsgd,8,5\nadam,16,5", "bad.csv holds 2 sweeps, by its column arm: sgd, adam"),
+        ("arm,B,steps\nsgd,8,5\nadam,16,5", "call the column target to have a table of each"),
+        ("trunk_steps,B,step,loss\n,8,1,1\n4,8,1,1", "holds branches, by its column trunk_steps"),
+        (
+            "B,step,momentum,loss\n8,1,0,1\n8,2,0,1\n8,1,0.9,1",
+            "they differ in column momentum ('0' there, '0.9' here)",
+        ),
         (PAIRS + "8,5\n8,6", "'8' stands already in line 2; number repeated runs in a column seed"),
         ('{"B": 8}\n{"B": ', "bad.csv, line 2 is no JSON"),
         ('{"B": 8}\n7', "bad.csv, line 2 is no JSON object"),
@@ -129,6 +141,29 @@ def test_semicolons_allow_for_decimal_commas(tmp_path: Path) -> None:
     table = read_table(tmp_path / "a.csv")
     first, _ = pairs_of(table, layout_of(table))
     assert (first.learning_rate, first.steps) == (0.1, 100.5)
+
+
+@pytest.mark.parametrize(
+    ("given", "steps"),
+    [
+        ('"12,800"', 12800), ("12 800", 12800), ("12_800", 12800), ("12'800", 12800),
+        ("12\u202f800", 12800), ('"1,234,567"', 1234567), ('"12,800.5"', 12800.5),
+        ("1.234.567", 1234567), ("12.800", 12.8), ('">12,800"', 12800),
+    ],
+)  # fmt: skip
+def test_thousands_may_be_set_apart_where_they_can_be_nothing_else(
+    tmp_path: Path, given: str, steps: float
+) -> None:
+    (tmp_path / "a.csv").write_text(f'B,steps\n"1,024",{given}\n')
+    table = read_table(tmp_path / "a.csv")
+    (pair,) = pairs_of(table, layout_of(table))
+    assert (pair.batch_size, pair.steps) == (1024, steps)
+
+
+def test_an_arm_of_one_value_and_branches_of_none_are_read(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("arm,trunk_steps,B,step,loss\nx,,8,1,1\nx,,8,2,1\n")
+    table = read_table(tmp_path / "a.csv")
+    assert curves_of(table, layout_of(table)).points == 2
 
 
 # --- junk ---------------------------------------------------------------------------------------

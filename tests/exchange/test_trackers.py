@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -181,9 +182,15 @@ def test_names_lead_nowhere_else(tmp_path: Path, store: Path) -> None:
     pytest.importorskip("tensorboard")
     from bsx.exchange.trackers.tensorboard import TensorBoard
 
-    tracker = TensorBoard(str(tmp_path / "logs"), "../../x/\n批 y")
+    tracker = TensorBoard(str(tmp_path / "logs"), "../../x/\n批 y", SWEEP_ID)
     tracker.summarize(SUMMARY)
     assert [f.parent.parent.name for f in tmp_path.rglob("*.bsx")] == ["-..-x--批-y"]
+
+
+def changed(record: RunRecord) -> RunRecord:
+    """Return a run as it may come out when it is trained again."""
+    curve = [dataclasses.replace(p, validation_loss=p.validation_loss / 2) for p in record.curve]
+    return dataclasses.replace(record, curve=curve)
 
 
 # --- what takes long --------------------------------------------------------------------------
@@ -235,6 +242,10 @@ def test_mlflow_reads_every_number_and_takes_an_unfinished_run_away(
     assert again.log(runs.values()) == 1
     assert again.log(runs.values()) == 0
     assert len(client.search_runs([experiment])) == len(runs) + 1
+    other = tracked_runs(sweep, [changed(r) for r in records if r.run_id == first.run_id])
+    assert start("mlflow", str(tmp_path), sweep).log(other) == 1
+    assert start("mlflow", str(tmp_path), sweep).keep(runs.keys() - {first.run_id}) == 1
+    assert len(client.search_runs([experiment])) == len(runs)
     with pytest.raises(DataError, match="cannot log to MLflow at"):
         start("mlflow", f"sqlite:///{tmp_path}/mlflow.db/x.db", sweep)
 
@@ -260,6 +271,16 @@ def test_wandb_reads_every_number_of_its_offline_runs(
         assert params.items() >= run.params.items()
         assert history == {p.step: dict(p.values) for p in run.points}
     assert len(list(tmp_path.glob("wandb/offline-run-*"))) == len(runs) + 1
+    again = start("wandb", str(tmp_path), sweep)
+    try:
+        others = [changed(record) for record in records if record.run_id == runs[0].run_id]
+        assert again.log([*tracked_runs(sweep, others), *runs[1:]]) == 1
+        assert again.keep([runs[0].run_id]) == 1
+    finally:
+        again.close()
+    (left,) = tmp_path.rglob(f"run-{runs[0].run_id}.wandb")
+    assert wandb_file(left)[0] != {p.step: dict(p.values) for p in runs[0].points}
+    assert len(list(tmp_path.glob("wandb/offline-run-*"))) == 2
 
 
 def wandb_file(path: Path) -> tuple[Mapping[int, Mapping[str, float]], Mapping[str, Any]]:
@@ -303,8 +324,6 @@ def logged_parts(content: bytes) -> Iterator[bytes]:
 
 def test_runs_that_failed_are_not_logged_and_wait_for_another_try(store: Path) -> None:
     sweep, records = read(store)
-    import dataclasses
-
     failed = dataclasses.replace(records[0], status=RunStatus.FAILED, curve=(), error="no")
     found: list[TrackedRun] = list(tracked_runs(sweep, [failed, records[1]]))
     assert [run.run_id for run in found] == [records[1].run_id]

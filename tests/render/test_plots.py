@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bsx.pictures import Picture, pictures
-from bsx.render.plots import COLUMN_INCHES, FORMATS, drawn
+from bsx.pictures import BATCH_SIZE, Axis, Panel, Picture, Series, Spot, pictures
+from bsx.render.plots import COLUMN_INCHES, FORMATS, _draw, drawn
 from tests.exchange.exported import read, store
 from tests.fakes import analysed
 from tests.here import Shell, here
@@ -119,3 +119,33 @@ def test_names_are_never_taken_for_mathematics() -> None:
 def test_a_sweep_in_which_all_went_wrong_is_drawn_as_far_as_it_goes() -> None:
     for picture in pictures(sample.sweep(), sample.troubled(), ())[:2]:
         assert drawn(picture, ["svg"])
+
+
+@pytest.mark.parametrize("axis", [Axis("y", log=True), Axis("y"), Axis("y", from_zero=True)])
+def test_an_interval_is_seen_whole_or_ends_in_an_arrowhead_at_the_edge(axis: Axis) -> None:
+    from matplotlib.figure import Figure
+
+    usual = [Spot(b, 10.0 + b / 8, 9.0 + b / 8, 11.0 + b / 8) for b in (8, 16, 32)]
+    wild = Spot(64, 12.0, 1e-6, 1e6)
+    axes = Figure().subplots()
+    panel = Panel(BATCH_SIZE, axis, (Series("measured", (*usual, wild)),))
+    _draw(axes, panel, with_x=True, with_y=True)
+    low, high = axes.get_ylim()
+    assert all(low < s.low and s.high < high for s in usual if s.low and s.high)  # readable still
+    assert high < 60
+    heads = [(line.get_xdata()[0], line.get_ydata()[0])
+             for line in axes.lines if line.get_marker() in "^v"]  # fmt: skip
+    below = [(64, low)] if low > 1e-6 else []
+    assert sorted(heads) == sorted([*below, (64, high)])
+
+
+def test_intervals_that_are_all_wide_are_seen_whole() -> None:
+    from matplotlib.figure import Figure
+
+    spots = tuple(Spot(b, 0.9, 0.5, 1.3) for b in (8, 16, 32))
+    axes = Figure().subplots()
+    panel = Panel(BATCH_SIZE, Axis("y"), (Series("measured", spots),))
+    _draw(axes, panel, with_x=True, with_y=True)
+    low, high = axes.get_ylim()
+    assert low < 0.5 and high > 1.3
+    assert not [line for line in axes.lines if line.get_marker() in "^v"]

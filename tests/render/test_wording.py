@@ -48,9 +48,8 @@ VALUES: dict[str, dict[str, object]] = {
     "poor_fit": {"metric": "accuracy", "threshold": 0.97},
     "speed_noisy": {"spread": 0.13},
     "speed_of_other": {"differs": ("model", "micro_batch_size")},
-    "quality_not_settled": {"tolerance": 0.005, "seeds": 5, "seeds_needed": 12},
-    "cheaper_not_settled": {"tolerance": 0.005, "seeds": 5, "seeds_needed": 9, "sizes": (32, 64),
-                            "ratio": 0.81, "objective": "time"},
+    "quality_not_settled": {"tolerance": 0.005, "seeds": 5, "seeds_needed": 12, "best": 8,
+                            "is_best": False},
     "not_better_than_baseline": {
         "metric": "mse", "value": 0.0561, "baseline": 0.055, "name": "last value", "likely": False,
     },
@@ -278,8 +277,32 @@ def test_the_least_memory_says_which_are_alike_in_it(values: dict[str, object], 
 
 def test_where_quality_alone_decided_it_is_said_that_the_objective_did_not() -> None:
     assert reason_of("only_best_admitted", "samples").endswith(", so that samples did not decide.")
-    assert reason_of("best_unsettled", "steps").endswith(", so that iterations did not decide.")
-    assert "decide" not in reason_of("best_unsettled", "time")
+    assert "decide" not in reason_of("only_best_admitted", "time")
+
+
+def test_it_is_said_of_how_many_sizes_quality_is_shown_and_whether_of_the_one_taken() -> None:
+    few = {"admitted": (2, 8, 64), "shown": (2, 8)}
+    all_shown = reason_of("fastest_admitted", "time", **{**few, "shown": (2, 8, 64)})
+    assert "Of the 3 batch sizes whose final validation accuracy is shown to be" in all_shown
+    expected = "Of the 3 batch sizes that are expected to end within 0.5 points"
+    some = reason_of("fastest_admitted", "time", **few)
+    assert some.startswith(expected) and "(one of 2 of which that is shown)" in some
+    not_it = reason_of("fastest_unsettled", "time", **few)
+    assert not_it.startswith(expected) and "(of it that is not shown yet)" in not_it
+
+
+@pytest.mark.parametrize(
+    ("is_best", "said"),
+    [
+        (False, "cannot show that it ends within 0.5 points of batch size 8, the best; about 12"),
+        (True, "cannot show that no other ends within 0.5 points of it; about 12"),
+    ],
+)
+def test_what_the_seeds_cannot_show_of_the_recommended_size_is_said(
+    is_best: bool, said: str
+) -> None:
+    values = {**VALUES["quality_not_settled"], "is_best": is_best, "bounded": True}
+    assert said in wording.message(Caution("quality_not_settled", values, 64))
 
 
 def test_what_cannot_be_recommended_by_says_what_is_missing() -> None:

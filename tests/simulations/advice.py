@@ -110,7 +110,7 @@ def advised(swept: Swept, seeds: Sequence[int]) -> Advice:
         advice.learning_rate if advice else None,
         advice.indifferent if advice else (),
         advice.reason.code if advice else None,
-        target is not None and target.verdict == "fits",
+        target is not None and target.verdict == "fitted",
     )
     if target is None or advice is None or target.threshold is None:
         return said

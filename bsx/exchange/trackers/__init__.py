@@ -1,11 +1,19 @@
 """Runs of a sweep in experiment trackers: exported when it is over, or logged while it goes.
 
 A run is logged whole or not at all, and once: what a tracker has already is left alone, so that a
-sweep that goes on, or is exported again, adds what is new.
+sweep that goes on, or is exported again, adds what is new. A run that has come to something else
+since takes the place of what was logged, and one that the sweep no longer has is taken away.
 """
 
 from bsx.exchange.trackers.live import LiveLog, LoggedWatcher
-from bsx.exchange.trackers.runs import Summary, TrackedRun, Tracker, title, tracked_runs
+from bsx.exchange.trackers.runs import (
+    Summary,
+    TrackedRun,
+    Tracker,
+    title,
+    tracked_ids,
+    tracked_runs,
+)
 from bsx.exchange.trackers.start import LIVE, start
 
 __all__ = [
@@ -17,5 +25,6 @@ __all__ = [
     "Tracker",
     "start",
     "title",
+    "tracked_ids",
     "tracked_runs",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from bsx.errors import Stopped
-from bsx.exchange.trackers.runs import Summary, Tracker, tracked_runs
+from bsx.exchange.trackers.runs import Summary, Tracker, tracked_ids, tracked_runs
 from bsx.schema import RunRecord, Sweep, Watcher
 
 
@@ -21,6 +21,7 @@ class LiveLog:
     trackers: list[Tracker]
     tell: Callable[[str], None] = lambda _: None
     _failed: set[str] = field(default_factory=set)
+    _done: set[str] = field(default_factory=set)  # runs that were logged, or tried, since it began
 
     @property
     def sweep(self) -> Sweep:
@@ -28,17 +29,26 @@ class LiveLog:
         return self.found()
 
     def log(self, records: Iterable[RunRecord]) -> None:
-        """Log what is done with and not there yet."""
+        """Log what is done with and not there yet, or was something else there."""
         runs = list(tracked_runs(self.sweep, records))
         self._each(lambda tracker: tracker.log(runs))
+        self._done |= {run.run_id for run in runs}
+
+    def finish(self, records: Sequence[RunRecord]) -> None:
+        """Log what is missing of all that the sweep has, and take away what it no longer has."""
+        others = [record for record in records if record.run_id not in self._done]
+        self.log(others)
+        kept = tracked_ids(records)
+        self._each(lambda tracker: tracker.keep(kept))
 
     def summarize(self, summary: Summary) -> None:
         """Put down what the sweep came to."""
         self._each(lambda tracker: tracker.summarize(summary))
 
     def close(self) -> None:
-        """Let the trackers go."""
+        """Let the trackers go, once."""
         self._each(lambda tracker: tracker.close())
+        self.trackers = []
 
     def _each(self, ask: Callable[[Tracker], object]) -> None:
         for tracker in self._asked():

@@ -1,7 +1,8 @@
 """Runs in MLflow: an experiment ``bsx``, in it a run for each sweep, and nested in that its runs.
 
 A folder is made a SQLite store with its artifacts beside it; a server is named by its URI. A run
-that was not finished, because bsx was killed, is taken away and logged anew.
+that was not finished, because bsx was killed, is taken away and logged anew; so is one that came to
+something else then, which a tag tells. MLflow keeps what is taken away until ``mlflow gc``.
 """
 
 from __future__ import annotations
@@ -10,23 +11,29 @@ import contextlib
 import logging
 import os
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from bsx.errors import BsxError, ConfigError, DataError
+from bsx.errors import ConfigError
 from bsx.exchange.exports.writing import made_folder
-from bsx.exchange.trackers.runs import Summary, TrackedRun
+from bsx.exchange.trackers.runs import Summary, TrackedRun, plainly
 
 EXPERIMENT = "bsx"
-RUN_ID, SWEEP_ID = "bsx.run_id", "bsx.sweep_id"
+RUN_ID, SWEEP_ID, _MARK = "bsx.run_id", "bsx.sweep_id", "bsx.mark"
 _MOST_AT_ONCE = 900  # metrics of one request; MLflow takes a thousand
 _PARENT, _NAME = "mlflow.parentRunId", "mlflow.runName"
-_ENDED = {"completed": "FINISHED"}  # others FAILED: that they diverged stands in a tag
+# Others FAILED; what it was stands in a tag
+_ENDED = {"completed": "FINISHED", "dominated": "KILLED"}
 # A server that does not answer must not hold up a sweep for the quarter of an hour of the default
 _PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
 _QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true"}
+
+
+class _Known(NamedTuple):
+    run_id: str  # MLflow's
+    mark: str | None  # of what it came to; none before these were written
 
 
 class MLflow:
@@ -45,21 +52,29 @@ class MLflow:
             self._experiment = self._made_experiment(where)
             self._sweep_id = sweep_id
             self._parent = self._made_parent(sweep)
-            self._logged = dict(self._children())
+            self._logged = self._children()
 
     def log(self, runs: Iterable[TrackedRun]) -> int:
-        """Log those that are not there yet, or were not finished."""
+        """Log those that are not there yet, were not finished, or came to something else."""
         count = 0
         for run in runs:
             with _plainly(self._where):
                 known = self._logged.get(run.run_id)
-                if known is not None and not self._force:
+                if known is not None and known.mark == run.mark and not self._force:
                     continue
                 if known is not None:
-                    self._client.delete_run(known)
-                self._logged[run.run_id] = self._log(run)
+                    self._client.delete_run(known.run_id)
+                self._logged[run.run_id] = _Known(self._log(run), run.mark)
                 count += 1
         return count
+
+    def keep(self, run_ids: Collection[str]) -> int:
+        """Delete the others."""
+        others = self._logged.keys() - set(run_ids)
+        with _plainly(self._where):
+            for run_id in others:
+                self._client.delete_run(self._logged.pop(run_id).run_id)
+        return len(others)
 
     def summarize(self, summary: Summary) -> None:
         """Put down the headline and the texts at the sweep's run."""
@@ -77,7 +92,7 @@ class MLflow:
         from mlflow.entities import Metric, Param, RunTag
 
         tags = {_PARENT: self._parent, _NAME: run.name, RUN_ID: run.run_id,
-                SWEEP_ID: self._sweep_id, "bsx.status": run.status}  # fmt: skip
+                SWEEP_ID: self._sweep_id, _MARK: run.mark, "bsx.status": run.status}  # fmt: skip
         began = int(run.began * 1000)
         made = self._client.create_run(self._experiment, start_time=began)
         run_id: str = made.info.run_id
@@ -108,18 +123,24 @@ class MLflow:
     def _made_parent(self, sweep: str) -> str:
         for run in self._found():
             if RUN_ID not in run.data.tags:
+                if run.data.tags.get(_NAME) != sweep:
+                    self._client.set_tag(run.info.run_id, _NAME, sweep)
                 return str(run.info.run_id)
         tags = {_NAME: sweep, SWEEP_ID: self._sweep_id}
         return str(self._client.create_run(self._experiment, tags=tags).info.run_id)
 
-    def _children(self) -> Iterator[tuple[str, str]]:
-        """Yield (the run's id here, MLflow's) of those that were logged whole."""
-        for run in self._found():
-            known = run.data.tags.get(RUN_ID)
-            if run.info.status == "RUNNING" and (known or run.data.tags.get(_PARENT)):
+    def _children(self) -> dict[str, _Known]:
+        """Return those that were logged whole, each once, by the run's id here."""
+        found: dict[str, _Known] = {}
+        for run in list(self._found()):
+            tags = run.data.tags
+            known = tags.get(RUN_ID)
+            unfinished = run.info.status == "RUNNING" and (known or tags.get(_PARENT))
+            if unfinished or known in found:
                 self._client.delete_run(run.info.run_id)
             elif known:
-                yield known, str(run.info.run_id)
+                found[known] = _Known(str(run.info.run_id), tags.get(_MARK))
+        return found
 
     def _found(self) -> Iterator[Any]:
         """Yield what MLflow has of this sweep."""
@@ -151,16 +172,8 @@ def _client(where: str) -> Any:
         return MlflowClient(tracking_uri=uri)
 
 
-@contextlib.contextmanager
-def _plainly(where: str) -> Iterator[None]:
-    """Tell in a line what MLflow, its database or the network complain of."""
-    try:
-        yield
-    except BsxError:
-        raise
-    except Exception as error:
-        first = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise DataError(f"cannot log to MLflow at {where}: {first[:300]}") from None
+def _plainly(where: str) -> contextlib.AbstractContextManager[None]:
+    return plainly(f"log to MLflow at {where}")
 
 
 def _is_uri(where: str) -> bool:

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
-from bsx.schema import SETTLED, RunRecord, Sweep, point_of, rate_of, tuned_of
+from bsx.errors import BsxError, DataError
+from bsx.schema import (
+    SETTLED,
+    RunRecord,
+    RunStatus,
+    Sweep,
+    digest,
+    point_of,
+    rate_of,
+    tuned_of,
+)
 
 VALIDATION, RUNNING_LOSS = "validation", "train/running_loss"
+_LOGGED = SETTLED | {RunStatus.DOMINATED}
 
 
 class Point(NamedTuple):
@@ -38,6 +50,15 @@ class TrackedRun:
         """The step at which it was evaluated last."""
         return self.points[-1].step if self.points else 0
 
+    @property
+    def mark(self) -> str:
+        """A digest of what the run came to: one that was trained again has another.
+
+        The sweep's name is left out: runs are shared by sweeps, and sweeps get other names.
+        """
+        params = {name: value for name, value in self.params.items() if name != "sweep"}
+        return digest([params, self.points, self.ends, self.status], 16)
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -54,7 +75,10 @@ class Tracker(Protocol):
     name: str
 
     def log(self, runs: Iterable[TrackedRun]) -> int:
-        """Log those that are not there yet; return how many."""
+        """Log those that are not there yet, or came to something else then; return how many."""
+
+    def keep(self, run_ids: Collection[str]) -> int:
+        """Take away what there is of other runs of the sweep; return of how many."""
 
     def summarize(self, summary: Summary) -> None:
         """Put down what the sweep comes to, in place of what it came to before."""
@@ -63,16 +87,36 @@ class Tracker(Protocol):
         """Let it go."""
 
 
+@contextlib.contextmanager
+def plainly(cannot: str) -> Iterator[None]:
+    """Tell in a line what a tracker's library, its database or the network complain of."""
+    try:
+        yield
+    except BsxError:
+        raise
+    except Exception as error:
+        first = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise DataError(f"cannot {cannot}: {first[:300]}") from None
+
+
 def title(sweep: Sweep) -> str:
     """Return the name of a sweep, or its id."""
     return sweep.config.name or sweep.sweep_id
 
 
+def tracked_ids(records: Iterable[RunRecord]) -> set[str]:
+    """Return the ids of the runs that :func:`tracked_runs` yields."""
+    return {record.run_id for record in records if record.status in _LOGGED}
+
+
 def tracked_runs(sweep: Sweep, records: Iterable[RunRecord]) -> Iterator[TrackedRun]:
-    """Yield the runs that are done with; one that failed is tried again some day."""
+    """Yield the runs that are done with, as halving is with those that it gave up.
+
+    One that failed is tried again some day.
+    """
     began = _seconds(sweep.created)
     for record in records:
-        if record.status in SETTLED:
+        if record.status in _LOGGED:
             yield _tracked(sweep, record, began)
 
 

@@ -16,11 +16,12 @@ def start(kind: str, where: str, sweep: Sweep, *, force: bool = False) -> Tracke
         DataError: where it cannot be written to.
     """
     # arms of one sweep, and sweeps of one name, are told apart
-    group = title(sweep) if sweep.config.name is None else f"{title(sweep)}-{sweep.sweep_id[:8]}"
+    named = sweep.config.name is not None
+    group = f"{title(sweep)[:80]}-{sweep.sweep_id[:8]}" if named else sweep.sweep_id
     if kind == "tensorboard":
         from bsx.exchange.trackers.tensorboard import TensorBoard
 
-        return TensorBoard(where, group, force=force)
+        return TensorBoard(where, group, sweep.sweep_id, force=force)
     if kind == "mlflow":
         from bsx.exchange.trackers.mlflow import MLflow
 

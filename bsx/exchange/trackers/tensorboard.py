@@ -3,19 +3,20 @@
     FOLDER/SWEEP/RUN/events.out.tfevents.bsx
 
 A file is written whole, so that a run is there or it is not. Numbers have the single precision of
-TensorBoard's scalars.
+TensorBoard's scalars. What the run came to is marked in the file, so that another end is seen.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from bsx.errors import ConfigError
 from bsx.exchange.exports.writing import made_folder, written
-from bsx.exchange.trackers.runs import Summary, TrackedRun
+from bsx.exchange.trackers.runs import Summary, TrackedRun, plainly
 
 _FILE = "events.out.tfevents.bsx"  # one a folder; TensorBoard asks for tfevents in its name
 _SUMMARY = "summary"
@@ -39,24 +40,44 @@ class TensorBoard:
         DataError: where they cannot be written.
     """
 
-    def __init__(self, where: str, sweep: str, *, force: bool = False) -> None:
+    def __init__(self, where: str, sweep: str, sweep_id: str, *, force: bool = False) -> None:
         self.name = f"tensorboard:{where}"
         self._events = _Events()
         self._folder = Path(where) / _as_name(sweep)
         self._force = force
         made_folder(self._folder)
+        with self._plainly():
+            for folder in _of_sweep(Path(where), sweep_id):
+                if folder != self._folder:  # it had another name then
+                    for path in list(_runs_in(folder)):
+                        _take_away(path)
+                    _remove_empty(folder)
 
     def log(self, runs: Iterable[TrackedRun]) -> int:
-        """Write those that have no file yet."""
+        """Write those that have no file yet, or one that says something else."""
         count = 0
         for run in runs:
-            path = self._place(f"{run.name}-{run.run_id[:8]}")
-            if path.exists() and not self._force:
-                continue
+            path, mark = self._place(f"{run.name}-{run.run_id[:8]}"), _writer(run)
+            with self._plainly():
+                if not self._force and path.exists() and mark.encode() in path.read_bytes():
+                    continue
             with written(path, "--output", force=True) as file:
                 file.write(self._events.of_run(run))
             count += 1
         return count
+
+    def keep(self, run_ids: Collection[str]) -> int:
+        """Remove the files of other runs, and folders that are empty then."""
+        known = {run_id[:8] for run_id in run_ids}
+        with self._plainly():
+            others = [
+                path
+                for path in _runs_in(self._folder)
+                if path.parent.name != _SUMMARY and path.parent.name.rpartition("-")[2] not in known
+            ]
+            for path in others:
+                _take_away(path)
+        return len(others)
 
     def summarize(self, summary: Summary) -> None:
         """Write what every batch size comes to, with the batch size as the step."""
@@ -65,6 +86,9 @@ class TensorBoard:
 
     def close(self) -> None:
         """Everything is written."""
+
+    def _plainly(self) -> contextlib.AbstractContextManager[None]:
+        return plainly(f"write TensorBoard's files in {self._folder}")
 
     def _place(self, run: str) -> Path:
         folder = self._folder / _as_name(run)
@@ -77,7 +101,7 @@ class _Events:
 
     def __init__(self) -> None:
         try:
-            from tensorboard.compat.proto.event_pb2 import Event
+            from tensorboard.compat.proto.event_pb2 import Event, SourceMetadata
             from tensorboard.compat.proto.summary_pb2 import Summary as Message
             from tensorboard.plugins.hparams import summary_v2 as hparams
             from tensorboard.plugins.text import summary_v2 as text
@@ -87,14 +111,17 @@ class _Events:
                 "tensorboard is not installed: pip install 'bsx[tensorboard]'"
             ) from None
         self._event, self._message, self._writer = Event, Message, RecordWriter
-        self._hparams, self._text = hparams, text
+        self._hparams, self._text, self._source = hparams, text, SourceMetadata
 
     def of_run(self, run: TrackedRun) -> bytes:
         start = self._hparams.hparams_pb(
-            dict(run.params), trial_id=run.run_id, start_time_secs=run.began
+            {**run.params, "status": run.status},
+            trial_id=run.run_id,
+            start_time_secs=run.began,
         )
+        source = self._source(writer=_writer(run))
         events = [
-            self._event(wall_time=run.began, file_version=_VERSION),
+            self._event(wall_time=run.began, file_version=_VERSION, source_metadata=source),
             self._event(wall_time=run.began, summary=start),
         ]
         for point in run.points:
@@ -136,6 +163,35 @@ class _Events:
         for event in events:
             writer.write(event.SerializeToString())
         return content.getvalue()
+
+
+def _writer(run: TrackedRun) -> str:
+    """Return the name of the writer of a run's file: it says what the run came to."""
+    return f"bsx {run.run_id} {run.mark}"
+
+
+def _of_sweep(where: Path, sweep_id: str) -> list[Path]:
+    """Return the folders of a sweep, under whatever name."""
+    return [
+        folder
+        for folder in where.iterdir()
+        if folder.name == sweep_id or folder.name.endswith(f"-{sweep_id[:8]}")
+    ]
+
+
+def _runs_in(folder: Path) -> Iterator[Path]:
+    """Yield the files that were written here."""
+    return folder.glob(f"*/{_FILE}")
+
+
+def _take_away(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    _remove_empty(path.parent)
+
+
+def _remove_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):  # somebody else has put something there
+        folder.rmdir()
 
 
 def _as_name(text: str) -> str:

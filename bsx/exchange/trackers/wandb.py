@@ -2,7 +2,8 @@
 
     FOLDER/wandb/offline-run-…/run-ID.wandb
 
-Which runs were written whole stands in a file beside them.
+Which runs were written whole, of which sweep and what they came to stands in a file beside them, a
+line for each. A run is one here, whichever sweeps share it: its id is that of the run.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ import contextlib
 import os
 import shutil
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from bsx.errors import BsxError, ConfigError, DataError
-from bsx.exchange.exports.writing import made_folder
-from bsx.exchange.trackers.runs import Summary, TrackedRun
+from bsx.errors import ConfigError
+from bsx.exchange.exports.writing import made_folder, written
+from bsx.exchange.trackers.runs import Summary, TrackedRun, plainly
 
 PROJECT = "bsx"
 _WRITTEN = "bsx-written.txt"
@@ -34,6 +35,8 @@ class Wandb:
     def __init__(self, where: str, sweep: str, sweep_id: str, *, force: bool = False) -> None:
         self.name = f"wandb:{where}"
         self._folder, self._sweep, self._sweep_id = Path(where), sweep, sweep_id
+        self._force = force
+        os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
@@ -44,19 +47,33 @@ class Wandb:
         made_folder(self._folder)
         self._list = self._folder / _WRITTEN
         with self._plainly():
-            known = self._list.read_text("utf-8").split() if self._list.exists() else []
-        self._known = set() if force else set(known)
+            lines = self._list.read_text("utf-8").splitlines() if self._list.exists() else []
+        told = (line.split() for line in lines if line.strip())
+        self._known = {run_id: tuple(rest) for run_id, *rest in told}
 
     def log(self, runs: Iterable[TrackedRun]) -> int:
-        """Write those that are not there yet."""
+        """Write those that are not there yet, or came to something else."""
         count = 0
         for run in runs:
-            if run.run_id not in self._known:
+            if self._force or run.mark not in self._known.get(run.run_id, ()):
                 with self._plainly():
                     self._write(run)
-                self._known.add(run.run_id)
                 count += 1
         return count
+
+    def keep(self, run_ids: Collection[str]) -> int:
+        """Remove the folders of the others."""
+        of_sweep = {run_id for run_id, rest in self._known.items() if self._sweep_id in rest}
+        others = of_sweep - set(run_ids)
+        with self._plainly():
+            for run_id in others:
+                self._remove(run_id)
+                del self._known[run_id]
+            if others:
+                lines = [" ".join((run_id, *rest)) for run_id, rest in self._known.items()]
+                with written(self._list, "--output", force=True) as file:
+                    file.write("".join(f"{line}\n" for line in lines).encode())
+        return len(others)
 
     def summarize(self, summary: Summary) -> None:
         """Write a run of the sweep itself, whose step is the batch size."""
@@ -76,19 +93,28 @@ class Wandb:
             self._wandb.teardown()
 
     def _write(self, run: TrackedRun) -> None:
+        if run.run_id in self._known:  # not there whole until it is written again
+            self._put_down(run.run_id)
         with self._begun(run.run_id, run.name, "run", dict(run.params)) as made:
             for point in run.points:
                 made.log(dict(point.values), step=point.step)
             for name, value in run.ends.items():
                 made.summary[f"end/{name}"] = value
             made.summary["status"] = run.status
+        self._known[run.run_id] = (self._sweep_id, run.mark)
+        self._put_down(run.run_id, *self._known[run.run_id])
+
+    def _put_down(self, *told: str) -> None:
         with self._list.open("a", encoding="utf-8") as file:
-            file.write(f"{run.run_id}\n")
+            file.write(f"{' '.join(told)}\n")
+
+    def _remove(self, run_id: str) -> None:
+        for left in (self._folder / "wandb").glob(f"offline-run-*-{run_id}"):
+            shutil.rmtree(left)
 
     @contextlib.contextmanager
     def _begun(self, run_id: str, name: str, kind: str, params: dict[str, Any]) -> Iterator[Any]:
-        for left in (self._folder / "wandb").glob(f"offline-run-*-{run_id}"):
-            shutil.rmtree(left)  # of a run that was not written whole, or is written anew
+        self._remove(run_id)  # what was not written whole, or is written anew
         run = self._wandb.init(
             project=PROJECT,
             group=self._sweep,
@@ -114,13 +140,5 @@ class Wandb:
         finally:
             run.finish()
 
-    @contextlib.contextmanager
-    def _plainly(self) -> Iterator[None]:
-        os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
-        try:
-            yield
-        except BsxError:
-            raise
-        except Exception as error:
-            first = str(error).strip().partition("\n")[0] or type(error).__name__
-            raise DataError(f"cannot write W&B runs in {self._folder}: {first[:300]}") from None
+    def _plainly(self) -> contextlib.AbstractContextManager[None]:
+        return plainly(f"write W&B runs in {self._folder}")
