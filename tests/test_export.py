@@ -89,7 +89,7 @@ def _umask() -> int:
         (["--to", "tensorboard"], 2, "--to tensorboard needs --output, a folder"),
         (["--to", "latex", "--curves"], 2, "--curves is for csv, json, jsonl, parquet"),
         (["--to", "mlflow", "-o", "x", "--curves"], 2, "--curves has every curve anyway"),
-        (["--output", "nowhere/a.csv"], 3, "cannot write nowhere/a.csv: there is no folder"),
+        (["--output", "nowhere/a.csv"], 2, "--output nowhere/a.csv: there is no folder nowhere"),
         (["--to", "csv", "--output", "."], 2, "--output .: this is a folder; name a file in it"),
         (["none-such", "--to", "csv"], 3, "none-such: there is no such sweep"),
         (["--arms", "--to", "csv"], 2, "--arms: name one sweep that was run with --vary"),
@@ -231,3 +231,19 @@ def test_what_was_imported_is_exported_and_imported_again(
     again = json.loads(here.bsx("import", "again.csv", *args)[1])
     assert again["batch_sizes"] == first["batch_sizes"]
     assert again["targets"] == first["targets"]
+
+
+@pytest.mark.parametrize("place", ["nowhere/a.csv", "nowhere/a.html", "nowhere/a.toml"])
+def test_a_missing_folder_is_a_mistake_in_the_command_whoever_writes(
+    place: str, here: Shell
+) -> None:
+    asked = {
+        "nowhere/a.csv": [["export", "--output", place]],
+        "nowhere/a.html": [["report", "--output", place], ["sweep", "--report", place]],
+        "nowhere/a.toml": [["sweep", "--save", place], ["probe", "--save", place]],
+    }
+    here.swept("--dataset", "iris", "--model", "logistic")
+    for args in asked[place]:
+        code, _, err = here.bsx(*args)
+        assert code == 2, args
+        assert f"{args[1]} {place}: there is no folder nowhere; make it first" in err

@@ -290,7 +290,7 @@ def test_settings_that_mean_nothing_are_refused(here: Shell) -> None:
     for args, what in (
         (["--max", "0"], "--max 0: give a whole number"),
         (["--max-memory", "lots"], "--max-memory lots: give an amount of memory"),
-        (["--save", "none/speed.json"], "--save none/speed.json: give a file in a folder"),
+        (["--save", "none/speed.json"], "--save none/speed.json: there is no folder none"),
         (["--model-arg", "norm=batch", "--max", "1"], "--max 1: BatchNorm cannot train"),
     ):
         code, out, err = here.bsx("probe", *args)

@@ -53,7 +53,7 @@ class Result:
         runs: every run with its curve; ``curves()`` has them in brief.
         speeds: how fast each batch size was, measured alone.
 
-    Printed it is the tables of the command line, in a notebook a page.
+    Printed it is the tables and cautions of the command line, in a notebook a page.
     """
 
     sweep: Sweep

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bsx.cli.options import warn_of_variables, with_settings
-from bsx.errors import EXIT_DONE, EXIT_SOME_FAILED, ConfigError
+from bsx.errors import EXIT_DONE, EXIT_SOME_FAILED, ConfigError, DataError
 
 if TYPE_CHECKING:
     from bsx.execute.base import Executor
@@ -184,8 +184,10 @@ def _limit(asked: int | None, device: str) -> tuple[int | None, str]:
 
 def _check_writable(file: Path | None) -> None:
     """Refuse a file that cannot be written before minutes are spent on what goes there."""
-    if file is not None and (file.is_dir() or not file.absolute().parent.is_dir()):
-        raise ConfigError(f"--save {file}: give a file in a folder that is there")
+    if file is not None:
+        from bsx.exchange.exports import check_place
+
+        check_place(file, "--save")
 
 
 def _save(found: Probe, file: Path) -> None:
@@ -195,7 +197,7 @@ def _save(found: Probe, file: Path) -> None:
     try:
         file.write_text(machine_text(probing.document(found), [], Format.JSON), encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"--save {file}: {error.strerror}") from None
+        raise DataError(f"--save {file}: cannot write it: {error.strerror}") from None
 
 
 def _print(found: Probe, form: str, get: str | None) -> None:

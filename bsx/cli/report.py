@@ -109,6 +109,7 @@ class Place:
         if named == _TO_STDOUT:
             return cls(None, flag)
         from bsx import parse
+        from bsx.exchange.exports import check_place
 
         parse.check_characters(named, flag)
         path = Path(named)
@@ -119,8 +120,9 @@ class Place:
                     f"{flag} {named}: this file is there already and does not look like a report; "
                     "give a name that ends in .html, or remove it"
                 )
-            if path.is_dir() or not named or not folder.is_dir():
-                raise ConfigError(f"{flag} {named}: give a file in a folder that is there")
+            if not named:
+                raise ConfigError(f"{flag}: give a file")
+            check_place(path, flag)
             at = path if path.exists() and not path.is_file() else folder
             if not os.access(at, os.W_OK) or (path.is_file() and not os.access(path, os.W_OK)):
                 raise ConfigError(f"{flag} {named}: it may not be written; give another file")

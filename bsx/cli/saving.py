@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bsx.errors import ConfigError
+from bsx.errors import ConfigError, DataError
 
 
 def save_question(
@@ -19,16 +19,19 @@ def save_question(
     """Write the settings of a sweep to ``target``.
 
     Raises:
-        ConfigError: for a file that cannot be written, with --more-seeds, or where the same
+        ConfigError: for a place where no file can be, with --more-seeds, or where the same
             question would not come back.
+        DataError: where the file cannot be written.
     """
     from bsx import __version__
     from bsx.config import as_toml, settings_given
+    from bsx.exchange.exports import check_place
 
     if more_seeds is not None:
         raise ConfigError(
             f"--save {target} and --more-seeds {more_seeds}: give --seeds with all of them instead"
         )
+    check_place(target, "--save")
     if target.suffix != ".toml" and target.is_file() and target.stat().st_size:
         raise ConfigError(
             f"--save {target}: this file is there already and does not look like a saved sweep; "
@@ -38,4 +41,4 @@ def save_question(
     try:
         target.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"--save {target}: cannot write it: {error.strerror}") from None
+        raise DataError(f"--save {target}: cannot write it: {error.strerror}") from None

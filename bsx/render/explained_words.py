@@ -177,8 +177,8 @@ def _value(estimate: Estimate | None, metric: Metric) -> str:
 
 def _distance(value: float, metric: Metric) -> str:
     if metric.bounded:
-        return f"{numbers.fixed(1)(100 * value)} points".replace("-", "−")
-    return numbers.significant(value).replace("-", "−")
+        return f"{numbers.fixed(1)(100 * value)} points"
+    return numbers.significant(value)
 
 
 def of_intervals(sweep: Sweep, analysis: Analysis) -> str | None:

@@ -40,7 +40,8 @@ class Grid:
     """A table: rows are batch sizes, but for what they are compared with, below them.
 
     ``concessions`` are made in order until the grid is narrow enough: ``(key, "shorten")`` or
-    ``(key, "drop")``.
+    ``(key, "drop")``. ``of_columns``: those of ``notes`` that belong to a column, as
+    (key, note), which go when it is dropped.
     """
 
     title: str
@@ -48,6 +49,7 @@ class Grid:
     concessions: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     marked: int | None = None  # the row of the recommended batch size
+    of_columns: tuple[tuple[str, str], ...] = ()
 
     def width(self, gap: int = 2) -> int:
         """Return how wide the grid is with ``gap`` spaces between columns."""
@@ -91,7 +93,12 @@ class Grid:
             kept = tuple(column for column in self.columns if column.key != key)
         else:
             kept = tuple(c.shortened() if c.key == key else c for c in self.columns)
-        return dataclasses.replace(self, columns=kept)
+        return dataclasses.replace(self, columns=kept)._without_idle_notes()
+
+    def _without_idle_notes(self) -> Grid:
+        there = {column.key for column in self.columns}
+        idle = {note for key, note in self.of_columns if key not in there}
+        return dataclasses.replace(self, notes=tuple(n for n in self.notes if n not in idle))
 
 
 def shorten(*keys: str) -> tuple[tuple[str, str], ...]:

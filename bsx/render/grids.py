@@ -150,6 +150,7 @@ def convergence(analysis: Analysis, number: int = 0, confirm: int = 1) -> Grid:
         + shorten("steps")
         + drop("seconds"),
         notes=(*_censored_note(entries), *edge_notes, *rules.note(sizes)),
+        of_columns=tuple(("rate", note) for note in edge_notes),
         marked=marked_row(analysis),
     )
 
@@ -215,6 +216,7 @@ def quality(sweep: Sweep, analysis: Analysis) -> Grid:
         + shorten("test")
         + drop("validation"),
         notes=(*_baseline_note(baseline), *_units_note(sweep.facts, metric), *edge_notes),
+        of_columns=tuple(("rate", note) for note in edge_notes),
         marked=marked_row(analysis),
     )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from html import escape
 
 from rich.console import Console
@@ -17,26 +17,35 @@ from bsx.render.grid import Grid
 from bsx.render.grids import grids
 from bsx.schema import Analysis, Comparison, Metric, Sweep
 
-WIDTH = 100  # characters, of the text that print() shows
-
 _RIGHT = 'style="text-align:right;white-space:pre"'
 _LEFT = 'style="text-align:left;white-space:pre"'
 
 
 def as_text(sweep: Sweep, analysis: Analysis) -> str:
-    """Return what the command line prints of a sweep, without colours."""
-    return _printed(lambda console: tables.print_sweep(console, sweep, analysis))
+    """Return what the command line prints of a sweep, cautions last, without colours."""
+
+    def draw(console: Console) -> None:
+        tables.print_sweep(console, sweep, analysis)
+        said = targets.cautions_in_full(analysis)
+        tables.print_cautions(console, said, sweep.facts.metric, as_items=True)
+
+    return _printed(draw)
 
 
 def comparison_text(found: Comparison, metric: Metric) -> str:
-    """Return what ``bsx compare`` prints, without colours."""
-    return _printed(lambda console: comparison.print_comparisons(console, [found], metric))
+    """Return what ``bsx compare`` prints, cautions last, without colours."""
+
+    def draw(console: Console) -> None:
+        comparison.print_comparisons(console, [found], metric)
+        tables.print_cautions(console, found.cautions, as_items=True)
+
+    return _printed(draw)
 
 
-def _printed(draw: object) -> str:
-    assert callable(draw)
+def _printed(draw: Callable[[Console], None]) -> str:
+    """Return what is drawn as wide as the terminal, or ``COLUMNS``; 80 characters without one."""
     file = io.StringIO()
-    draw(Console(file=file, width=WIDTH, no_color=True, force_jupyter=False))
+    draw(Console(file=file, no_color=True, force_jupyter=False))
     return file.getvalue()
 
 

@@ -24,7 +24,7 @@ _SI = (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3))
 
 def count(value: float | None) -> str:
     """Write a counted number with every digit: ``1,437``."""
-    return UNKNOWN if value is None else f"{round(value):,}"
+    return UNKNOWN if value is None else _with_minus(f"{round(value):,}")
 
 
 def significant(value: float | None, digits: int = 3) -> str:
@@ -36,9 +36,9 @@ def significant(value: float | None, digits: int = 3) -> str:
         return "0"
     if abs(rounded) < 1e-4:
         mantissa, _, exponent = f"{rounded:.{digits - 1}e}".partition("e")
-        return f"{_trimmed(mantissa)}e{int(exponent)}"
+        return _with_minus(f"{_trimmed(mantissa)}e{int(exponent)}")
     decimals = max(0, digits - 1 - _magnitude(rounded))
-    return _trimmed(f"{rounded:,.{decimals}f}")
+    return _with_minus(_trimmed(f"{rounded:,.{decimals}f}"))
 
 
 def money(value: float | None) -> str:
@@ -60,7 +60,7 @@ def whole(value: float | None) -> str:
     """
     if value is not None and 0 < value < 0.5:
         return significant(value, 1)
-    return UNKNOWN if value is None else f"{float(f'{round(value):.3g}'):,.0f}"
+    return UNKNOWN if value is None else _with_minus(f"{float(f'{round(value):.3g}'):,.0f}")
 
 
 def learning_rate(value: float | None, digits: int = 3) -> str:
@@ -70,7 +70,7 @@ def learning_rate(value: float | None, digits: int = 3) -> str:
 
 def percent(value: float | None, decimals: int = 1) -> str:
     """Write a fraction in per cent: ``97.8 %``."""
-    return UNKNOWN if value is None else f"{100 * value:.{decimals}f} %"
+    return UNKNOWN if value is None else _with_minus(f"{100 * value:.{decimals}f} %")
 
 
 def duration(seconds: float | None) -> str:
@@ -195,7 +195,7 @@ def fixed(places: int, factor: float = 1.0) -> Form:
     """Return a form with ``places`` decimals, of ``factor`` × the number."""
 
     def form(value: float | None) -> str:
-        return UNKNOWN if value is None else f"{value * factor:,.{places}f}"
+        return UNKNOWN if value is None else _with_minus(f"{value * factor:,.{places}f}")
 
     return form
 
@@ -287,6 +287,13 @@ def _bounds(quantity: Estimate, form: Form) -> str:
 def _between(low: float, high: float, form: Form) -> str:
     """Write an interval; a dash before a minus would be taken for another."""
     return f"{form(low)} to {form(high)}" if low < 0 else f"{form(low)}–{form(high)}"
+
+
+def _with_minus(text: str) -> str:
+    """Write the sign of a negative number as a minus, and none before what is rounded to 0."""
+    if not text.startswith("-"):
+        return text
+    return f"−{text[1:]}" if any(digit in "123456789" for digit in text) else text[1:]
 
 
 def _three_digits(value: float) -> str:

@@ -72,14 +72,18 @@ def print_grid(console: Console, grid: Grid) -> None:
 
 
 def print_cautions(
-    console: Console, cautions: Iterable[Caution], metric: Metric | None = None
+    console: Console,
+    cautions: Iterable[Caution],
+    metric: Metric | None = None,
+    *,
+    as_items: bool = False,
 ) -> None:
     """Print cautions, one an item; without a terminal, one a line that never wraps.
 
-    ``metric`` is the one that quality is judged by.
+    ``metric`` is the one that quality is judged by. ``as_items``: without a terminal too.
     """
     for line in wording.grouped(cautions, metric):
-        if console.is_terminal:
+        if console.is_terminal or as_items:
             item = Table.grid(padding=(0, 2))
             item.add_row(Text("caution", style="yellow"), Text(line))
             console.print(Plain(item), end="")

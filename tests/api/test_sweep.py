@@ -88,6 +88,20 @@ def test_a_result_is_reached_by_size_by_path_and_as_rows(here: Shell) -> None:
         found.curves(7)
 
 
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_a_result_is_printed_as_wide_as_the_terminal_with_its_cautions(
+    columns: int, here: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = bsx.sweep(dataset="wine", model="logistic", **ASKED)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = str(found).splitlines()
+    assert max(map(len, lines)) <= columns
+    assert max(map(len, lines)) > columns - 25
+    assert sum(line.startswith("caution  ") for line in lines) == len(found.caution_texts) > 0
+    shown = here.bsx("show")[1].splitlines()
+    assert lines[: len(shown)] == shown
+
+
 def test_frames_have_a_row_a_size_and_a_row_an_evaluation(here: Shell) -> None:
     pytest.importorskip("pandas")
     found = bsx.sweep(dataset="wine", model="logistic", **ASKED)

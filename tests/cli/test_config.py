@@ -67,7 +67,10 @@ def test_a_sweep_saves_what_is_asked_and_may_leave_it_at_that(here: Shell) -> No
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (["--save", "no/such/folder.toml"], "--save no/such/folder.toml: cannot write it"),
+        (
+            ["--save", "no/such/folder.toml"],
+            "--save no/such/folder.toml: there is no folder no/such",
+        ),
         (["--save", "my.toml", "--more-seeds", "2"], "give --seeds with all of them instead"),
     ],
 )

@@ -26,7 +26,7 @@ positive = st.floats(1e-12, 1e15)
         (0, "0"),
         (3e-5, "3e-5"),
         (1.234e-7, "1.23e-7"),
-        (-0.0021, "-0.0021"),
+        (-0.0021, "−0.0021"),
         (None, "–"),
     ],
 )
@@ -206,4 +206,20 @@ def test_what_is_nearly_none_keeps_a_digit_and_what_is_negative_has_no_dash() ->
     assert numbers.estimate(Estimate(9.0, 0.2, None), numbers.whole) == "9 (≥ 0.2)"
     assert numbers.whole(0.0) == "0" and numbers.whole(0.7) == "1"
     between = numbers.estimate(Estimate(-0.9, -1.0, -0.8))
-    assert between == "-0.9 (-1 to -0.8)"
+    assert between == "−0.9 (−1 to −0.8)"
+
+
+@pytest.mark.parametrize(
+    ("form", "value", "text"),
+    [
+        (numbers.fixed(2), -0.0653, "−0.07"),
+        (numbers.fixed(1), -0.04, "0.0"),  # not −0.0
+        (numbers.significant, -3e-5, "−3e-5"),
+        (numbers.percent, -0.012, "−1.2 %"),
+        (numbers.whole, -3, "−3"),
+    ],
+)
+def test_a_negative_number_has_a_minus_and_what_rounds_to_none_has_no_sign(
+    form: numbers.Form, value: float, text: str
+) -> None:
+    assert form(value) == text

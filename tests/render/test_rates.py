@@ -11,7 +11,7 @@ from rich.console import Console
 
 from bsx.render import rates, rules
 from bsx.render.document import document
-from bsx.render.grid import Column, Grid
+from bsx.render.grid import Column, Grid, drop
 from bsx.render.rows import rate_rows
 from bsx.schema import (
     Analysis,
@@ -176,3 +176,13 @@ def test_a_grid_in_parts_loses_no_column(width: int) -> None:
     assert all(part.width() <= width or len(part.columns) == 2 for part in parts)
     assert [part.notes for part in parts] == [()] * (len(parts) - 1) + [("note",)]
     assert max(len(p.columns) for p in parts) - min(len(p.columns) for p in parts) <= 8
+
+
+def test_a_note_goes_with_the_column_that_it_belongs_to() -> None:
+    columns = tuple(Column(key, f"head {key}", ("cell",)) for key in ("size", "rate", "loss"))
+    notes = ("of the table", "* of a rate")
+    grid = Grid(
+        "title", columns, drop("rate", "loss"), notes, of_columns=(("rate", "* of a rate"),)
+    )
+    assert grid.fitted(100).notes == notes
+    assert grid.fitted(15).notes == ("of the table",)

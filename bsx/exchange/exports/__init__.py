@@ -6,7 +6,7 @@ size comes to is a row made elsewhere. Here is only what writes them.
 
 from bsx.exchange.exports.curves import curve_columns, curve_rows
 from bsx.exchange.exports.files import TABLES, write_rows
-from bsx.exchange.exports.writing import check_free, made_folder, written
+from bsx.exchange.exports.writing import check_free, check_place, made_folder, written
 
-__all__ = ["TABLES", "check_free", "curve_columns", "curve_rows", "made_folder", "write_rows",
-           "written"]  # fmt: skip
+__all__ = ["TABLES", "check_free", "check_place", "curve_columns", "curve_rows", "made_folder",
+           "write_rows", "written"]  # fmt: skip
