@@ -91,6 +91,8 @@ def look(config: SweepConfig) -> Facts:
         ghost_size=ghost_size(model),
         memory_limit=memory_limit(device) if here == device and not config.elsewhere else None,
         devices=config.devices,
+        identifiers=splits.identifiers,
+        predicted=splits.predicted,
     )
 
 

@@ -385,6 +385,7 @@ CAUTIONS = {
     "batchnorm_of_micro_batch": "BatchNorm takes its statistics over a micro-batch",
     "batch_grows": "the batch grows on the way (`--decay batch-size`): the size is the first one",
     "growth_not_timed": "the largest batches of a run were not timed: its time is an upper bound",
+    "identifier_columns": "columns of the table look like row numbers or names",
     "tail_merged": "a last batch of one sample was merged into the one before (BatchNorm)",
     "target_auto": "the target was chosen from the results",
     "target_not_common": "no target is reached reliably by every size",

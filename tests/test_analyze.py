@@ -135,7 +135,23 @@ def test_nothing_run_is_no_error() -> None:
     analysis = analyze(config(), facts(), [recipe(2), recipe(4)], [], [])
     assert [row.status for row in analysis.batch_sizes] == ["not_run", "not_run"]
     assert analysis.targets == () and analysis.recommendation is None
-    assert codes(analysis) == ["no_target", "no_recommendation"]
+    assert codes(analysis) == ["no_recommendation"]
+    assert analysis.cautions[0].values["ended"] == {}
+
+
+def test_where_no_run_completed_that_comes_first_with_the_first_error() -> None:
+    rows = [recipe(b, 100) for b in (2, 4)]
+    runs = [run_record(rows[0], 0.1, s, 40.0, status=RunStatus.DIVERGED) for s in range(2)]
+    failed = run_record(rows[1], 0.1, 0, 40.0, status=RunStatus.FAILED)
+    runs += [dataclasses.replace(failed, error=error) for error in ("boom", "bang")]
+    analysis = analyze(config(), facts(), rows, runs, [])
+    assert codes(analysis) == ["no_recommendation"]
+    assert [c.code for c in analysis.cautions] == ["no_recommendation", "diverged", "failed"]
+    assert analysis.cautions[0].values == {
+        "reason": "no_run_completed",
+        "ended": {"failed": 2, "diverged": 2},
+        "error": "boom",
+    }
 
 
 def test_an_edge_names_its_side_and_goal() -> None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from bsx import arithmetic
 from bsx.analyze.branched import analyze_branched
-from bsx.analyze.cautions import Target, baseline_cautions, size_cautions
+from bsx.analyze.cautions import Target, baseline_cautions, none_completed, size_cautions
 from bsx.analyze.diagnose import diagnosed
 from bsx.analyze.remedies import with_command
 from bsx.recommend import recommend
@@ -31,7 +31,7 @@ from bsx.schema import (
 )
 from bsx.stats import own_program
 from bsx.stats.candidates import candidate_of
-from bsx.stats.cautions import accumulated_cautions, micro_batch_cautions
+from bsx.stats.cautions import accumulated_cautions, data_cautions, micro_batch_cautions
 from bsx.stats.critical_batch import TradeOff
 from bsx.stats.curves import LOSS, SizeRuns
 from bsx.stats.ends import final_evidence, give_back_at_end
@@ -97,7 +97,11 @@ def analyze(
     tradeoffs = [_tradeoff(sizes, index, reference) for index in range(len(chosen))]
     recommendation, said = _recommend(config, facts, sizes, tradeoffs)
     cautions += said
+    nothing = none_completed(runs)
+    if nothing is not None:  # then there is no other reason to look for
+        recommendation, cautions = None, [nothing]
     cautions += baseline_cautions(facts, sizes, recommendation)
+    cautions += data_cautions(facts)
     cautions += micro_batch_cautions(facts, rows) + accumulated_cautions(facts, runs)
     for size in sizes:
         cautions += size_cautions(size, chosen)
@@ -105,7 +109,7 @@ def analyze(
     for target, summary in zip(chosen, summaries, strict=True):
         cautions += fit_cautions(summary, target.values, rows[-1].batch_size)
     seeds = max((len(size.runs.seeds) for size in sizes), default=0)
-    if 0 < seeds < LEAVE_OUT_FROM:
+    if 0 < seeds < LEAVE_OUT_FROM and nothing is None:
         cautions.append(Caution("few_seeds", {"seeds": seeds}))
     base, rules = _rules(config, sizes)
     table = [

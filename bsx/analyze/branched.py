@@ -30,6 +30,7 @@ from bsx.stats.branches import (
     margin_of,
     rises,
 )
+from bsx.stats.cautions import data_cautions
 from bsx.stats.curves import LOSS, SizeRuns
 from bsx.stats.intervals import mean_estimate
 from bsx.stats.selection import LEAVE_OUT_FROM, edges
@@ -69,6 +70,7 @@ def analyze_branched(
         if branch.learning_rate is not None
     }
     cautions = [
+        *data_cautions(facts),
         *_rate_cautions(layout, facts, rate, runs),
         *_training_cautions(config, facts, layout),
         *_point_cautions(layout, points, sorted_runs),

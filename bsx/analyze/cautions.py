@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from bsx.schema import (
     Facts,
     Metric,
     Recommendation,
+    RunRecord,
     RunStatus,
     Trial,
     rate_of,
@@ -27,6 +29,14 @@ from bsx.stats.summaries import spread
 from bsx.stats.targets import TRIVIAL_STEPS
 from bsx.stats.trials import edges_beside
 
+# How a run ends that is not completed, in the order in which they are counted up
+_ENDINGS = (
+    RunStatus.FAILED,
+    RunStatus.TIMED_OUT,
+    RunStatus.OUT_OF_MEMORY,
+    RunStatus.DIVERGED,
+    RunStatus.DOMINATED,
+)
 NOISY_SPEED = 0.1  # interquartile range as a share of the median
 
 
@@ -44,6 +54,18 @@ class Target:
         better = self.metric.higher_is_better
         name, threshold = self.metric.name, self.threshold
         return {"metric": name, "threshold": threshold, "higher_is_better": better}
+
+
+def none_completed(records: Sequence[RunRecord]) -> Caution | None:
+    """Say that no run was trained to its end, and how they ended instead; None where one was."""
+    counted = Counter(record.status for record in records)
+    if counted[RunStatus.COMPLETED]:
+        return None
+    ended = {status.value: counted[status] for status in _ENDINGS if counted[status]}
+    errors = (r.error for r in records if r.status in (RunStatus.FAILED, RunStatus.TIMED_OUT))
+    first = next((error for error in errors if error), None)
+    values = {"reason": "no_run_completed", "ended": ended, "error": first}
+    return Caution("no_recommendation", values)
 
 
 def baseline_cautions(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from bsx.config import Door
     from bsx.exchange.trackers import LiveLog
     from bsx.execute.base import Executor
-    from bsx.schema import SweepConfig, Watcher
+    from bsx.schema import Facts, SweepConfig, Watcher
     from bsx.store import Store
     from bsx.sweeping import Asked
 
@@ -116,7 +116,7 @@ def sweep(
 
         more = parse.count(more_seeds, "--more-seeds")
         arms, door, fingerprints = continued(more, file, flags, os.environ)
-    place = _place(report)
+    place = _place(report, flags if door.dry_run else None, save)
     if not door.quiet:
         warn_of_variables(os.environ)
     if save is not None:
@@ -165,9 +165,12 @@ def _run(
         from bsx.cli.more_seeds import check_data
 
         check_data(fingerprints, [arm.facts.fingerprint for _, arm in asked])
+    if not door.quiet:
+        _warn_of_data([arm.facts for _, arm in asked])
     if door.dry_run:
-        for _, arm in asked:
-            _print_plan(arm, door, executor)
+        from bsx.cli.dry_run import print_plans
+
+        print_plans(asked, door, executor)
         return EXIT_DONE
     from bsx.cli.live import open_logs
     from bsx.cli.output import print_arms, print_sweep
@@ -209,12 +212,33 @@ def _run(
     return max(codes, key=[EXIT_DONE, EXIT_SOME_FAILED, EXIT_STOPPED].index)
 
 
-def _place(report: str | None) -> Place | None:
+def _warn_of_data(found: Iterable[Facts]) -> None:
+    """Say on stderr what is wrong with the data, before any compute is spent on them."""
+    from bsx.stats.cautions import data_cautions
+
+    once = {facts.identifiers: facts for facts in found}  # arms mostly share their data
+    said = [caution for facts in once.values() for caution in data_cautions(facts)]
+    if said:
+        from rich.console import Console
+
+        from bsx.render.tables import print_cautions
+
+        print_cautions(Console(stderr=True), said)
+
+
+def _place(
+    report: str | None, flags_of_dry_run: Mapping[str, Any] | None, save: Path | None
+) -> Place | None:
     """Return where the report goes, if one is asked for.
 
     Raises:
-        ConfigError: where nothing can be written there, before anything is trained.
+        ConfigError: where nothing can be written there, before anything is trained, and where a
+            dry run is asked for something that comes of training.
     """
+    if flags_of_dry_run is not None:
+        from bsx.cli.dry_run import refuse_idle
+
+        refuse_idle(flags_of_dry_run, report, save)
     if report is None:
         return None
     from bsx.cli.report import Place
@@ -255,42 +279,6 @@ def _conduct(asked: Asked, door: Door, store: Store, executor: Executor, watcher
     for line in forecast.lines(asked.sweep, runs, seconds):
         watcher.announce(line)
     return conductor.run()
-
-
-def _print_plan(asked: Asked, door: Door, executor: Executor) -> None:
-    """Say what would be trained, and how long it would take."""
-    from rich.console import Console
-
-    from bsx import engines, plan
-    from bsx.render import forecast
-    from bsx.render.formats import Format, get_text, machine_text
-    from bsx.render.listing import listing
-    from bsx.schema import EndStates
-    from bsx.states import FOLDER, States
-
-    cost = engines.measured(
-        asked.config, asked.facts, asked.recipes, asked.machine, executor, door.fresh
-    )
-    stored = {} if door.fresh else sweeping.settled(asked, door.store)
-    coming = plan.next_round(asked.config, asked.facts, asked.recipes, stored, cost)
-    groups = [*coming.groups, *coming.later] if coming else []
-    if asked.config.states_bytes is not None:
-        kept = EndStates(str(Path(door.store) / FOLDER), asked.config.states_bytes, door.fresh)
-        groups, _ = States(kept).shortened(groups)
-    speeds = plan.speed_units(asked.config, asked.facts, asked.recipes, asked.machine, cost)
-    speed_seconds = sum(unit.predicted_seconds for unit in speeds) if groups else 0.0
-    seconds = forecast.expected_seconds(asked.sweep, groups, speed_seconds)
-    document = forecast.plan_document(asked.sweep, groups, seconds)
-    if door.get is not None:
-        sys.stdout.write(get_text(document, door.get))
-    elif door.format != Format.TABLE:
-        rows = document["batch_sizes"]
-        sys.stdout.write(machine_text(document, rows, Format(door.format)))
-    else:
-        console = Console()
-        console.print(listing("Would train", forecast.plan_rows(document)))
-        for line in forecast.lines(asked.sweep, document["runs"], seconds):
-            console.print(line, markup=False, highlight=False)
 
 
 # From a person, a closed terminal, and a scheduler that wants the machine back (Slurm sends what

@@ -37,6 +37,8 @@ class Dataset:
         naive: for a regression, the name of a rule that needs no training and what it predicts, in
             shape and units of the targets; without one it is the mean of the training targets.
         scaled_by: shift and scale of each number of a target, where the reader standardized them.
+        identifiers: columns of a table that look as if they named its rows.
+        predicted: the columns of a table that are the target.
     """
 
     inputs: Tensor | Rows
@@ -50,6 +52,8 @@ class Dataset:
     impute: Callable[[Tensor, Tensor], Tensor] | None = None
     naive: tuple[str, Tensor] | None = None
     scaled_by: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    identifiers: tuple[str, ...] = ()
+    predicted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,8 @@ class Splits:
             ``shift + scale * target``; empty where they were left alone.
         naive: the name of the reader's rule, and what it predicts of each part but the training
             one, as training sees targets.
+        identifiers: columns of a table that look as if they named its rows.
+        predicted: the columns of a table that are the target.
     """
 
     train: Part
@@ -130,6 +136,8 @@ class Splits:
     target_shift: tuple[float, ...] = ()
     target_scale: tuple[float, ...] = ()
     naive: tuple[str, Mapping[str, Tensor]] | None = None
+    identifiers: tuple[str, ...] = ()
+    predicted: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str | None:

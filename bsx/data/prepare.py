@@ -153,6 +153,8 @@ def _open(name: str, args: Mapping[str, Any], division: _Division, room: Room) -
         target_shift=shift,
         target_scale=scale,
         naive=_naive(dataset, parts, shift, scale),
+        identifiers=dataset.identifiers,
+        predicted=dataset.predicted,
     )
     _keep(splits)
     return splits

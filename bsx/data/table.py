@@ -91,13 +91,17 @@ class Table:
             return self.titles.index(asked)
         if type(asked) is int and -len(self.titles) <= asked < len(self.titles):
             return asked % len(self.titles)
-        shown = ", ".join(self.titles[:12]) + (", …" if len(self.titles) > 12 else "")
         twice = self.titles.count(str(asked)) > 1
         raise ConfigError(
             f"--dataset-arg {argument}={asked}: "
             + ("several columns are called so" if twice else "there is no such column")
-            + f"; the file has {shown}; numbers count from 0"
+            + f"; the file has {shown_columns(self.titles)}; numbers count from 0"
         )
+
+
+def shown_columns(titles: Sequence[str]) -> str:
+    """Name the columns of a file, or the first of many."""
+    return ", ".join(titles[:12]) + (", …" if len(titles) > 12 else "")
 
 
 def _parsed(cells: Sequence[str | None]) -> np.ndarray | tuple[int, int] | None:

@@ -12,14 +12,15 @@ from torch import Tensor
 
 from bsx.data.coerce import TASKS
 from bsx.data.dataset import Dataset
+from bsx.data.identifiers import identifiers
 from bsx.data.room import check_room
 from bsx.data.source import File
 from bsx.data.table import Table, read_csv, read_parquet
+from bsx.data.target_columns import place, targets_of
 from bsx.errors import ConfigError, DataError
 
 _STRATEGIES = ("refuse", "mean", "median", "most-frequent")
 _MOST_CATEGORIES = 1000  # of one column: more are names or keys, which nothing is learned from
-_MOST_CLASSES = 100  # of a target of whole numbers, for it to count as classes
 _Columns = str | int | Sequence[str | int]
 
 
@@ -116,7 +117,7 @@ def _dataset(tables: Sequence[Table], wanted: _Wanted) -> Dataset:
     inputs = torch.from_numpy(np.concatenate(blocks, axis=1).astype(np.float32))
     if wanted.missing == "refuse":
         _refuse_gaps(tables, used, blocks)
-    targets, task = _targets(tables, predicted, wanted.task)
+    targets, task = targets_of(tables, predicted, wanted.task)
     ends = np.cumsum([len(table.lines) for table in tables]).tolist()
     parts = {"train": torch.arange(ends[0]), "test": torch.arange(ends[0], ends[-1])}
     return Dataset(
@@ -133,6 +134,8 @@ def _dataset(tables: Sequence[Table], wanted: _Wanted) -> Dataset:
             tuple(block.shape[1] for block in blocks),
             tuple(f"{first.name}: column {first.titles[column]}" for column in used),
         ),
+        identifiers=identifiers(first, used, categorical),
+        predicted=tuple(first.titles[column] for column in predicted),
     )
 
 
@@ -176,81 +179,9 @@ def _refuse_gaps(
         gaps = np.flatnonzero(np.isnan(block[:, 0]))
         if gaps.size:
             raise DataError(
-                f"{_place(tables, int(gaps[0]), column)}: a value is missing ({gaps.size} in this "
+                f"{place(tables, int(gaps[0]), column)}: a value is missing ({gaps.size} in this "
                 "column); mend it, or give --dataset-arg missing=most-frequent, mean or median"
             )
-
-
-def _place(tables: Sequence[Table], row: int, column: int) -> str:
-    for table in tables:
-        if row < len(table.lines):
-            return table.place(row, column)
-        row -= len(table.lines)
-    raise IndexError(row)
-
-
-def _targets(tables: Sequence[Table], columns: Sequence[int], task: str) -> tuple[Tensor, str]:
-    """Return the targets and the task: one column, or several of numbers."""
-    found = [[table.numbers(column) for table in tables] for column in columns]
-    texts = any(part is None for parts in found for part in parts)
-    numbers = np.zeros((0, 0))
-    if not texts:
-        numbers = np.stack([np.concatenate(parts) for parts in found], axis=1)  # type: ignore[arg-type]
-    for index, column in enumerate(columns):
-        cells = [cell for table in tables for cell in table.texts(column)] if texts else []
-        gap = [c is None for c in cells] if texts else np.isnan(numbers[:, index])
-        if np.any(gap):
-            row = int(np.flatnonzero(gap)[0])
-            raise DataError(f"{_place(tables, row, column)}: the target is missing; leave it out")
-    task = _judged(numbers, texts) if task == "auto" else task
-    if task == "classification":
-        return _classes(tables, columns, None if texts else numbers[:, 0]), task
-    if texts:
-        raise DataError(
-            f"{tables[0].name}: the target of a {task} must be numbers, but column "
-            f"{tables[0].titles[columns[0]]} is text"
-        )
-    if task == "multi-label" and not np.isin(numbers, (0, 1)).all():
-        raise DataError(f"{tables[0].name}: targets of a multi-label task must be 0 or 1")
-    if numbers.shape[1] == 1 and task == "regression":
-        numbers = numbers[:, 0]
-    return torch.from_numpy(numbers.astype(np.float32)), task
-
-
-def _classes(tables: Sequence[Table], columns: Sequence[int], numbers: np.ndarray | None) -> Tensor:
-    if len(columns) > 1:
-        raise ConfigError(f"{tables[0].name}: a classification has one target column")
-    if numbers is None:
-        values = np.array([str(text) for table in tables for text in table.texts(columns[0])])
-        _check_known(tables, columns[0])
-    else:
-        values = numbers
-    _, codes = np.unique(values, return_inverse=True)
-    return torch.from_numpy(codes.astype(np.int64))
-
-
-def _check_known(tables: Sequence[Table], column: int) -> None:
-    """Refuse a class of the test file that the training file does not have."""
-    known = set(tables[0].texts(column))
-    for table in tables[1:]:
-        for row, text in enumerate(table.texts(column)):
-            if text not in known:
-                shown = ", ".join(sorted(repr(one) for one in known)[:5])
-                raise DataError(
-                    f"{table.place(row, column)}: the training file has no class {text!r}, but "
-                    f"{shown}; write both alike"
-                )
-
-
-def _judged(numbers: np.ndarray, texts: bool) -> str:
-    if texts:
-        return "classification"
-    if numbers.shape[1] > 1:
-        return "multi-label" if np.isin(numbers, (0, 1)).all() else "regression"
-    different = len(np.unique(numbers))
-    few = different <= _MOST_CLASSES and 2 * different <= len(numbers)
-    whole = bool(np.array_equal(numbers, np.round(numbers)))
-    return "classification" if whole and few else "regression"
 
 
 @dataclass(frozen=True)
@@ -268,13 +199,13 @@ class Filler:
     def __call__(self, inputs: Tensor, train: Tensor) -> Tensor:
         """Return inputs without gaps."""
         filled, start = inputs.clone(), 0
-        for width, place in zip(self.widths, self.places, strict=True):
+        for width, where in zip(self.widths, self.places, strict=True):
             block = filled[:, start : start + width]
             gaps = torch.isnan(block[:, 0])
             if bool(gaps.any()):
                 known = block[train][~gaps[train]]
                 if not len(known):
-                    raise DataError(f"{place} is empty in all rows of the training part; drop it")
+                    raise DataError(f"{where} is empty in all rows of the training part; drop it")
                 block[gaps] = self._value(known)
             start += width
         return filled

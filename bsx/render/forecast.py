@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from bsx.arithmetic import steps_per_epoch
-from bsx.render import branched, numbers, phrases, searched
+from bsx.render import branched, numbers, phrases, searched, trained
+from bsx.render.document import data_of
 from bsx.schema import BranchUnit, Group, Program, Recipe, Sweep, side_by_side
 
 LONG_SECONDS = 1800.0  # from here on the options that make it shorter are named
@@ -40,6 +41,22 @@ def lines(sweep: Sweep, runs: int, seconds: float) -> list[str]:
         return [f"{what} is stored already; nothing is left to train.", *_measures(sweep)]
     if sweep.config.command is not None:
         return _lines_of_program(sweep.config.command.program, runs)
+    return [*_target(sweep), *_lines(sweep, runs, seconds)]
+
+
+def _target(sweep: Sweep) -> list[str]:
+    """Say which column was taken for the target, where nobody said it."""
+    column, task = trained.guessed_target(sweep), sweep.facts.task
+    if column is None:
+        return []
+    return [
+        f"To be predicted: column {column}, the last one ({task}); "
+        "--dataset-arg target=NAME takes another."
+    ]
+
+
+def _lines(sweep: Sweep, runs: int, seconds: float) -> list[str]:
+    """Say what is trained, and how long that takes."""
     within = sweep.config.within_seconds
     about = numbers.duration(round_duration(seconds))
     scouts = " to begin with" if sweep.config.learning_rates.scout else ""
@@ -103,7 +120,7 @@ def round_duration(seconds: float) -> float:
 def plan_document(
     sweep: Sweep, groups: Sequence[Group | BranchUnit], seconds: float
 ) -> dict[str, Any]:
-    """Return what ``--dry-run`` prints for machines."""
+    """Return what ``--dry-run`` says of one sweep."""
     rows: dict[int, dict[str, Any]] = {}
     foretold = [(unit, part) for unit in groups for part in branched.foretold(unit)]
     for unit, (recipe, runs, predicted) in foretold:
@@ -123,6 +140,8 @@ def plan_document(
             row["seconds"] = round(row["seconds"] + predicted, 3)
     return {
         "sweep_id": sweep.sweep_id,
+        "data": data_of(sweep.facts),
+        "model": {"name": sweep.config.model.name, "parameters": sweep.facts.parameters or None},
         "trainer": sweep.facts.trainer,
         "runs": sum(len(group.runs) for group in groups),
         "seconds": round(seconds, 1) if sweep.config.command is None else None,
@@ -132,19 +151,3 @@ def plan_document(
 
 def _steps_per_epoch(sweep: Sweep, recipe: Recipe) -> int:
     return steps_per_epoch(sweep.facts.train_samples, recipe.batch_size, recipe.tail)
-
-
-def plan_rows(document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the rows of ``--dry-run`` for people."""
-    return [
-        {
-            "batch_size": numbers.count(row["batch_size"]),
-            "iterations": numbers.count(row["steps"]),
-            "epochs": f"{row['epochs']:.1f}",
-            "runs": numbers.count(row["runs"]),
-            "about": numbers.UNKNOWN
-            if row["seconds"] is None
-            else numbers.duration(max(1.0, row["seconds"])),
-        }
-        for row in document["batch_sizes"]
-    ]

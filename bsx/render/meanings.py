@@ -26,6 +26,9 @@ _MEANINGS = {
     ),
     "batch_grows": "Compare such rows by samples and time rather than by the size that names them.",
     "growth_not_timed": "The true time is likely shorter.",
+    "identifier_columns": (
+        "With such a column every batch size may end worse on validation and test than it could."
+    ),
     "tail_merged": "It changes one batch of each epoch by one sample, and nothing else.",
     "target_auto": (
         "Another target may favour another batch size, so set the one that you need if you know it."

@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bsx.render import next_run, numbers, of_branches, of_files, of_measures, searched
+from bsx.render import (
+    next_run,
+    numbers,
+    of_branches,
+    of_data,
+    of_files,
+    of_measures,
+    of_runs,
+    searched,
+)
 from bsx.render.phrases import (
     Values,
     batch_sizes,
@@ -262,42 +271,6 @@ def _not_better_than_baseline(group: Sequence[Values]) -> str:
     return f"{said}; train longer (--epochs), or try other learning rates or another --model"
 
 
-def _no_recommendation(group: Sequence[Values]) -> str:
-    reasons = {
-        "no_target": "no target was set or found",
-        "no_quality": "no run was completed",
-        "target_not_reached": "none that ends well enough reached the target",
-        "no_speed": "no speed was measured",
-        "no_memory": "no peak memory was measured",
-    }
-    reason = group[0].get("reason")
-    why = reasons.get(str(reason), spelled(reason) if reason else "too little was measured")
-    objective = group[0].get("objective")
-    by = f" by {'iterations' if objective == 'steps' else objective}" if objective else ""
-    return f"no batch size can be recommended{by}: {why}"
-
-
-def _different_data(group: Sequence[Values]) -> str:
-    first, second, samples = (group[0][key] for key in ("first", "second", "samples"))
-    if first == second:
-        what = f"both sweeps are of {clean(first)}, but not of the same training samples"
-        how = "the data or their division changed"
-    else:
-        what = f"the first sweep is of {clean(first)}, the second of {clean(second)}"
-        how = "the data are others"
-    if samples[0] != samples[1]:
-        what += f" ({numbers.count(samples[0])} and {numbers.count(samples[1])} of them)"
-    return f"{what}: where the two differ, it may be because {how}"
-
-
-def _different_tasks(group: Sequence[Values]) -> str:
-    first, second = clean(group[0]["first"]), clean(group[0]["second"])
-    return (
-        f"the first sweep is of a {first} task, the second of a {second} task: the two are not "
-        "measured by one yardstick, even where a metric has the same name"
-    )
-
-
 WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "learning_rate_at_edge": _learning_rate_at_edge,
     "tuned_at_edge": searched.tuned_at_edge,
@@ -324,9 +297,8 @@ WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "speed_of_other": _speed_of_other,
     "quality_not_settled": _quality_not_settled,
     "not_better_than_baseline": _not_better_than_baseline,
-    "no_recommendation": _no_recommendation,
-    "different_data": _different_data,
-    "different_tasks": _different_tasks,
+    **of_runs.WORDS,
+    **of_data.WORDS,
     **of_branches.WORDS,
     **of_files.WORDS,
     **of_measures.WORDS,

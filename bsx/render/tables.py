@@ -18,7 +18,7 @@ from rich.text import Text
 from bsx.render import advice, branched, phrases, targets, trained, wording
 from bsx.render.grid import Column, Grid
 from bsx.render.grids import grids
-from bsx.schema import Analysis, Caution, Metric, Sweep, TargetSummary
+from bsx.schema import Analysis, Branched, Caution, Metric, Sweep, TargetSummary
 
 MARGIN = 2
 MAX_PROSE = 96  # longer lines are hard to read
@@ -61,6 +61,11 @@ def print_sweep(console: Console, sweep: Sweep, analysis: Analysis) -> None:
     console.print(Plain(Group(*_parts(sweep, analysis, console.width))), end="")
 
 
+def print_header(console: Console, sweep: Sweep) -> None:
+    """Print what is to be trained, as it stands above the tables afterwards."""
+    console.print(Plain(_header(sweep, None)), end="")
+
+
 def print_grid(console: Console, grid: Grid) -> None:
     """Print one table, as wide as ``console``."""
     console.print(Plain(Group(*draw(grid, console.width))), end="")
@@ -84,7 +89,7 @@ def print_cautions(
 
 
 def _parts(sweep: Sweep, analysis: Analysis, width: int) -> list[RenderableType]:
-    parts: list[RenderableType] = [_header(sweep, analysis), ""]
+    parts: list[RenderableType] = [_header(sweep, analysis.branched), ""]
     found = analysis.branched
     for grid in grids(sweep, analysis) if found is None else branched.grids(found):
         parts += [*draw(grid, width), ""]
@@ -97,14 +102,14 @@ def _parts(sweep: Sweep, analysis: Analysis, width: int) -> list[RenderableType]
     return parts
 
 
-def _header(sweep: Sweep, analysis: Analysis) -> RenderableType:
+def _header(sweep: Sweep, found: Branched | None) -> RenderableType:
     title = trained.title(sweep)
     if sweep.config.name and not trained.says_name(sweep):
         title += f", {phrases.clean(sweep.config.name)}"
     lines = Table.grid(padding=(0, 2))
     lines.add_column(no_wrap=True, style="dim")
     lines.add_column()
-    for name, text in trained.described(sweep, analysis.branched):
+    for name, text in trained.described(sweep, found):
         lines.add_row(Text(" " * MARGIN + name), Text(text))
     return Group(Text(title, style="bold"), lines)
 

@@ -7,6 +7,8 @@ import dataclasses
 from bsx.render import branched, numbers, phrases, searched
 from bsx.schema import Branched, Program, Sweep
 
+_UNSAID = frozenset({"complete", "planned"})  # states in which nothing is amiss
+
 
 def described(sweep: Sweep, found: Branched | None = None) -> list[tuple[str, str]]:
     """Say what was trained, on what, and for how long, as (name, text) pairs.
@@ -32,7 +34,7 @@ def described(sweep: Sweep, found: Branched | None = None) -> list[tuple[str, st
             *branched.described(sweep, found),
             ("seeds", str(config.seeds)),
         ]
-    if sweep.status != "complete":
+    if sweep.status not in _UNSAID:
         lines.append(("status", phrases.sweep_status(sweep.status)))
     return lines
 
@@ -47,7 +49,7 @@ def _trained_by_program(sweep: Sweep, program: Program) -> list[tuple[str, str]]
         ("seeds", _seeds(sweep.config.seeds)),
         ("budget", _budget(sweep) if program.takes_length else "the program's own"),
     ]
-    if sweep.status != "complete":
+    if sweep.status not in _UNSAID:
         lines.append(("status", phrases.sweep_status(sweep.status)))
     return lines
 
@@ -108,7 +110,16 @@ def _data(sweep: Sweep) -> str:
     shape = " × ".join(map(str, facts.input_shape)) or "1"
     classes = f", {numbers.count(facts.classes)} classes" if facts.classes else ""
     name = _ingredient(dataclasses.replace(sweep.config.dataset, name=facts.dataset_name))
-    return f"{name}: {splits} of {shape}{classes}"
+    guessed = guessed_target(sweep)
+    target = "" if guessed is None else f", target {guessed}"
+    return f"{name}: {splits} of {shape}{classes}{target}"
+
+
+def guessed_target(sweep: Sweep) -> str | None:
+    """Name the column that is predicted where nobody said which; None where that was said."""
+    if not sweep.facts.predicted or "target" in sweep.config.dataset.args:
+        return None
+    return phrases.listed([phrases.clean(column) for column in sweep.facts.predicted])
 
 
 def _rates(sweep: Sweep) -> str:

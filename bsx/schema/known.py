@@ -77,6 +77,8 @@ class Facts:
     memory_limit: MemoryLimit | None = None  # None: the system does not tell
     worker_threads: int | None = field(default=None, metadata=LATER)  # on a cluster: of one unit
     devices: int = field(default=1, metadata=LATER)  # that one run trains on at once
+    identifiers: tuple[str, ...] = field(default=(), metadata=LATER)  # columns that name the rows
+    predicted: tuple[str, ...] = field(default=(), metadata=LATER)  # columns of the target
 
     @classmethod
     def told(

@@ -7,6 +7,13 @@ from collections.abc import Iterable, Sequence
 from bsx.schema import Caution, Facts, Recipe, RunRecord, RunStatus
 
 
+def data_cautions(facts: Facts) -> list[Caution]:
+    """Say what is known of the data before anything is trained: columns that name the rows."""
+    if not facts.identifiers:
+        return []
+    return [Caution("identifier_columns", {"columns": facts.identifiers})]
+
+
 def micro_batch_cautions(facts: Facts, rows: Sequence[Recipe]) -> list[Caution]:
     """Say where BatchNorm takes its statistics over a part of the batch alone."""
     size = next((recipe.training.micro_batch_size for recipe in rows), None)

@@ -26,6 +26,7 @@ VALUES: dict[str, dict[str, object]] = {
     "batchnorm_of_micro_batch": {"micro_batch_size": 32},
     "batch_grows": {"grows_to": 128},
     "growth_not_timed": {"timed_to": 64},
+    "identifier_columns": {"columns": ("id", "name")},
     "tail_merged": {"last_batch": 33},
     "not_measured": {"measure": "noise-scale", "error": "RuntimeError: no"},
     "normalized_over": {"measure": "noise-scale", "samples": 32},
@@ -77,6 +78,24 @@ def test_every_caution_is_a_clean_sentence_without_its_code(code: str) -> None:
 @pytest.mark.parametrize("code", sorted(VALUES))
 def test_values_that_are_missing_do_not_stop_a_caution(code: str) -> None:
     assert wording.message(Caution(code, {}))
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"ended": {}}, "none was started yet; the same command goes on"),
+        ({"ended": {"diverged": 4}}, "all 4 diverged"),
+        (
+            {"ended": {"failed": 1, "diverged": 3}, "error": "Traceback\nValueError: no\n"},
+            "1 failed and 3 diverged; the first error is ValueError: no",
+        ),
+    ],
+)
+def test_where_no_run_completed_it_says_how_they_ended(
+    values: dict[str, object], expected: str
+) -> None:
+    said = wording.message(Caution("no_recommendation", {"reason": "no_run_completed", **values}))
+    assert said == f"no run completed, so no batch size can be recommended: {expected}"
 
 
 @pytest.mark.parametrize("code", ["no_critical_batch_size", "no_recommendation"])

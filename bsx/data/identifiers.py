@@ -1,0 +1,50 @@
+"""Columns of a table that name the rows instead of describing them: row numbers, keys, names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bsx.data.table import Table
+
+_FEWEST_ROWS = 20  # of fewer, whole numbers may all differ by chance
+_NEARLY_ALL = 0.9  # of the rows, with a text of their own
+
+
+def identifiers(table: Table, used: Sequence[int], categorical: Sequence[int]) -> tuple[str, ...]:
+    """Return those of the columns ``used`` that look like identifiers, as ``drop`` takes them.
+
+    ``categorical``: columns of numbers that are taken as categories. Columns of numbers that
+    are measured differ in most rows too, so that of numbers only whole ones count, and only where
+    they fill a range without repeats, as row numbers do, shuffled or not.
+    """
+    if len(table.lines) < _FEWEST_ROWS:
+        return ()
+    found = []
+    for column in used:
+        numbers = None if column in categorical else table.numbers(column)
+        names = _all_names(table.texts(column)) if numbers is None else _counts(numbers)
+        if names:
+            found.append(_as_asked(table, column))
+    return tuple(found)
+
+
+def _counts(numbers: np.ndarray) -> bool:
+    """Say whether numbers are whole, all different, and fill at least half of their range."""
+    if np.isnan(numbers).any() or not np.array_equal(numbers, np.round(numbers)):
+        return False
+    spanned = numbers.max() - numbers.min() + 1
+    return len(np.unique(numbers)) == len(numbers) and bool(spanned <= 2 * len(numbers))
+
+
+def _all_names(texts: Sequence[str | None]) -> bool:
+    there = [text for text in texts if text is not None]
+    return len(there) >= _FEWEST_ROWS and len(set(there)) >= _NEARLY_ALL * len(there)
+
+
+def _as_asked(table: Table, column: int) -> str:
+    """Return a column's name, or its number where the name is none, or not the only one."""
+    title = table.titles[column]
+    named = title and "," not in title and table.titles.count(title) == 1
+    return title if named else str(column)

@@ -1,0 +1,52 @@
+"""The sentences of cautions that the data give rise to; see ``sentences``."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+
+from bsx.render import numbers
+from bsx.render.phrases import Values, clean, listed
+
+
+def _identifier_columns(group: Sequence[Values]) -> str:
+    columns = [clean(column) for column in group[0]["columns"]]
+    more = [f"{len(columns) - 8} more"] if len(columns) > 8 else []
+    shown, drop = listed([*columns[:8], *more]), shlex.quote(f"drop={','.join(columns)}")
+    if len(columns) == 1:
+        may, it, is_one = f"column {shown} may be an identifier", "it", "it is one"
+    else:
+        may, it, is_one = f"columns {shown} may be identifiers", "them", "they are"
+    return (
+        f"{may}: nearly every row has a value of its own there, as with row numbers or names. "
+        f"From {it} a model can learn the training samples by heart, which helps with no new "
+        f"sample; if {is_one}, leave {it} out with --dataset-arg {drop}"
+    )
+
+
+def _different_data(group: Sequence[Values]) -> str:
+    first, second, samples = (group[0][key] for key in ("first", "second", "samples"))
+    if first == second:
+        what = f"both sweeps are of {clean(first)}, but not of the same training samples"
+        how = "the data or their division changed"
+    else:
+        what = f"the first sweep is of {clean(first)}, the second of {clean(second)}"
+        how = "the data are others"
+    if samples[0] != samples[1]:
+        what += f" ({numbers.count(samples[0])} and {numbers.count(samples[1])} of them)"
+    return f"{what}: where the two differ, it may be because {how}"
+
+
+def _different_tasks(group: Sequence[Values]) -> str:
+    first, second = clean(group[0]["first"]), clean(group[0]["second"])
+    return (
+        f"the first sweep is of a {first} task, the second of a {second} task: the two are not "
+        "measured by one yardstick, even where a metric has the same name"
+    )
+
+
+WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
+    "identifier_columns": _identifier_columns,
+    "different_data": _different_data,
+    "different_tasks": _different_tasks,
+}
