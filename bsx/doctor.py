@@ -21,7 +21,7 @@ from pathlib import Path
 from bsx import __version__
 
 OLDEST_PYTHON = (3, 11)
-_NOT_FOR_USERS = ("dev", "bench", "docs", "gpu", "trackers")
+_NOT_FOR_USERS = ("dev", "bench", "docs", "examples", "gpu", "trackers")
 _IMPORTED_AS = {"scikit-learn": "sklearn", "pillow": "PIL", "pyarrow": "pyarrow"}
 _REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)[^;]*(?:;.*extra\s*==\s*['\"]([\w-]+)['\"])?")
 

@@ -201,6 +201,8 @@ KEYS = {
     "batch_sizes[].speed.samples_per_second": "throughput; an estimate",
     "batch_sizes[].speed.epoch_seconds": "seconds for one epoch; an estimate",
     "batch_sizes[].speed.peak_memory_bytes": "peak memory; an estimate without an interval",
+    "batch_sizes[].speed.sample_joules": "energy of training on a sample, on a GPU that counts it "
+    "(with nvidia-ml-py); else null",
     "batch_sizes[].noise_scale": "with `--noise-scale`: tr Σ/‖G‖² in samples, where the run "
         "reaches the first target, or else at its end; an estimate, null where it was not "
         "measured, its value null where it cannot be resolved",

@@ -40,7 +40,13 @@ class Executor(ABC):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.stop()
+        try:
+            self.stop()
+        finally:
+            self.release()
+
+    def release(self) -> None:  # noqa: B027 — most hold nothing
+        """Let go of what is held beside the units, which have ended."""
 
     def prepare(self) -> None:  # noqa: B027 — most have nothing to prepare
         """Be told that units will come: what takes time before the first may begin now."""

@@ -17,7 +17,6 @@ import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple
 
 from bsx.errors import ConfigError
@@ -90,13 +89,8 @@ class RayExecutor(ApartExecutor[int]):
         _imported()
         return cls(config.hang_seconds, config.cluster.ray_address)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        super().__exit__(kind, error, trace)
+    def release(self) -> None:
+        """End the actors, and the connection where it was made here."""
         self._dismiss()
         if self._ours:
             self._ray.shutdown()

@@ -17,7 +17,6 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from bsx.errors import ConfigError
@@ -86,13 +85,8 @@ class SlurmExecutor(ApartExecutor[int]):
                 )
         return cls(config.hang_seconds, cluster, Path(cluster.slurm_folder or folder / "slurm"))
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        super().__exit__(kind, error, trace)
+    def release(self) -> None:
+        """Give no sign of life any more, and remove the folder of the jobs."""
         self._over.set()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from bsx.data import Samples
+from bsx.measure import energy
 from bsx.measure.memory import PeakMemory
 from bsx.optim import build_optimizer
 from bsx.schema import Record, Report, RunStatus, SpeedRecord, SpeedUnit
@@ -68,6 +69,11 @@ def _measured(
     for number in range(DRAWS):
         draws.append(_timed(step, steps, session.device) / steps)
         report((number + 1) / DRAWS, None)
+    count = energy.counter(session.device) if unit.devices == 1 else None
+    joules: tuple[float, ...] = ()
+    if count is not None:
+        settle = partial(synchronize, session.device)
+        joules = energy.joules_per_step(count, step, per_step, settle)
     return SpeedRecord(
         unit_id=unit.unit_id,
         batch_size=unit.recipe.batch_size,
@@ -75,6 +81,7 @@ def _measured(
         status=RunStatus.COMPLETED,
         step_seconds=tuple(draws),
         peak_memory_bytes=peak.read(),
+        step_joules=joules,
         environment={**environment(unit), "host": platform.node(), "cores": os.cpu_count()},
     )
 

@@ -177,6 +177,7 @@ def speed_of(speed: Speed | None) -> dict[str, Any] | None:
         "epoch_seconds": plain(speed.epoch_seconds),
         # a peak is read off once: an estimate like all measured quantities, without an interval
         "peak_memory_bytes": None if peak is None else plain(Estimate(peak, n=1, method="peak")),
+        "sample_joules": plain(speed.sample_joules),
     }
 
 

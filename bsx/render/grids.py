@@ -284,18 +284,20 @@ def speed(sweep: Sweep, analysis: Analysis) -> Grid:
     peak_unit, peak_factor = numbers.byte_unit(peak for peak in peaks if peak)
     peak_sizes = [None if peak is None else peak / peak_factor for peak in peaks]
     peak_form = numbers.fixed(numbers.decimals(peak_sizes))
+    energy = [s.sample_joules.scaled(1000) if s and s.sample_joules else None for s in speeds]
     columns = (
         size_column(analysis),
         estimates("step", f"time per\niteration, {step_unit}", scaled(steps, 1 / step_factor)),
         Column("throughput", "samples\nper second", tuple(_throughput(s) for s in speeds)),
         estimates("epoch", f"time per\nepoch, {epoch_unit}", scaled(epochs, 1 / epoch_factor)),
         Column("memory", f"peak\nmemory, {peak_unit}", tuple(peak_form(p) for p in peak_sizes)),
+        *([estimates("energy", "energy per\nsample, mJ", energy)] if any(energy) else []),
         *status_columns(sizes, [s is not None for s in speeds]),
     )
     return Grid(
         f"Speed: {places.timed_where(sweep, analysis)}",
         columns,
-        shorten("epoch", "step") + drop("memory", "epoch", "step"),
+        shorten("epoch", "step", "energy") + drop("memory", "energy", "epoch", "step"),
         notes=places.interpolated(analysis),
         marked=marked_row(analysis),
     )

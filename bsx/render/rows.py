@@ -7,7 +7,10 @@ from typing import Any
 
 _MEASURED = ("noise_scale", "sharpness", "hessian_eigenvalue")
 _NESTED = ("noise_curve", "against_small", "at_equal_epochs", "at_equal_steps")
-_SPEED = ("step_seconds", "samples_per_second", "epoch_seconds", "peak_memory_bytes")
+_SPEED = (
+    *("step_seconds", "samples_per_second", "epoch_seconds", "peak_memory_bytes"),
+    "sample_joules",
+)
 _TO_TARGET = ("steps", "epochs", "samples", "seconds")
 
 

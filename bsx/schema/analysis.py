@@ -100,6 +100,7 @@ class Speed:
     samples_per_second: Estimate
     epoch_seconds: Estimate | None  # None: how many samples an epoch has is not known
     peak_memory_bytes: int | None
+    sample_joules: Estimate | None = None  # None: the device does not count its energy
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,10 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class SpeedRecord:
-    """How fast one batch size runs alone: seconds per step of each draw, and the peak memory."""
+    """How fast one batch size runs alone: seconds per step of each draw, and the peak memory.
+
+    ``step_joules``: the energy of a step, of each draw; empty where the device does not count it.
+    """
 
     unit_id: str
     batch_size: int
@@ -71,6 +74,7 @@ class SpeedRecord:
     peak_memory_bytes: int | None = None
     environment: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
+    step_joules: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -233,12 +233,14 @@ def speed_summary(
     if step is None:
         return None
     peak = measured_speed(records, largest or batch_size, loop)
+    energy = median_estimate(draws.step_joules)
     return Speed(
         draws.loop,
         step,
         reciprocal(step, batch_size),
         step.scaled(steps_per_epoch),
         peak.peak_memory_bytes if peak else None,
+        energy.scaled(1 / batch_size) if energy else None,
     )
 
 

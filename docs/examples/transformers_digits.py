@@ -4,7 +4,8 @@
         --command "python transformers_digits.py --batch-size {batch_size} --lr {lr} --seed {seed}"
 
 The Trainer prints its metrics with the epoch and without the step: at a small batch size give
-``eval_steps`` that are few to the epoch, as a curve needs points.
+``eval_steps`` that are few to the epoch, as a curve needs points. It takes
+``pip install 'transformers[torch]'``.
 """
 
 import argparse

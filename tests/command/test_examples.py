@@ -120,6 +120,7 @@ def test_examples_with_other_libraries_run_where_those_are_installed(
     found = swept(folder, script, 1437, *options, "--batch-sizes", "32,256", "--lr", "0.05",
                   "--seeds", "1", "--steps", "60")  # fmt: skip
     assert [row["status"] for row in found["batch_sizes"]] == ["ok", "ok"]
+    assert found["recommendation"]["batch_size"] in (32, 256)
 
 
 @pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.py")), ids=lambda file: file.name)

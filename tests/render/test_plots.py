@@ -132,7 +132,7 @@ def test_an_interval_is_seen_whole_or_ends_in_an_arrowhead_at_the_edge(axis: Axi
     _draw(axes, panel, with_x=True, with_y=True)
     low, high = axes.get_ylim()
     assert all(low < s.low and s.high < high for s in usual if s.low and s.high)  # readable still
-    assert high < 60
+    assert high < 80
     heads = [(line.get_xdata()[0], line.get_ydata()[0])
              for line in axes.lines if line.get_marker() in "^v"]  # fmt: skip
     below = [(64, low)] if low > 1e-6 else []

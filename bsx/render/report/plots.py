@@ -1,6 +1,9 @@
 """What a figure shows, before it is drawn: axes, points, lines and regions, and its table.
 
-Plain values. Colours and shapes are names here, which the style sheet and :mod:`svg` know.
+Plain values. Colours and shapes are names here, which the style sheet and :mod:`svg` know. They are
+no pictures of :mod:`bsx.pictures`, which leave limits, ticks and colours to who draws: a page is
+drawn without a library of drawing, so these stand here, and each point, line and gap comes with the
+sentence, and each figure with the table, by which it is read without being seen.
 """
 
 from __future__ import annotations
