@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bsx.cli.app import load_command
+from bsx.cli.app import load_command, run
 from bsx.config import command_line, read_sweep
 
 COMMANDS = [
@@ -59,3 +59,19 @@ def flags_of(line: str) -> dict[str, Any]:
     """Read flags as the program does."""
     context = load_command("sweep").make_context("sweep", shlex.split(line))
     return {k: v for k, v in context.params.items() if k not in ("file", "more_seeds", "report")}
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["swep"], "no such command 'swep'; did you mean sweep? see `bsx --help`"),
+        (["xyzzy"], "no such command 'xyzzy'; see `bsx --help`"),
+        (["list", "model"], "did you mean 'models'? see `bsx list --help`"),
+        (["calc", "--smaples", "8"], "no such option: --smaples; did you mean --samples?"),
+    ],
+)
+def test_a_mistyped_name_is_answered_with_the_nearest(
+    args: list[str], said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(args) == 2
+    assert said in capfd.readouterr().err

@@ -123,3 +123,32 @@ def test_csv_and_markdown_escape_what_would_break_them() -> None:
 def test_long_values_never_wrap() -> None:
     rows = [{"text": "word " * 200}]
     assert len(machine_text(rows, rows, Format.MARKDOWN).splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("path", "places"),
+    [
+        ("threshold", "did you mean targets.0.threshold?"),
+        ("samples-per-second", "batch_sizes.8.speed.samples_per_second or batch_sizes.16.speed."),
+        ("targets.0.value", "did you mean targets.0.steps.value?"),
+    ],
+)
+def test_a_name_that_is_only_nested_is_told_with_its_place(path: str, places: str) -> None:
+    speed = {"speed": {"samples_per_second": 1.0}}
+    document = {
+        "targets": [{"threshold": 0.9, "steps": {"value": 3.0}}],
+        "batch_sizes": [{"batch_size": 8, **speed}, {"batch_size": 16, **speed}],
+    }
+    with pytest.raises(NothingFound) as found:
+        get_text(document, path)
+    assert places in str(found.value)
+
+
+@pytest.mark.parametrize("path", ["recommendation", "recommendation.batch-size"])
+def test_without_a_recommendation_it_says_why(path: str) -> None:
+    said = {"code": "no_recommendation", "message": "none can be: no run completed"}
+    document = {"recommendation": None, "cautions": [{"code": "x", "message": "y"}, said]}
+    with pytest.raises(NothingFound, match="none can be: no run completed"):
+        get_text(document, path)
+    with pytest.raises(NothingFound, match=f"--get arms.0.{path}: none can be"):
+        get_text({"arms": [document]}, f"arms.0.{path}")

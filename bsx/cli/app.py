@@ -10,7 +10,7 @@ import errno
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -67,6 +67,9 @@ class LazyGroup(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the real command, imported now that it is invoked (or completed)."""
+        mistyped = bool(args) and args[0] not in COMMANDS and not args[0].startswith("-")
+        if mistyped and not ctx.resilient_parsing:
+            ctx.fail(f"No such command '{args[0]}'{_near(args[0], COMMANDS)}")
         name, command, rest = super().resolve_command(ctx, args)
         return name, load_command(name) if command is not None and name else command, rest
 
@@ -201,9 +204,21 @@ def _usage_line(error: Any) -> str:
     """Turn a complaint of the command-line parser into one line with a remedy."""
     message = " ".join(error.format_message().split()).rstrip(".").replace("Value error, ", "")
     message = message[:1].lower() + message[1:]
+    option, known = getattr(error, "option_name", None), getattr(error, "possibilities", None)
+    if option and known:  # of a mistyped option: click names what is near in no order
+        message = f"no such option: {option}{_near(option, known)}"
+    message = message.replace("'. Did you mean", "'; did you mean")  # of Typer's own groups
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "bsx"
-    return f"{message}; see `{command} --help`"
+    return f"{message}{'' if message.endswith('?') else ';'} see `{command} --help`"
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    """Ask for what is nearest to a mistyped name, the nearest first; nothing where none is near."""
+    import difflib
+
+    near = difflib.get_close_matches(name, list(known), n=2, cutoff=0.6)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
 def _say(message: str) -> None:

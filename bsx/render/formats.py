@@ -6,8 +6,9 @@ A document is what ``json`` writes; a row is the part of it that belongs to one 
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -114,7 +115,9 @@ def lookup(document: Any, path: str) -> Any:
 def _descend(value: Any, parts: Sequence[str], path: str, rows: bool = False) -> Any:
     for depth, part in enumerate(parts):
         if isinstance(value, Mapping):
-            name = _key(value, part, path)
+            name = _key(value, part, path, parts[:depth])
+            if name == "recommendation" and value[name] is None:
+                raise NothingFound(f"--get {path}: {_no_recommendation(value)}")
             value, rows = value[name], name in ROWS
         elif isinstance(value, list | tuple) and not part.isdecimal() and rows:
             return [_descend(row, parts[depth:], path) for row in value]
@@ -128,16 +131,42 @@ def _descend(value: Any, parts: Sequence[str], path: str, rows: bool = False) ->
     return value
 
 
-def _key(value: Mapping[str, Any], part: str, path: str) -> str:
+def _no_recommendation(document: Mapping[str, Any]) -> str:
+    """Say why there is none, as its caution does."""
+    said = (c["message"] for c in document.get("cautions") or ()
+            if c.get("code") == "no_recommendation")  # fmt: skip
+    return next(said, "there is no recommendation")
+
+
+def _key(value: Mapping[str, Any], part: str, path: str, above: Sequence[str]) -> str:
     known = {name.replace("-", "_"): name for name in value}
     found = known.get(part) or known.get(SYNONYMS.get(part, ""))
     if found is not None:
         return found
+    nested = [".".join((*above, *place)) for place in itertools.islice(_places(value, part), 2)]
+    if nested:
+        raise NothingFound(
+            f"--get {path}: {part} is not there but below; did you mean {' or '.join(nested)}?"
+        )
     import difflib
 
     near = difflib.get_close_matches(part, [*known, *SYNONYMS], n=3, cutoff=0.6)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
     raise NothingFound(f"--get {path}: there is no {part}; {hint}")
+
+
+def _places(value: Any, name: str, rows: bool = False) -> Iterator[tuple[str, ...]]:
+    """Yield the paths that lead to keys of that name, as ``--get`` takes them."""
+    if isinstance(value, Mapping):
+        for key, child in value.items():
+            if key.replace("-", "_") == name:
+                yield (key,)
+            else:
+                yield from ((key, *place) for place in _places(child, name, key in ROWS))
+    elif isinstance(value, list | tuple):
+        for number, child in enumerate(value):
+            key = bare(child.get("batch_size")) if rows else str(number)
+            yield from ((key, *place) for place in _places(child, name))
 
 
 def _row(rows: Sequence[Any], part: str, path: str) -> Any:

@@ -173,29 +173,36 @@ def regimes_sentence(target: TargetSummary) -> str | None:
             "on; what scaling there is lies below them."
         )
     return (
-        f"Scaling is perfect within {within} {_until(perfect, smallest)}, iterations are within "
-        f"{within} of the fewest {_since(maximal, largest)}; in between returns diminish."
+        f"{_until(perfect, within, smallest)}. {_since(maximal, within, largest)}. In between "
+        "returns diminish."
     )
 
 
-def _until(boundary: Estimate | None, smallest: str) -> str:
+def _until(boundary: Estimate | None, within: str, smallest: str) -> str:
+    """Say up to which size scaling is perfect."""
+    perfect = f"Scaling is perfect within {within}"
     if boundary is None:
-        return "up to a size that is not known"
+        return f"{perfect} up to a batch size that is not known"
     if boundary.value is not None:
-        return f"up to batch size {numbers.whole(boundary.value)}"
+        return f"{perfect} up to batch size {numbers.whole(boundary.value)}"
     if boundary.low is not None:
-        return f"up to batch size {numbers.whole(boundary.low)} at least"
-    return f"at most below batch size {numbers.whole(boundary.high)}, of sizes from {smallest} on"
+        return f"{perfect} up to batch size {numbers.whole(boundary.low)} at least"
+    highest = numbers.whole(boundary.high)
+    if highest == smallest:
+        return f"{perfect} at most below batch size {smallest}, the smallest measured"
+    return f"{perfect} up to batch size {highest} at most"
 
 
-def _since(boundary: Estimate | None, largest: str) -> str:
+def _since(boundary: Estimate | None, within: str, largest: str) -> str:
+    """Say from which size on iterations are nearly the fewest."""
+    fewest = f"terations are within {within} of the fewest"
     if boundary is None:
-        return "from a size on that is not known"
+        return f"From which batch size on i{fewest} is not known"
     if boundary.value is not None:
-        return f"from batch size {numbers.whole(boundary.value)} on"
+        return f"I{fewest} from batch size {numbers.whole(boundary.value)} on"
     if boundary.high is not None:
-        return f"from batch size {numbers.whole(boundary.high)} on at the latest"
-    return f"only beyond the sizes measured, which end at {largest}"
+        return f"I{fewest} from batch size {numbers.whole(boundary.high)} on at the latest"
+    return f"I{fewest} only beyond batch size {largest}, the largest measured"
 
 
 def _value(quantity: Estimate | None) -> str:

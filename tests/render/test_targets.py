@@ -78,8 +78,8 @@ def test_regimes_stand_in_the_trade_off_with_their_intervals() -> None:
     assert values["perfect scaling within 20 %, up to"] == "19 (12–30)"
     assert values["maximal parallelism within 20 %, from"] == "480 (305–740)"
     assert targets.regimes_sentence(found) == (
-        "Scaling is perfect within 20 % up to batch size 19, iterations are within 20 % of the "
-        "fewest from batch size 480 on; in between returns diminish."
+        "Scaling is perfect within 20 % up to batch size 19. Iterations are within 20 % of the "
+        "fewest from batch size 480 on. In between returns diminish."
     )
     assert targets.regimes_sentence(sample.target()) is None
 
@@ -89,8 +89,16 @@ def test_regimes_stand_in_the_trade_off_with_their_intervals() -> None:
     [
         (Estimate(None, 1024.0), Estimate(None, 1024.0), "at all sizes measured, up to 1,024;"),
         (Estimate(None, 120.0), Estimate(None, 1024.0), "up to batch size 120 at least"),
-        (Estimate(20.0), Estimate(None, 1024.0), "only beyond the sizes measured, which end at"),
-        (Estimate(None, None, 2.0), Estimate(15.0), "at most below batch size 2, of sizes from 2"),
+        (
+            Estimate(20.0),
+            Estimate(None, 1024.0),
+            "only beyond batch size 1,024, the largest measured.",
+        ),
+        (
+            Estimate(None, None, 2.0),
+            Estimate(15.0),
+            "at most below batch size 2, the smallest measured. It",
+        ),
         (Estimate(None, None, 4.0), Estimate(None, None, 100.0), "batch size 100 on at the latest"),
         (Estimate(None, None, 2.0), Estimate(None, None, 2.0), "at all sizes measured, from 2 on"),
         (None, None, "not known"),
