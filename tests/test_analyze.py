@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from bsx.analyze import analyze
+from bsx.analyze.remedies import with_command
 from bsx.schema import (
     Analysis,
     Baseline,
+    Caution,
     Metric,
     Recipe,
     RunRecord,
@@ -280,3 +282,19 @@ def test_a_smaller_error_is_the_better_one(sweep: Sweep, limit: float, said: boo
     )
     analysis = analyze(config(), known, *sweep)
     assert ("not_better_than_baseline" in [c.code for c in analysis.cautions]) is said
+
+
+@pytest.mark.parametrize(
+    ("others", "told"),
+    [
+        ([], "few_seeds"),
+        ([Caution("quality_not_settled", {})], "quality_not_settled"),
+        ([Caution("not_better_than_baseline", {"likely": True})], "not_better_than_baseline"),
+        ([Caution("not_better_than_baseline", {"likely": False})], "few_seeds"),
+    ],
+)
+def test_only_one_caution_asks_for_seeds_by_command(others: list[Caution], told: str) -> None:
+    said = (*others, Caution("few_seeds", {"seeds": 2}))
+    found = with_command(Analysis("accuracy", (), (), None, said), config())
+    assert [c.code for c in found.cautions if "goes_on" in c.values] == [told]
+    assert found.cautions[-1].values.get("asked_elsewhere", False) == (told != "few_seeds")

@@ -67,7 +67,7 @@ def flags_of(line: str) -> dict[str, Any]:
         (["swep"], "no such command 'swep'; did you mean sweep? see `bsx --help`"),
         (["xyzzy"], "no such command 'xyzzy'; see `bsx --help`"),
         (["list", "model"], "did you mean 'models'? see `bsx list --help`"),
-        (["calc", "--smaples", "8"], "no such option: --smaples; did you mean --samples?"),
+        (["calc", "--smaples", "8"], "no such option: --smaples; did you mean --samples or"),
     ],
 )
 def test_a_mistyped_name_is_answered_with_the_nearest(

@@ -8,18 +8,17 @@ from typing import Any
 
 from bsx.schema import Analysis, Caution, SweepConfig
 
-# Cautions and reasons that say that more seeds would help
-_ASKING = frozenset(
-    {"few_seeds", "quality_not_settled", "quality_tied", "not_better_than_baseline"}
-)
+# Cautions and reasons that say that more seeds would help, the one that knows best how many first
+_ASKING = ("quality_tied", "quality_not_settled", "not_better_than_baseline", "few_seeds")
 
 
 def with_command(found: Analysis, config: SweepConfig) -> Analysis:
     """Return the analysis whose cautions and reason know by which command seeds are added.
 
-    Their value ``goes_on`` is ``alone`` where `bsx sweep --more-seeds N` does it, ``same_options``
-    for an arm of ``--vary``; nothing is added where a program takes no seed. Cautions of what was
-    run elsewhere have the value ``elsewhere``: no option of bsx can mend it.
+    The value ``goes_on`` is ``alone`` where `bsx sweep --more-seeds N` does it, ``same_options``
+    for an arm of ``--vary``; nothing is added where a program takes no seed. Only one of them has
+    it, the others have ``asked_elsewhere``. Cautions of what was run elsewhere have the value
+    ``elsewhere``: no option of bsx can mend it.
     """
     if config.command is not None and config.command.program.elsewhere:
         there = (replace(c, values={**c.values, "elsewhere": True}) for c in found.cautions)
@@ -28,10 +27,13 @@ def with_command(found: Analysis, config: SweepConfig) -> Analysis:
     if how is None:
         return found
     advice = found.recommendation
+    said = [*found.cautions, *([advice.reason] if advice else [])]
+    asking = {caution.code for caution in said if _asks(caution)}
+    first = next((code for code in _ASKING if code in asking), None)
     return replace(
         found,
-        cautions=tuple(_told(caution, how) for caution in found.cautions),
-        recommendation=advice and replace(advice, reason=_told(advice.reason, how)),
+        cautions=tuple(_told(caution, how, first) for caution in found.cautions),
+        recommendation=advice and replace(advice, reason=_told(advice.reason, how, first)),
     )
 
 
@@ -43,8 +45,18 @@ def _how(config: SweepConfig) -> str | None:
     return "same_options" if varied else "alone"
 
 
-def _told(caution: Caution, how: str) -> Caution:
-    if caution.code not in _ASKING:
+def _asks(caution: Caution) -> bool:
+    """Say whether a caution or reason asks for seeds, and so many of them."""
+    if caution.code == "quality_tied":
+        return caution.values.get("seeds_needed") is not None
+    if caution.code == "not_better_than_baseline":
+        return bool(caution.values.get("likely"))
+    return caution.code in _ASKING
+
+
+def _told(caution: Caution, how: str, first: str | None) -> Caution:
+    if not _asks(caution):
         return caution
-    values: Mapping[str, Any] = {**caution.values, "goes_on": how}
+    more = {"goes_on": how} if caution.code == first else {"asked_elsewhere": True}
+    values: Mapping[str, Any] = {**caution.values, **more}
     return replace(caution, values=values)

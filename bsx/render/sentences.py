@@ -177,6 +177,8 @@ def _few_seeds(group: Sequence[Values]) -> str:
     )
     if seeds == 2:
         have += f" (n = 2 stands for those whose ends differ by a factor above {numbers.VAGUE})"
+    if group[0].get("asked_elsewhere"):  # another sentence says how many would do
+        return have
     command = more_seeds(group[0], 5 - seeds)
     trains = f": {command} trains only the new ones" if command else ""
     return f"{have}; 5 or more are better{trains}"

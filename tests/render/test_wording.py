@@ -341,3 +341,8 @@ def test_a_reason_names_the_command_that_would_settle_it() -> None:
     text = wording.reason(Recommendation(64, 0.1, "quality", (8,), reason))
     assert "about 30 seeds, not 5, would settle" in text
     assert "(`bsx sweep --more-seeds 25`)" in text
+
+
+def test_few_seeds_ask_for_no_number_where_another_sentence_does() -> None:
+    said = wording.message(Caution("few_seeds", {"seeds": 3, "asked_elsewhere": True}))
+    assert said == "3 seeds give wide, unsure intervals"
