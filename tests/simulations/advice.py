@@ -38,12 +38,14 @@ SMALL_REGRET = 0.05
 _LETTERS = "letter-recognition/letter-recognition.data"
 # What is swept; DATA stands for the folder of --data
 QUESTIONS: Mapping[str, str] = {
-    "digits": "--model logistic --batch-sizes 8..128 --learning-rate 0.01,0.03,0.1 --epochs 5 "
-    "--min-steps 100",
-    "letters": f"--model logistic --dataset csv:DATA/{_LETTERS} --dataset-arg target=0 "
-    "--subset 2000 --batch-sizes 8..128 --learning-rate 0.01,0.03,0.1 --epochs 5 --min-steps 100",
-    "breast-cancer": "--dataset breast-cancer --model-arg hidden=16 --batch-sizes 4..64 "
-    "--learning-rate 0.003,0.01,0.03 --epochs 5 --min-steps 60",
+    "letters": f"--dataset csv:DATA/{_LETTERS} --dataset-arg target=0 --subset 6000 "
+    "--batch-sizes 4,16,64,256 --learning-rate 0.02,0.08,0.32 --epochs 5 --min-steps 100",
+    "fashion": "--dataset idx:DATA/fashion-mnist --subset 6000 "
+    "--batch-sizes 4,16,64,256 --learning-rate 0.005,0.02,0.08 --epochs 5 --min-steps 60",
+    "adult": "--dataset csv:DATA/adult/adult-train.csv --dataset-arg target=14 "
+    "--dataset-arg missing=most-frequent --subset 6000 "
+    "--batch-sizes 4,16,64,256 --learning-rate 0.005,0.02,0.08 --epochs 4 --min-steps 60",
+    "digits": "--batch-sizes 4,16,64,256 --learning-rate 0.02,0.08,0.32 --epochs 6 --min-steps 60",
 }
 _COMMON = (
     *("--validation-fraction", "0.2", "--test-fraction", "0.1", "--quiet"),
