@@ -176,20 +176,18 @@ def draw(found: Sequence[Exported], wish: Wish) -> list[str]:
 
 def track(found: Sequence[Exported], wish: Wish) -> list[str]:
     """Log every run of every sweep, and what each sweep comes to."""
-    from bsx.exchange.trackers import start, tracked_ids, tracked_runs
+    from bsx.exchange.trackers import start, tracked_runs
 
     said = []
     for one in found:
         tracker = start(str(wish.to), str(wish.output), one.sweep, force=wish.force)
         try:
             logged = tracker.log(tracked_runs(one.sweep, one.records))
-            stale = tracker.keep(tracked_ids(one.records))
             tracker.summarize(summary_of(one.sweep, one.analysis))
         finally:
             tracker.close()
         there = len(one.records) - logged
         also = f"; {there:,} were there already or did not end" if there else ""
-        also += f"; {stale:,} that the sweep no longer has were taken away" if stale else ""
         said.append(f"Logged to {tracker.name}: {logged:,} runs of {one.label}{also}")
     return said
 

@@ -1,9 +1,8 @@
-"""What trackers have of a sweep is what the sweep has: what was trained again or is gone is not."""
+"""What was trained again takes the place of what was logged; nothing else is ever removed."""
 
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from pathlib import Path
 
 import pytest
@@ -34,23 +33,36 @@ def test_a_run_that_was_trained_again_takes_the_place_of_what_was_logged(
     assert losses == [single(p.validation_loss / 2) for p in records[0].curve]
 
 
-def test_what_the_sweep_no_longer_has_is_taken_away_and_what_is_others_stays(
+def test_runs_that_another_store_logged_stay(store: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    sweep, records = read(store)
+    start("tensorboard", str(tmp_path), sweep).log(tracked_runs(sweep, records[:4]))
+    log = LiveLog(lambda: sweep, [start("tensorboard", str(tmp_path), sweep)])
+    log.finish(records[:1])
+    log.summarize(SUMMARY)
+    assert len(list(tmp_path.glob("*/*/*.bsx"))) == 4 + 1
+
+
+def test_a_sweep_of_another_name_loses_nothing_before_it_is_logged_under_that(
     store: Path, tmp_path: Path
 ) -> None:
     pytest.importorskip("tensorboard")
     sweep, records = read(store)
-    tracker = start("tensorboard", str(tmp_path), sweep)
-    tracker.log(tracked_runs(sweep, records[:4]))
-    tracker.summarize(SUMMARY)
+    before = start("tensorboard", str(tmp_path), sweep)
+    before.log(tracked_runs(sweep, records[:4]))
+    before.summarize(SUMMARY)
     (group,) = tmp_path.iterdir()
     (group / "mine").mkdir()
     (group / "mine" / "notes.txt").write_text("kept")
-    assert tracker.keep([record.run_id for record in records[1:4]]) == 1
-    assert len(list(group.iterdir())) == 3 + 2
     named = dataclasses.replace(sweep, config=dataclasses.replace(sweep.config, name="n" * 200))
-    assert start("tensorboard", str(tmp_path), named).log(tracked_runs(sweep, records[:2])) == 2
-    assert sorted(len(list(f.glob("*/*.bsx"))) for f in tmp_path.iterdir()) == [0, 2]
-    assert (group / "mine" / "notes.txt").exists()
+    after = start("tensorboard", str(tmp_path), named)
+    assert len(list(group.glob("*/*.bsx"))) == 4 + 1  # a kill now leaves all of them
+    assert after.log(tracked_runs(named, records[:3])) == 3
+    assert len(list(group.glob("*/*.bsx"))) == 1 + 1  # of each run one; nobody has logged the last
+    after.summarize(SUMMARY)
+    assert sorted(len(list(f.glob("*/*.bsx"))) for f in tmp_path.iterdir()) == [1, 3 + 1]
+    assert after.log(tracked_runs(named, records[:4])) == 1
+    assert [file.name for file in group.rglob("*") if file.is_file()] == ["notes.txt"]
 
 
 def test_a_sweep_trained_afresh_is_logged_once_and_as_it_is_now(here: Shell) -> None:
@@ -60,8 +72,6 @@ def test_a_sweep_trained_afresh_is_logged_once_and_as_it_is_now(here: Shell) -> 
     before = {f: f.read_bytes() for f in Path("logs").rglob("*.bsx")}
     here.swept(*args)
     assert {f: f.read_bytes() for f in Path("logs").rglob("*.bsx")} == before
-    stale = next(f for f in before if f.parent.name != "summary").parent
-    shutil.copytree(stale, stale.parent / "b5-lr9-s0-00000000")
     here.swept(*args, "--fresh")
     after = {f: f.read_bytes() for f in Path("logs").rglob("*.bsx")}
     assert after.keys() == before.keys()

@@ -244,8 +244,7 @@ def test_mlflow_reads_every_number_and_takes_an_unfinished_run_away(
     assert len(client.search_runs([experiment])) == len(runs) + 1
     other = tracked_runs(sweep, [changed(r) for r in records if r.run_id == first.run_id])
     assert start("mlflow", str(tmp_path), sweep).log(other) == 1
-    assert start("mlflow", str(tmp_path), sweep).keep(runs.keys() - {first.run_id}) == 1
-    assert len(client.search_runs([experiment])) == len(runs)
+    assert len(client.search_runs([experiment])) == len(runs) + 1
     with pytest.raises(DataError, match="cannot log to MLflow at"):
         start("mlflow", f"sqlite:///{tmp_path}/mlflow.db/x.db", sweep)
 
@@ -275,12 +274,11 @@ def test_wandb_reads_every_number_of_its_offline_runs(
     try:
         others = [changed(record) for record in records if record.run_id == runs[0].run_id]
         assert again.log([*tracked_runs(sweep, others), *runs[1:]]) == 1
-        assert again.keep([runs[0].run_id]) == 1
     finally:
         again.close()
     (left,) = tmp_path.rglob(f"run-{runs[0].run_id}.wandb")
     assert wandb_file(left)[0] != {p.step: dict(p.values) for p in runs[0].points}
-    assert len(list(tmp_path.glob("wandb/offline-run-*"))) == 2
+    assert len(list(tmp_path.glob("wandb/offline-run-*"))) == len(runs) + 1
 
 
 def wandb_file(path: Path) -> tuple[Mapping[int, Mapping[str, float]], Mapping[str, Any]]:

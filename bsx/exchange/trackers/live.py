@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from bsx.errors import Stopped
-from bsx.exchange.trackers.runs import Summary, Tracker, tracked_ids, tracked_runs
+from bsx.exchange.trackers.runs import Summary, Tracker, tracked_runs
 from bsx.schema import RunRecord, Sweep, Watcher
 
 
@@ -35,11 +35,8 @@ class LiveLog:
         self._done |= {run.run_id for run in runs}
 
     def finish(self, records: Sequence[RunRecord]) -> None:
-        """Log what is missing of all that the sweep has, and take away what it no longer has."""
-        others = [record for record in records if record.run_id not in self._done]
-        self.log(others)
-        kept = tracked_ids(records)
-        self._each(lambda tracker: tracker.keep(kept))
+        """Log what is missing of all that the sweep has."""
+        self.log([record for record in records if record.run_id not in self._done])
 
     def summarize(self, summary: Summary) -> None:
         """Put down what the sweep came to."""

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import os
 import warnings
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -62,19 +62,11 @@ class MLflow:
                 known = self._logged.get(run.run_id)
                 if known is not None and known.mark == run.mark and not self._force:
                     continue
-                if known is not None:
-                    self._client.delete_run(known.run_id)
                 self._logged[run.run_id] = _Known(self._log(run), run.mark)
+                if known is not None:  # only now: a kill before loses nothing
+                    self._client.delete_run(known.run_id)
                 count += 1
         return count
-
-    def keep(self, run_ids: Collection[str]) -> int:
-        """Delete the others."""
-        others = self._logged.keys() - set(run_ids)
-        with _plainly(self._where):
-            for run_id in others:
-                self._client.delete_run(self._logged.pop(run_id).run_id)
-        return len(others)
 
     def summarize(self, summary: Summary) -> None:
         """Put down the headline and the texts at the sweep's run."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
@@ -77,9 +77,6 @@ class Tracker(Protocol):
     def log(self, runs: Iterable[TrackedRun]) -> int:
         """Log those that are not there yet, or came to something else then; return how many."""
 
-    def keep(self, run_ids: Collection[str]) -> int:
-        """Take away what there is of other runs of the sweep; return of how many."""
-
     def summarize(self, summary: Summary) -> None:
         """Put down what the sweep comes to, in place of what it came to before."""
 
@@ -102,11 +99,6 @@ def plainly(cannot: str) -> Iterator[None]:
 def title(sweep: Sweep) -> str:
     """Return the name of a sweep, or its id."""
     return sweep.config.name or sweep.sweep_id
-
-
-def tracked_ids(records: Iterable[RunRecord]) -> set[str]:
-    """Return the ids of the runs that :func:`tracked_runs` yields."""
-    return {record.run_id for record in records if record.status in _LOGGED}
 
 
 def tracked_runs(sweep: Sweep, records: Iterable[RunRecord]) -> Iterator[TrackedRun]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +46,8 @@ class TensorBoard:
         self._folder = Path(where) / _as_name(sweep)
         self._force = force
         made_folder(self._folder)
-        with self._plainly():
-            for folder in _of_sweep(Path(where), sweep_id):
-                if folder != self._folder:  # it had another name then
-                    for path in list(_runs_in(folder)):
-                        _take_away(path)
-                    _remove_empty(folder)
+        with self._plainly():  # what the sweep was called before
+            self._former = [f for f in _of_sweep(Path(where), sweep_id) if f != self._folder]
 
     def log(self, runs: Iterable[TrackedRun]) -> int:
         """Write those that have no file yet, or one that says something else."""
@@ -59,36 +55,34 @@ class TensorBoard:
         for run in runs:
             path, mark = self._place(f"{run.name}-{run.run_id[:8]}"), _writer(run)
             with self._plainly():
-                if not self._force and path.exists() and mark.encode() in path.read_bytes():
-                    continue
-            with written(path, "--output", force=True) as file:
-                file.write(self._events.of_run(run))
-            count += 1
+                there = path.exists() and mark.encode() in path.read_bytes()
+            if self._force or not there:
+                with written(path, "--output", force=True) as file:
+                    file.write(self._events.of_run(run))
+                count += 1
+            self._take_from_former(f"*-{run.run_id[:8]}")
         return count
-
-    def keep(self, run_ids: Collection[str]) -> int:
-        """Remove the files of other runs, and folders that are empty then."""
-        known = {run_id[:8] for run_id in run_ids}
-        with self._plainly():
-            others = [
-                path
-                for path in _runs_in(self._folder)
-                if path.parent.name != _SUMMARY and path.parent.name.rpartition("-")[2] not in known
-            ]
-            for path in others:
-                _take_away(path)
-        return len(others)
 
     def summarize(self, summary: Summary) -> None:
         """Write what every batch size comes to, with the batch size as the step."""
         with written(self._place(_SUMMARY), "--output", force=True) as file:
             file.write(self._events.of_summary(summary))
+        self._take_from_former(_SUMMARY)
 
     def close(self) -> None:
         """Everything is written."""
 
     def _plainly(self) -> contextlib.AbstractContextManager[None]:
         return plainly(f"write TensorBoard's files in {self._folder}")
+
+    def _take_from_former(self, run: str) -> None:
+        """Remove, under the sweep's other names, what is written under its name now."""
+        with self._plainly():
+            for folder in self._former:
+                for path in list(folder.glob(f"{run}/{_FILE}")):
+                    path.unlink(missing_ok=True)
+                    _remove_empty(path.parent)
+                _remove_empty(folder)
 
     def _place(self, run: str) -> Path:
         folder = self._folder / _as_name(run)
@@ -177,16 +171,6 @@ def _of_sweep(where: Path, sweep_id: str) -> list[Path]:
         for folder in where.iterdir()
         if folder.name == sweep_id or folder.name.endswith(f"-{sweep_id[:8]}")
     ]
-
-
-def _runs_in(folder: Path) -> Iterator[Path]:
-    """Yield the files that were written here."""
-    return folder.glob(f"*/{_FILE}")
-
-
-def _take_away(path: Path) -> None:
-    path.unlink(missing_ok=True)
-    _remove_empty(path.parent)
 
 
 def _remove_empty(folder: Path) -> None:

@@ -12,12 +12,12 @@ import contextlib
 import os
 import shutil
 import warnings
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from bsx.errors import ConfigError
-from bsx.exchange.exports.writing import made_folder, written
+from bsx.exchange.exports.writing import made_folder
 from bsx.exchange.trackers.runs import Summary, TrackedRun, plainly
 
 PROJECT = "bsx"
@@ -60,20 +60,6 @@ class Wandb:
                     self._write(run)
                 count += 1
         return count
-
-    def keep(self, run_ids: Collection[str]) -> int:
-        """Remove the folders of the others."""
-        of_sweep = {run_id for run_id, rest in self._known.items() if self._sweep_id in rest}
-        others = of_sweep - set(run_ids)
-        with self._plainly():
-            for run_id in others:
-                self._remove(run_id)
-                del self._known[run_id]
-            if others:
-                lines = [" ".join((run_id, *rest)) for run_id, rest in self._known.items()]
-                with written(self._list, "--output", force=True) as file:
-                    file.write("".join(f"{line}\n" for line in lines).encode())
-        return len(others)
 
     def summarize(self, summary: Summary) -> None:
         """Write a run of the sweep itself, whose step is the batch size."""
