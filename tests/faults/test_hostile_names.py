@@ -179,3 +179,16 @@ def test_every_value_goes_to_the_store_as_a_value() -> None:
         statement = r'f"[^"]*(?:INSERT|SELECT|UPDATE|WHERE|PRAGMA)[^"]*"'
         for found in re.findall(statement, file.read_text()):
             assert set(re.findall(r"{([^}]*)}", found)) <= ours, found
+
+
+@pytest.mark.parametrize("name", [f"{'a' * 300}.toml", f"{'a/' * 4000}b.toml", "a\0.toml"])
+@pytest.mark.parametrize(
+    ("command", "flag"),
+    [(("sweep",), "--save"), (("probe",), "--save"), (("export", "--to", "csv"), "--output")],
+)
+def test_a_name_that_no_file_can_have_is_a_usage_error(
+    here: Shell, name: str, command: tuple[str, ...], flag: str
+) -> None:
+    code, out, err = here.bsx(*command, flag, name)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"bsx: error: {flag} ")

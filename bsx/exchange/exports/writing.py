@@ -17,29 +17,32 @@ def check_free(path: Path, flag: str, *, force: bool) -> None:
     """Refuse a place where a result cannot go, before it is computed.
 
     Raises:
-        ConfigError: for a file that is there and may not be replaced, a folder in its place, or
-            none that it is to be in.
-        DataError: where that cannot be found out.
+        ConfigError: for a file that is there and may not be replaced, a folder in its place, none
+            that it is to be in, or a name that no file can have.
     """
-    try:
-        check_place(path, flag)
-        if not force and _is_file(path):
-            raise _there(path, flag)
-    except (OSError, ValueError) as error:
-        raise _unwritable(path, error) from None
+    check_place(path, flag)
+    if not force and _is_file(path):
+        raise _there(path, flag)
 
 
 def check_place(path: Path, flag: str) -> None:
     """Refuse what cannot be a file's name: a folder's, or one in a folder that is not there.
 
     Raises:
-        ConfigError: for such a name; it is the same for all that write a file.
-        OSError: where that cannot be found out.
+        ConfigError: for such a name, and one that is too long or in a folder that may not be
+            entered; it is the same for all that write a file.
     """
-    if path.is_dir():
-        raise ConfigError(f"{flag} {path}: this is a folder; name a file in it")
-    if not path.absolute().parent.is_dir():
-        raise ConfigError(f"{flag} {path}: there is no folder {path.parent}; make it first")
+    try:
+        if path.is_dir():
+            raise ConfigError(f"{flag} {path}: this is a folder; name a file in it")
+        if not path.absolute().parent.is_dir():
+            raise ConfigError(f"{flag} {path}: there is no folder {path.parent}; make it first")
+        path.stat()
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        problem = getattr(error, "strerror", None) or error
+        raise ConfigError(f"{flag} {path}: {problem}; give another file") from None
 
 
 def made_folder(path: Path) -> None:
