@@ -191,4 +191,4 @@ def test_a_name_that_no_file_can_have_is_a_usage_error(
 ) -> None:
     code, out, err = here.bsx(*command, flag, name)
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert err.startswith(f"bsx: error: {flag} ")
+    assert err.startswith("bsx: error: ") and flag in err
