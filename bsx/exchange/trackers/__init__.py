@@ -2,8 +2,8 @@
 
 A run is logged whole or not at all, and once: what a tracker has already is left alone, so that a
 sweep that goes on, or is exported again, adds what is new. A run that has come to something else
-since takes the place of what was logged. No other is ever removed: another store, on another machine,
-may have logged it, for the same question makes the same sweep everywhere.
+since takes the place of what was logged. No other is ever removed: another store, on another
+machine, may have logged it, for the same question makes the same sweep everywhere.
 """
 
 from bsx.exchange.trackers.live import LiveLog, LoggedWatcher
