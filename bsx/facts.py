@@ -92,6 +92,7 @@ def look(config: SweepConfig) -> Facts:
         memory_limit=memory_limit(device) if here == device and not config.elsewhere else None,
         devices=config.devices,
         identifiers=splits.identifiers,
+        dropped=splits.dropped,
         predicted=splits.predicted,
     )
 

@@ -26,7 +26,7 @@ def identifiers(table: Table, used: Sequence[int], categorical: Sequence[int]) -
         numbers = None if column in categorical else table.numbers(column)
         names = _all_names(table.texts(column)) if numbers is None else _counts(numbers)
         if names:
-            found.append(_as_asked(table, column))
+            found.append(table.as_asked(column))
     return tuple(found)
 
 
@@ -41,10 +41,3 @@ def _counts(numbers: np.ndarray) -> bool:
 def _all_names(texts: Sequence[str | None]) -> bool:
     there = [text for text in texts if text is not None]
     return len(there) >= _FEWEST_ROWS and len(set(there)) >= _NEARLY_ALL * len(there)
-
-
-def _as_asked(table: Table, column: int) -> str:
-    """Return a column's name, or its number where the name is none, or not the only one."""
-    title = table.titles[column]
-    named = title and "," not in title and table.titles.count(title) == 1
-    return title if named else str(column)

@@ -154,6 +154,7 @@ def _open(name: str, args: Mapping[str, Any], division: _Division, room: Room) -
         target_scale=scale,
         naive=_naive(dataset, parts, shift, scale),
         identifiers=dataset.identifiers,
+        dropped=dataset.dropped,
         predicted=dataset.predicted,
     )
     _keep(splits)

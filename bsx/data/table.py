@@ -6,6 +6,7 @@ import csv
 import importlib
 import io
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from bsx.data.given import read_text
 from bsx.data.room import check_room
 from bsx.data.source import check_cells, the_file
 from bsx.errors import ConfigError, DataError
+from bsx.parse import literal
 
 _CELL_BYTES = 48  # a number of Python's, and its place
 EMPTY = {"", "?", "na", "n/a", "nan", "null", "none"}
@@ -52,6 +54,15 @@ class Table:
             raise ConfigError(f"--dataset-arg {argument}={asked}: give each column once")
         return found
 
+    def as_asked(self, column: int) -> str:
+        """Return what ``--dataset-arg`` takes for a column: its name, or else its number.
+
+        A name that reads as a number, a list or the like would be taken for another column.
+        """
+        title = self.titles[column]
+        named = title.isprintable() and literal(title) == title and self.titles.count(title) == 1
+        return title if title and named else str(column)
+
     def place(self, row: int, column: int) -> str:
         """Name a cell for a person."""
         return f"{self.name}: line {self.lines[row]}, column {self.titles[column]}"
@@ -72,7 +83,8 @@ class Table:
             raise DataError(
                 f"{self.place(row, column)}: {cells[row]!r} is no number, but "
                 f"{cells[number_row]!r} in line {self.lines[number_row]} is{hint}; mend it, or "
-                f"take all as categories: --dataset-arg categorical={self.titles[column]}"
+                "take all as categories: --dataset-arg "
+                + shlex.quote(f"categorical={self.as_asked(column)}")
             )
         infinite = np.flatnonzero(np.isinf(found))
         if infinite.size:

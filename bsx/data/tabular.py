@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -111,13 +112,14 @@ def _dataset(tables: Sequence[Table], wanted: _Wanted) -> Dataset:
     used = [c for c in range(len(first.titles)) if c not in predicted and c not in dropped]
     if not used or set(predicted) & set(dropped):
         raise ConfigError(f"{first.name}: no column remains; see --dataset-arg target and drop")
-    blocks = [_block(tables, column, column in categorical) for column in used]
+    blocks = [_block(tables, column, column in categorical, dropped) for column in used]
     needed = sum(block.nbytes for block in blocks)
     check_room(needed, f"{first.name}: its inputs", "give fewer rows or columns")
     inputs = torch.from_numpy(np.concatenate(blocks, axis=1).astype(np.float32))
     if wanted.missing == "refuse":
         _refuse_gaps(tables, used, blocks)
-    targets, task = targets_of(tables, predicted, wanted.task)
+    told = wanted.target != -1 and wanted.task != "auto"
+    targets, task = targets_of(tables, predicted, wanted.task, told=told)
     ends = np.cumsum([len(table.lines) for table in tables]).tolist()
     parts = {"train": torch.arange(ends[0]), "test": torch.arange(ends[0], ends[-1])}
     return Dataset(
@@ -135,11 +137,14 @@ def _dataset(tables: Sequence[Table], wanted: _Wanted) -> Dataset:
             tuple(f"{first.name}: column {first.titles[column]}" for column in used),
         ),
         identifiers=identifiers(first, used, categorical),
+        dropped=tuple(first.as_asked(column) for column in dropped),
         predicted=tuple(first.titles[column] for column in predicted),
     )
 
 
-def _block(tables: Sequence[Table], column: int, categorical: bool) -> np.ndarray:
+def _block(
+    tables: Sequence[Table], column: int, categorical: bool, dropped: Sequence[int]
+) -> np.ndarray:
     """Return a column of numbers, or one of 0 and 1 for each category; (rows, 1 or categories)."""
     if not categorical:
         found = [table.numbers(column) for table in tables]
@@ -155,9 +160,10 @@ def _block(tables: Sequence[Table], column: int, categorical: bool) -> np.ndarra
     categories = sorted({text for text in texts if text is not None})
     if len(categories) > _MOST_CATEGORIES:
         title = tables[0].titles[column]
+        drop = ",".join(tables[0].as_asked(c) for c in (*dropped, column))
         raise DataError(
             f"{tables[0].name}: column {title} has {len(categories):,} different texts, such as "
-            f"{categories[0]!r}; leave it out with --dataset-arg drop={title}"
+            f"{categories[0]!r}; leave it out with --dataset-arg " + shlex.quote(f"drop={drop}")
         )
     check_room(
         4 * len(texts) * len(categories),

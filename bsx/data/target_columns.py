@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -14,8 +15,13 @@ from bsx.errors import ConfigError, DataError
 _MOST_CLASSES = 100  # of a target of whole numbers, for it to count as classes
 
 
-def targets_of(tables: Sequence[Table], columns: Sequence[int], task: str) -> tuple[Tensor, str]:
-    """Return the targets and the task: one column, or several of numbers."""
+def targets_of(
+    tables: Sequence[Table], columns: Sequence[int], task: str, *, told: bool
+) -> tuple[Tensor, str]:
+    """Return the targets and the task: one column, or several of numbers.
+
+    ``told``: both the columns and the task were named, so that neither is doubted.
+    """
     found = [[table.numbers(column) for table in tables] for column in columns]
     texts = any(part is None for parts in found for part in parts)
     numbers = np.zeros((0, 0))
@@ -29,7 +35,7 @@ def targets_of(tables: Sequence[Table], columns: Sequence[int], task: str) -> tu
             raise DataError(f"{place(tables, row, column)}: the target is missing; leave it out")
     task = _judged(numbers, texts) if task == "auto" else task
     if task == "classification":
-        return _classes(tables, columns, None if texts else numbers[:, 0]), task
+        return _classes(tables, columns, None if texts else numbers[:, 0], told=told), task
     if texts:
         text = next(
             c for c, parts in zip(columns, found, strict=True) if any(p is None for p in parts)
@@ -45,7 +51,9 @@ def targets_of(tables: Sequence[Table], columns: Sequence[int], task: str) -> tu
     return torch.from_numpy(numbers.astype(np.float32)), task
 
 
-def _classes(tables: Sequence[Table], columns: Sequence[int], numbers: np.ndarray | None) -> Tensor:
+def _classes(
+    tables: Sequence[Table], columns: Sequence[int], numbers: np.ndarray | None, *, told: bool
+) -> Tensor:
     if len(columns) > 1:
         raise ConfigError(
             f"{tables[0].name}: a classification has one target column, not "
@@ -57,12 +65,14 @@ def _classes(tables: Sequence[Table], columns: Sequence[int], numbers: np.ndarra
     else:
         values = numbers
     different, codes = np.unique(values, return_inverse=True)
-    if len(different) > max(2, len(values) // 2):
+    if len(different) > max(2, len(values) // 2) and not told:
+        these = shlex.quote(f"target={tables[0].as_asked(columns[0])}")
         raise DataError(
             f"{tables[0].name}: column {tables[0].titles[columns[0]]}, the target, has "
             f"{len(different):,} different {'texts' if numbers is None else 'numbers'} in "
-            f"{len(values):,} rows, so that these are no classes; "
-            f"{_which(tables[0], columns, _of_classes)}"
+            f"{len(values):,} rows, so that these are hardly classes; "
+            f"{_which(tables[0], columns, _of_classes)}; if these are classes, give "
+            f"--dataset-arg {these} --dataset-arg task=classification"
         )
     return torch.from_numpy(codes.astype(np.int64))
 
@@ -70,7 +80,8 @@ def _classes(tables: Sequence[Table], columns: Sequence[int], numbers: np.ndarra
 def _which(table: Table, taken: Sequence[int], fits: Callable[[Table, int], bool]) -> str:
     """Say how to name the target, with those columns that would fit, if any, and all there are."""
     fitting = [c for c in range(len(table.titles)) if c not in taken and fits(table, c)]
-    told = " or ".join(f"target={table.titles[c]}" for c in fitting[:3]) or "target=NAME"
+    asked = [shlex.quote(f"target={table.as_asked(c)}") for c in fitting[:3]]
+    told = " or ".join(asked) or "target=NAME"
     return (
         f"say which column is to be predicted with --dataset-arg {told}; the file has "
         f"{shown_columns(table.titles)}"

@@ -11,16 +11,20 @@ from bsx.render.phrases import Values, clean, listed
 
 def _identifier_columns(group: Sequence[Values]) -> str:
     columns = [clean(column) for column in group[0]["columns"]]
+    # The last drop= is the one that counts, so that it names what is dropped already, too
+    dropped = [clean(column) for column in group[0].get("dropped", ())]
     more = [f"{len(columns) - 8} more"] if len(columns) > 8 else []
-    shown, drop = listed([*columns[:8], *more]), shlex.quote(f"drop={','.join(columns)}")
+    shown, drop = listed([*columns[:8], *more]), ",".join([*dropped, *columns])
+    numbered = " (columns count from 0)" if any(c.isdecimal() for c in columns[:8]) else ""
     if len(columns) == 1:
         may, it, is_one = f"column {shown} may be an identifier", "it", "it is one"
     else:
         may, it, is_one = f"columns {shown} may be identifiers", "them", "they are"
     return (
-        f"{may}: nearly every row has a value of its own there, as with row numbers or names. "
-        f"From {it} a model can learn the training samples by heart, which helps with no new "
-        f"sample; if {is_one}, leave {it} out with --dataset-arg {drop}"
+        f"{may}{numbered}: nearly every row has a value of its own there, as with row numbers or "
+        f"names. From {it} a model can learn the training samples by heart, which helps with no new "
+        f"sample; if {is_one}, leave {it} out with --dataset-arg "
+        f"{shlex.quote(f'drop={drop}')}"
     )
 
 

@@ -79,6 +79,7 @@ class Facts:
     devices: int = field(default=1, metadata=LATER)  # that one run trains on at once
     identifiers: tuple[str, ...] = field(default=(), metadata=LATER)  # columns that name the rows
     predicted: tuple[str, ...] = field(default=(), metadata=LATER)  # columns of the target
+    dropped: tuple[str, ...] = field(default=(), metadata=LATER)  # columns that are left out
 
     @classmethod
     def told(

@@ -11,7 +11,8 @@ def data_cautions(facts: Facts) -> list[Caution]:
     """Say what is known of the data before anything is trained: columns that name the rows."""
     if not facts.identifiers:
         return []
-    return [Caution("identifier_columns", {"columns": facts.identifiers})]
+    found = {"columns": facts.identifiers, "dropped": facts.dropped}
+    return [Caution("identifier_columns", found)]
 
 
 def micro_batch_cautions(facts: Facts, rows: Sequence[Recipe]) -> list[Caution]:

@@ -10,6 +10,7 @@ import pytest
 
 from bsx.data.table import read_csv
 from bsx.errors import EXIT_DONE
+from bsx.parse import literal
 from tests.data.opening import opened
 from tests.here import Shell, here
 
@@ -83,6 +84,27 @@ def test_a_column_without_a_name_is_called_by_its_number(tmp_path: Path) -> None
     assert opened(name, header=True).identifiers == ("0",)
     assert opened(name, header=True, drop=0).identifiers == ()
     assert read_csv(str(file), "csv", header=True, separator=",", encoding="utf-8").titles[0] == ""
+
+
+def test_a_title_that_reads_as_a_number_is_told_as_the_columns_number(tmp_path: Path) -> None:
+    file = tmp_path / "data.csv"
+    rows = [f"{m:.4f},{m:.3f},{i},{i + 7},{i + 9},{'ab'[i % 2]}" for i, m in enumerate(_MEASURED)]
+    file.write_text("\n".join(["x,z,1,true,zip code,y", *rows, ""]))
+    name = f"csv:{file}"
+    found = opened(name, header=True)
+    assert found.identifiers == ("2", "3", "zip code")
+    assert opened(name, header=True, drop=literal("2,3,zip code")).identifiers == ()
+
+
+def test_the_remedy_keeps_what_is_dropped_already(here: Shell) -> None:
+    rows = [f"{m:.4f},{i},{i},{'ab'[i % 2]}" for i, m in enumerate(_MEASURED)]
+    Path("data.csv").write_text("\n".join(["x,zip code,1,y", *rows, ""]))
+    asked = ["sweep", "--dataset", "csv:data.csv", "--dataset-arg", "header=true",
+             "--model", "logistic", "--dry-run"]  # fmt: skip
+    _, _, err = here.bsx(*asked, "--dataset-arg", "drop=zip code")
+    assert "column 2 may be an identifier (columns count from 0): nearly every" in err
+    assert err.rstrip().endswith("--dataset-arg 'drop=zip code,2'")
+    assert here.bsx(*asked, "--dataset-arg", "drop=zip code,2")[2] == ""
 
 
 def test_identifiers_are_warned_of_before_training_and_in_the_document(here: Shell) -> None:

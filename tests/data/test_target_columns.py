@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bsx.data.tabular import csv
 from bsx.errors import ConfigError
 from tests.data.opening import refused
 from tests.here import QUICK, Shell, here
@@ -48,11 +49,7 @@ def test_a_target_that_is_no_class_names_the_columns_that_would_be(
     ("arguments", "kind", "told"),
     [
         ({"target": "kind", "task": "regression"}, None, "--dataset-arg target=size; the file has"),
-        (
-            {"target": "size", "task": "classification"},
-            None,
-            "target=kind or target=side; the file",
-        ),
+        ({"task": "regression"}, None, "--dataset-arg target=size; the file has"),
         ({"target": ("size", "kind")}, ConfigError, "not size, kind; give one of them"),
     ],
 )
@@ -61,6 +58,24 @@ def test_a_target_that_does_not_fit_its_task_is_told_of_others(
 ) -> None:
     name = written(tmp_path, "size", "kind", "side")
     assert told in refused(name, *([kind] if kind else []), **arguments)
+
+
+def test_classes_that_were_asked_for_by_name_are_taken_however_many(tmp_path: Path) -> None:
+    name = written(tmp_path, "kind", "size", "note")
+    said = refused(name, task="classification")
+    assert "if these are classes, give --dataset-arg target=note --dataset-arg task=class" in said
+    for target in ("note", "size"):
+        drop = "note" if target == "size" else "size"
+        found = csv(name.removeprefix("csv:"), target, "classification", drop=drop)
+        assert len(set(found.targets.tolist())) == 60
+    assert "are hardly classes" in refused(name, target="note")  # that it is one was guessed
+
+
+def test_a_title_that_reads_as_a_number_is_asked_for_by_the_columns_number(tmp_path: Path) -> None:
+    rows = "\n".join(f"{i / 7:.3f},{'xyz'[i % 3]},{'uv'[i % 2]},note {i}" for i in range(60))
+    (tmp_path / "data.csv").write_text(f"size,3,of two,note\n{rows}\n")
+    said = refused(f"csv:{tmp_path / 'data.csv'}", header=True)
+    assert "--dataset-arg target=1 or 'target=of two'; the file has size, 3, of two" in said
 
 
 def test_a_guessed_target_is_said_before_training_and_in_the_head(here: Shell) -> None:
