@@ -134,7 +134,9 @@ class _Case:
 
     def _good_enough(self, batch_size: int) -> bool:
         found = self.compared.get(batch_size)
-        return found is not None and (found.shown or found.expected <= self.allowed)
+        if found is None or self.is_worse(found):  # whatever it is shrunk to
+            return False
+        return found.shown or found.expected <= self.allowed
 
     def _money(self, chosen: Candidate) -> Estimate | None:
         """Price the time to the target; None where it is not known, or steps do not say it."""
@@ -296,7 +298,7 @@ def _unsettled(case: _Case, chosen: int) -> tuple[Caution, ...]:
         return ()
     values = {
         "tolerance": case.allowed,
-        "seeds": case.compared[case.best].shortfall.n,
+        "seeds": mine.shortfall.n,
         "seeds_needed": mine.seeds_needed,
         "best": case.best,
         "is_best": chosen == case.best,

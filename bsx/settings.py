@@ -187,6 +187,10 @@ SETTINGS: tuple[Setting, ...] = (
             metavar="INT"),
     Setting("min_steps", parse.count, "A floor in iterations under the limits above.", _BUDGET,
             metavar="INT"),
+    Setting("evaluation_spacing", parse.positive, "Evaluate whenever the iterations have grown by "
+            "this factor. Nearer to 1 the target is met more exactly, and evaluation takes "
+            "longer.",
+            _BUDGET, 1.05, "FACTOR"),
     Setting("within", parse.duration, "Time for the whole sweep, e.g. 90s, 10m, 1h30m: the most "
             "valuable parts come first.", _BUDGET, metavar="TIME"),
 

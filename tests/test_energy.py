@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import count
 from typing import Any
 
@@ -42,6 +43,10 @@ def test_the_energy_of_a_step_is_what_the_counter_moved_on_by_over_its_steps() -
     assert found == pytest.approx((0.25,) * DRAWS)
     assert taken[0] == DRAWS * 10  # a second of steps each
     assert len(settled) == 2 * DRAWS  # nothing is left to do whenever the counter is read
+
+
+def test_a_counter_that_fails_on_the_way_leaves_the_energy_unknown() -> None:
+    assert joules_per_step(lambda: math.nan, lambda: None, 1.0, lambda: None) == ()
 
 
 def test_energy_is_told_by_the_sample_with_the_range_of_its_draws() -> None:

@@ -280,6 +280,15 @@ def test_speed_is_of_all_that_a_step_does(other: dict[str, Any]) -> None:
     assert units[0].unit_id != units[1].unit_id
 
 
+def test_the_spacing_of_evaluations_is_part_of_a_run_and_the_usual_one_changes_nothing() -> None:
+    [usual] = plan.recipes(config(batch_sizes=BatchSizes((4,))), facts())
+    [often] = plan.recipes(config(batch_sizes=BatchSizes((4,)), evaluation_spacing=1.01), facts())
+    assert (usual.evaluation_spacing, often.evaluation_spacing) == (1.05, 1.01)
+    assert usual.canonical != often.canonical
+    assert config().question == config(evaluation_spacing=1.05).question
+    assert config().question != config(evaluation_spacing=1.01).question
+
+
 def test_a_rate_that_changes_does_not_change_the_speed() -> None:
     [plain] = plan.recipes(config(batch_sizes=BatchSizes((4,))), facts())
     cosine = dataclasses.replace(plain, training=Training(schedule="cosine", warmup=0.1))

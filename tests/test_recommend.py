@@ -14,6 +14,7 @@ from bsx.stats.candidates import Candidate
 from bsx.stats.critical_batch import TradeOff, fit_tradeoff
 from bsx.stats.intervals import geometric_mean_estimate
 from bsx.stats.layout import StepsTable
+from bsx.stats.paired import non_inferior
 from tests.stats.oracles import ACCURACY, log_steps
 
 SIZES = [2**p for p in range(1, 11)]
@@ -108,6 +109,20 @@ def test_the_best_alone_is_taken_and_where_others_may_be_as_good_that_is_said() 
     assert answer is not None and answer.batch_size == 2
     assert answer.reason.code == "only_best_admitted"
     assert caution.values["is_best"] and caution.values["seeds_needed"] is None
+
+
+def test_a_size_that_is_shown_to_be_worse_is_not_taken_whatever_it_is_shrunk_to() -> None:
+    """One of eleven noisy sizes is far off: pooled, its distance is more than chance could make."""
+    for seed in range(60):
+        found, fit = candidates(noise=0.01, seed=seed, quality={64: 0.955, 128: 0.955})
+        answer, _ = recommend(found, fit, ACCURACY, 0.005)
+        compared = non_inferior(
+            {c.batch_size: c.quality for c in found}, higher_is_better=True, tolerance=0.005
+        )
+        assert answer is not None
+        for size in answer.reason.values["admitted"]:
+            low = compared[size].shortfall.low
+            assert low is None or low <= 0.005
 
 
 def test_a_clear_winner_in_quality_needs_no_more_seeds() -> None:

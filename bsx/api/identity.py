@@ -47,8 +47,10 @@ def identity(thing: Any) -> str:
 def is_installed(module_name: str) -> bool:
     """Say whether a module is of Python or of an installed library, so that a version tells it."""
     root = module_name.partition(".")[0]
+    if root == "__main__":  # what was typed there is the user's, whichever program runs it
+        return False
     if root in sys.stdlib_module_names or root in sys.builtin_module_names:
-        return root != "__main__"
+        return True
     file = getattr(sys.modules.get(module_name), "__file__", None)
     if root == "bsx" or file is None:
         return root == "bsx"

@@ -69,6 +69,7 @@ class Settings(TypedDict, total=False):
     steps: int | None
     samples_seen: int | None
     min_steps: int | None
+    evaluation_spacing: float
     within: float | str | None
     # Data split
     validation_fraction: float | None

@@ -43,8 +43,10 @@ _IDLE_WITH_COMMAND = (
     "stream",
     "halving",
     "max_memory",
+    "evaluation_spacing",
     "allow_accumulation",
 )
+_CLOSEST, _WIDEST = 1.001, 4.0  # factors between evaluations
 _RELATIVE = ("linear", "sqrt", "saturating")
 _AUGMENTATIONS = ("flip", "crop", "noise")
 
@@ -90,6 +92,7 @@ def _sweep(values: Mapping[str, Any], origins: Mapping[str, str]) -> SweepConfig
         states_bytes=None if values["halving"] else values["keep_states"],
         engine=values["engine"],
         lanes_bytes=values["max_memory"],
+        evaluation_spacing=_spacing(values["evaluation_spacing"]),
         within_seconds=values["within"],
         name=values["name"],
         sampling=_sampling(values),
@@ -107,6 +110,15 @@ def _sweep(values: Mapping[str, Any], origins: Mapping[str, str]) -> SweepConfig
         reference_batch_size=values["reference_batch_size"],
         origins=origins,
     )
+
+
+def _spacing(factor: float) -> float:
+    if not _CLOSEST <= factor <= _WIDEST:
+        raise ConfigError(
+            f"--evaluation-spacing {factor:g}: give a factor from {_CLOSEST:g} to {_WIDEST:g}; "
+            "1.05 evaluates 159 times in 10,000 iterations, 1.01 620 times"
+        )
+    return factor
 
 
 def _ingredient(kind: str, name: str, args: Mapping[str, Any] | None) -> Ingredient:

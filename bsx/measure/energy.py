@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable
 
 import torch
@@ -11,7 +12,7 @@ import torch
 DRAWS, DRAW_SECONDS = 3, 1.0
 _MILLI = 1e-3
 
-Counter = Callable[[], float]  # → joules since some time in the past
+Counter = Callable[[], float]  # → joules since some time in the past; NaN: it cannot be read
 
 
 def counter(device: torch.device) -> Counter | None:
@@ -41,13 +42,20 @@ def counter_of(uuid: str) -> Counter | None:
         nvml.nvmlDeviceGetTotalEnergyConsumption(handle)
     except nvml.NVMLError:  # no driver, no such device, or one that does not count
         return None
-    return lambda: _MILLI * float(nvml.nvmlDeviceGetTotalEnergyConsumption(handle))
+
+    def count() -> float:
+        try:
+            return _MILLI * float(nvml.nvmlDeviceGetTotalEnergyConsumption(handle))
+        except nvml.NVMLError:
+            return math.nan
+
+    return count
 
 
 def joules_per_step(
     count: Counter, step: Callable[[], None], seconds: float, settle: Callable[[], None]
 ) -> tuple[float, ...]:
-    """Return what a step draws, measured a few times over many.
+    """Return what a step draws, measured a few times over many; nothing where that is not told.
 
     Args:
         seconds: about how long a step takes.
@@ -62,4 +70,4 @@ def joules_per_step(
             step()
         settle()
         draws.append((count() - before) / steps)
-    return tuple(draws)
+    return tuple(draws) if all(map(math.isfinite, draws)) else ()

@@ -40,5 +40,5 @@ def directions(analysis: Analysis) -> Picture | None:
         )
         for point in analysis.gradients.points
     )
-    axes = BATCH_SIZE, Axis("cosine to the full gradient", from_zero=True)
+    axes = BATCH_SIZE, Axis("cosine to the full gradient")
     return Picture("gradient-direction", "direction of a batch's gradient", (Panel(*axes, series),))

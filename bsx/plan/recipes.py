@@ -83,6 +83,7 @@ def _recipe(config: SweepConfig, facts: Facts, batch_size: int) -> Recipe:
         batch_size=batch_size,
         steps=_steps(config, facts, batch_size, tail),
         tail=tail,
+        evaluation_spacing=config.evaluation_spacing,
         sampling=config.sampling,
         objective=config.objective,
         initialization=config.initialization,

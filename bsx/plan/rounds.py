@@ -32,6 +32,7 @@ from bsx.tuning import MOST_ROUNDS, Rates, Seeds, first_rates
 LANES_BYTES = 2**30
 _SHARE = 4  # of the memory there is: one in so many bytes, cut to a power of two, as it varies
 _COPIES = 4  # of each number kept: values, gradients, and two temporaries
+_ENERGY_SECONDS = 3.0  # that a device's counter of energy is watched for, if it has one
 _SPEED_RATE = 1e-3  # small enough that no timed run diverges
 _CALIBRATION_SIZE = 256  # large against the smallest size, and quickly run
 
@@ -107,7 +108,8 @@ def speed_units(
             worker="speed" if facts.devices == 1 else "speed-devices",
             devices=facts.devices,
             machine=digest(machine),
-            predicted_seconds=max(0.8, cost.group_seconds(20, recipe.batch_size, 1)),
+            predicted_seconds=max(0.8, cost.group_seconds(20, recipe.batch_size, 1))
+            + (_ENERGY_SECONDS if facts.device.startswith("cuda") else 0.0),
         )
         for _, recipe in sorted(timed.items())
     )

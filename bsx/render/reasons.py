@@ -33,10 +33,13 @@ def _memory_unsettled(values: Values) -> str:
 
 def _of_admitted(values: Values) -> str:
     admitted = values.get("admitted", ())
-    shown = len(set(values.get("shown", admitted)) & set(admitted))
-    if shown < len(admitted):
-        return f"{_of_expected(values)} (one of {numbers.count(shown)} of which that is shown)"
-    which = f"the {numbers.count(shown)} batch sizes" if admitted else "the batch sizes"
+    shown = set(values.get("shown", admitted)) & set(admitted)
+    if len(shown) < len(admitted):
+        if values["batch_size"] == values["best"]:
+            return f"{_of_expected(values)} (it is the best itself)"
+        others = numbers.count(len(shown - {values["best"]}))
+        return f"{_of_expected(values)} (one of {others} of which that is shown)"
+    which = f"the {numbers.count(len(shown))} batch sizes" if admitted else "the batch sizes"
     return (
         f"of {which} whose final validation {values['metric']} is shown to be within "
         f"{tolerance(values)} of the best"
@@ -75,8 +78,9 @@ def _best_quality(values: Values) -> str:
 
 def _quality_tied(values: Values) -> str:
     first = (
-        f"of {numbers.count(len(values['alike']))} batch sizes within {tolerance(values)} of the "
-        f"best final validation {values['metric']} no difference from it can be shown"
+        f"of {numbers.count(len(values['alike']))} batch sizes expected to end within "
+        f"{tolerance(values)} of the best validation {values['metric']} no difference from it can "
+        "be shown"
     )
     if values["seconds"] is None:
         why = _WHY_NO_TIME.get(str(values["missing"]), spelled(values["missing"]))

@@ -172,13 +172,11 @@ def regimes_sentence(target: TargetSummary) -> str | None:
             f"Iterations are within {within} of the fewest at all sizes measured, from {smallest} "
             "on; what scaling there is lies below them."
         )
-    return (
-        f"{_until(perfect, within, smallest)}. {_since(maximal, within, largest)}. In between "
-        "returns diminish."
-    )
+    until = _until(perfect, within, regimes.measured[0])
+    return f"{until}. {_since(maximal, within, largest)}. In between returns diminish."
 
 
-def _until(boundary: Estimate | None, within: str, smallest: str) -> str:
+def _until(boundary: Estimate | None, within: str, smallest: int) -> str:
     """Say up to which size scaling is perfect."""
     perfect = f"Scaling is perfect within {within}"
     if boundary is None:
@@ -187,10 +185,10 @@ def _until(boundary: Estimate | None, within: str, smallest: str) -> str:
         return f"{perfect} up to batch size {numbers.whole(boundary.value)}"
     if boundary.low is not None:
         return f"{perfect} up to batch size {numbers.whole(boundary.low)} at least"
-    highest = numbers.whole(boundary.high)
-    if highest == smallest:
-        return f"{perfect} at most below batch size {smallest}, the smallest measured"
-    return f"{perfect} up to batch size {highest} at most"
+    if boundary.high is None or boundary.high <= smallest:
+        least = numbers.count(smallest)
+        return f"{perfect} at most below batch size {least}, the smallest measured"
+    return f"{perfect} up to batch size {numbers.whole(boundary.high)} at most"
 
 
 def _since(boundary: Estimate | None, within: str, largest: str) -> str:

@@ -285,11 +285,11 @@ class SweepConfig:
     search: Search | None = None  # of more than the learning rate; None: that alone
     measures: tuple[str, ...] = ()  # of MEASURES: what is measured beside, of runs trained again
     audit_base: int | None = None  # the batch size that audited rules start from; None: smallest
-    reference_batch_size: int | None = (
-        None  # of critical_batch_size_20; None: smallest to get there
-    )
+    # of critical_batch_size_20; None: the smallest that gets to the target
+    reference_batch_size: int | None = None
     devices: int = field(default=1, metadata=LATER)  # that one run trains on at once
     lanes_bytes: int | None = field(default=None, metadata=LATER)  # for all that trains at once
+    evaluation_spacing: float = field(default=1.05, metadata=LATER)  # as a factor of the steps
     cluster: Cluster = field(default=Cluster(), metadata=LATER)
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 

@@ -67,8 +67,10 @@ def _speeds_from(
         for size in sorted(set(wanted) - timed.keys())
         if (draws := _on_the_line(size, timed, document["step_model"]))
     }
-    loops = {s["batch_size"]: s["speed"]["loop"] for s in document["batch_sizes"] if s["speed"]}
-    peaks = {s["batch_size"]: s["peak_memory_bytes"] for s in document["batch_sizes"]}
+    sizes = document["batch_sizes"]
+    loops = {s["batch_size"]: s["speed"]["loop"] for s in sizes if s["speed"]}
+    joules = {s["batch_size"]: (s["speed"] or {}).get("sample_joules") for s in sizes}
+    peaks = {s["batch_size"]: s["peak_memory_bytes"] for s in sizes}
     records = tuple(
         SpeedRecord(
             unit_id=f"probe-{size}",
@@ -77,6 +79,7 @@ def _speeds_from(
             status=RunStatus.COMPLETED,
             step_seconds=draws,
             peak_memory_bytes=_value(peaks.get(size)),
+            step_joules=_draws(joules.get(size), size),
             environment=document["environment"],
         )
         for size, draws in sorted((timed | between).items())
@@ -89,6 +92,14 @@ def _speeds_from(
         _differences(document, config, facts),
     )
     return records, origin
+
+
+def _draws(found: Mapping[str, Any] | None, batch_size: int) -> tuple[float, ...]:
+    """Return draws of the energy of a step whose median and range are those that were found."""
+    if found is None:
+        return ()
+    known = (found["low"], found["value"], found["high"])
+    return tuple(float(value) * batch_size for value in known if value is not None)
 
 
 def _seconds(value: Any) -> float:

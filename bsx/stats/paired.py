@@ -122,25 +122,35 @@ def non_inferior(
                 Estimate(0.0, None, None, level, n, "the best"), True, 0.0, None
             )
             continue
+        by_itself = size in own or best in own
         spread, freedom, method = math.sqrt(2 * variance), dof, "paired, pooled spread"
-        if size in own or best in own:
+        if by_itself:
             spread = float(np.std(differences, ddof=1)) if n > 1 else 0.0
             freedom, method = float(n - 1), "paired t interval"
         if freedom < 1:
             unknown = Estimate(center, None, None, level, n, method)
             result[size] = Comparison(unknown, False, center, None)
             continue
+        pooled = 2 if by_itself else len(scores)
         error = spread / math.sqrt(n)
         half = t_quantile(freedom, level) * error
         bound = center + float(t_ppf(level, freedom)) * error
+        to_show = seeds_needed(center, spread, tolerance, sizes=pooled, level=level)
+        to_differ = seeds_needed(-center, spread, 0.0, sizes=pooled, level=0.5 + level / 2)
+        shown = bound <= tolerance + 1e-12
         result[size] = Comparison(
             Estimate(center, center - half, center + half, level, n, method),
-            bound <= tolerance + 1e-12,
-            center if size in own or best in own else real * center,
-            seeds_needed(center, spread, tolerance, sizes=len(scores), level=level),
-            seeds_needed(-center, spread, 0.0, sizes=len(scores), level=0.5 + level / 2),
+            shown,
+            center if by_itself else real * center,
+            to_show if shown else _more_than(n, to_show),
+            to_differ if center - half > 0 else _more_than(n, to_differ),
         )
     return result
+
+
+def _more_than(seeds: int, needed: int | None) -> int | None:
+    """Return how many are needed, where so many were too few: gaps cost more than is foreseen."""
+    return None if needed is None else max(needed, seeds + 1)
 
 
 def _real_share(scores: Scores, variance: float, dof: float) -> float:

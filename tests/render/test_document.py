@@ -89,6 +89,7 @@ SPEED = _object(
     samples_per_second=ESTIMATE,
     epoch_seconds=ESTIMATE,
     peak_memory_bytes=KNOWN_OR_NULL,
+    sample_joules=KNOWN_OR_NULL,
 )
 NOISE_POINT = _object(
     step=COUNT,

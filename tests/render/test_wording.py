@@ -253,7 +253,7 @@ def test_sizes_alike_in_quality_say_what_decided_and_what_would_settle_it(
     values: dict[str, object], said: str
 ) -> None:
     text = reason_of("quality_tied", "quality", **values)
-    assert text.startswith("Of 2 batch sizes within 0.5 points of the best final validation")
+    assert text.startswith("Of 2 batch sizes expected to end within 0.5 points of the best")
     assert "no difference from it can be shown; " in text
     assert said in text
 
@@ -281,12 +281,14 @@ def test_where_quality_alone_decided_it_is_said_that_the_objective_did_not() -> 
 
 
 def test_it_is_said_of_how_many_sizes_quality_is_shown_and_whether_of_the_one_taken() -> None:
-    few = {"admitted": (2, 8, 64), "shown": (2, 8)}
+    few = {"admitted": (2, 8, 64), "shown": (2, 64), "best": 2}
     all_shown = reason_of("fastest_admitted", "time", **{**few, "shown": (2, 8, 64)})
     assert "Of the 3 batch sizes whose final validation accuracy is shown to be" in all_shown
     expected = "Of the 3 batch sizes that are expected to end within 0.5 points"
     some = reason_of("fastest_admitted", "time", **few)
-    assert some.startswith(expected) and "(one of 2 of which that is shown)" in some
+    assert some.startswith(expected) and "(one of 1 of which that is shown)" in some
+    best = reason_of("fastest_admitted", "time", **{**few, "shown": (64,), "best": 64})
+    assert "(it is the best itself)" in best
     not_it = reason_of("fastest_unsettled", "time", **few)
     assert not_it.startswith(expected) and "(of it that is not shown yet)" in not_it
 

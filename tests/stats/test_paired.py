@@ -159,6 +159,17 @@ def test_differences_far_beyond_chance_are_expected_as_they_were_measured() -> N
     assert compared[16].expected == pytest.approx(compared[16].shortfall.value, rel=0.01)
 
 
+def test_where_so_many_seeds_were_too_few_more_are_asked_for() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        scores = layout({2: 0.97, 4: 0.968, 8: 0.967, 16: 0.966}, 4, rng, sd=0.003)
+        del scores[8][0], scores[4][1]
+        compared = non_inferior(scores, higher_is_better=True, tolerance=0.005)
+        for found in compared.values():
+            if not found.shown and found.seeds_needed is not None:
+                assert found.seeds_needed > found.shortfall.n
+
+
 def test_the_shrinkage_is_that_of_james_and_stein() -> None:
     """Their formula written out for a small table without seed effects of its own."""
     rng = np.random.default_rng(3)
