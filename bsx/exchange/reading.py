@@ -10,8 +10,10 @@ import hashlib
 import io
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,9 @@ from bsx.exchange.parquet import MAGIC, parquet_rows
 
 LARGEST = 256 * 2**20  # bytes; some ten million rows
 _DELIMITERS = ",;\t"
+EITHER = re.compile(r"[+-]?[1-9]\d{0,2}[,.]\d{3}")  # thousands, or three decimals
+# The last mark is the decimal one: 0.5, 12,25, 1,234.5
+_DECIMAL = re.compile(r"[+-]?(?:\d*|\d{1,3}(?:([,.])\d{3})+)(?!\1)([,.])\d+(?:[eE][+-]?\d+)?")
 _KINDS = (
     "give csv, JSON lines or parquet, with batch_size, step and a metric, or batch_size and steps"
 )
@@ -46,6 +51,21 @@ class Table:
     rows: tuple[Row, ...]
     fingerprint: str
     decimal_comma: bool = False
+
+    @cached_property
+    def decimal_mark(self) -> str | None:
+        """The decimal mark, by those numbers that can be read one way only; None where unknown."""
+        if not self.decimal_comma:
+            return "."
+        found: set[str] = set()
+        for row in self.rows:
+            for cell in row.cells.values():
+                number = _DECIMAL.fullmatch(cell)
+                if number is not None and not EITHER.fullmatch(cell):
+                    found.add(number[2])
+            if len(found) > 1:
+                return None  # one file of two habits
+        return next(iter(found), None)
 
     def refuse(self, row: Row, column: str, problem: str) -> DataError:
         """Return the error that names file, line, column and value."""

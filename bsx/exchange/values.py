@@ -6,7 +6,7 @@ import math
 import re
 from typing import Any
 
-from bsx.exchange.reading import Row, Table
+from bsx.exchange.reading import EITHER, Row, Table
 
 _MOST = 10**9  # a batch size or a step beyond is none; their product is still a count
 _LARGEST = 1e15  # of what need not be whole
@@ -17,7 +17,6 @@ _GROUPED = re.compile(
     r"(?P<whole>[+-]?[1-9]\d{0,2}(?P<mark>[ \u00a0\u2009\u202f'’_,.])\d{3}"
     r"(?:(?P=mark)\d{3})*)(?:(?P<point>[.,])(?P<rest>\d+))?"
 )
-_EITHER = re.compile(r"[+-]?[1-9]\d{0,2}[,.]\d{3}")  # thousands, or three decimals
 
 
 def is_empty(value: Any) -> bool:
@@ -48,7 +47,7 @@ def number(table: Table, value: Any) -> float | None:
 def _ungrouped(text: str) -> str | None:
     """Return a number without the marks between its thousands; None where it may be another."""
     found = _GROUPED.fullmatch(text)
-    if found is None or _EITHER.fullmatch(text) or found["mark"] == found["point"]:
+    if found is None or EITHER.fullmatch(text) or found["mark"] == found["point"]:
         return None
     return found["whole"].replace(found["mark"], "") + f".{found['rest'] or 0}"
 
@@ -56,17 +55,22 @@ def _ungrouped(text: str) -> str | None:
 def counted(table: Table, row: Row, column: str) -> Row:
     """Return a row whose cell, a count, can be read: 12,800 is 12800 where no comma is decimal.
 
+    Where one may be, other numbers of the file tell which of the two marks is the decimal one.
+
     Raises:
-        DataError: where it is, and the count may be 12800 or 12.8.
+        DataError: where they do not, and the count may be 12800 or 12.8.
     """
     value = row.cells.get(column)
-    if not isinstance(value, str) or not _EITHER.fullmatch(value):
+    if not isinstance(value, str) or not EITHER.fullmatch(value):
         return row
-    if table.decimal_comma:
-        plain = value.replace(",", "").replace(".", "")
-        decimal = float(value.replace(",", "."))
-        raise table.refuse(row, column, f"may be {plain} or {decimal:g}; write {plain} if it is")
-    return Row(row.place, {**row.cells, column: value.replace(",", "")})
+    point = table.decimal_mark
+    if point is None:
+        plain, fraction = value.replace(",", "").replace(".", ""), value.replace(",", ".")
+        short = f"{float(fraction):g}"
+        clear = f"{fraction}0" if EITHER.fullmatch(short) else short
+        raise table.refuse(row, column, f"may be {plain} or {short}; write {plain} or {clear}")
+    read = value.replace("," if point == "." else ".", "").replace(point, ".")
+    return Row(row.place, {**row.cells, column: read})
 
 
 def whole(table: Table, row: Row, column: str, what: str, least: int) -> int:

@@ -22,8 +22,8 @@ def _identifier_columns(group: Sequence[Values]) -> str:
         may, it, is_one = f"columns {shown} may be identifiers", "them", "they are"
     return (
         f"{may}{numbered}: nearly every row has a value of its own there, as with row numbers or "
-        f"names. From {it} a model can learn the training samples by heart, which helps with no new "
-        f"sample; if {is_one}, leave {it} out with --dataset-arg "
+        f"names. From {it} a model can learn the training samples by heart, which helps with no "
+        f"new sample; if {is_one}, leave {it} out with --dataset-arg "
         f"{shlex.quote(f'drop={drop}')}"
     )
 

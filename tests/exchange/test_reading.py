@@ -65,7 +65,9 @@ PAIRS = "batch_size,steps\n"
         (PAIRS + '8,"12,80"', "column steps: '12,80' is no number; give the iterations to the"),
         (PAIRS.replace(",", ";") + "8;12,800", "steps: '12,800' may be 12800 or 12.8; write 12800"),
         (PAIRS.replace(",", ";") + "8;>12.800", "steps: '12.800' may be 12800 or 12.8"),
-        ("B;step;loss\n8;1.000;1", "line 2, column step: '1.000' may be 1000 or 1; write 1000"),
+        ("B;step;loss\n8;1.000;1", "column step: '1.000' may be 1000 or 1; write 1000 or 1"),
+        ("B;steps\n8;812.333", "'812.333' may be 812333 or 812.333; write 812333 or 812.3330"),
+        ("B;lr;step;loss\n8;0.1;1.000;0,2", "column step: '1.000' may be 1000 or 1; write"),
         ('B,step,seconds,loss\n8,1,"1,250",1', "seconds: '1,250' is no number of at least 0"),
         ("arm,B,steps\nsgd,8,5\nadam,16,5", "bad.csv holds 2 sweeps, by its column arm: sgd, adam"),
         ("arm,B,steps\nsgd,8,5\nadam,16,5", "call the column target to have a table of each"),
@@ -141,6 +143,23 @@ def test_semicolons_allow_for_decimal_commas(tmp_path: Path) -> None:
     table = read_table(tmp_path / "a.csv")
     first, _ = pairs_of(table, layout_of(table))
     assert (first.learning_rate, first.steps) == (0.1, 100.5)
+
+
+@pytest.mark.parametrize(
+    ("rate", "given", "steps"),
+    [
+        ("0.100", "812.333", 812.333), ("0,100", "812.333", 812333), ("0.1", "12,800", 12800),
+        ("0,1", "12,800", 12.8), ("0.1", ">64.000", 64), ("1,5", ">12.800", 12800),
+    ],
+)  # fmt: skip
+def test_with_semicolons_other_numbers_of_the_file_tell_thousands_from_decimals(
+    tmp_path: Path, rate: str, given: str, steps: float
+) -> None:
+    size = "64.000" if "." in rate else "64,000"
+    (tmp_path / "a.csv").write_text(f"B;lr;steps\n{size};{rate};{given}\n")
+    table = read_table(tmp_path / "a.csv")
+    (pair,) = pairs_of(table, layout_of(table))
+    assert (pair.batch_size, pair.steps) == (64, steps)
 
 
 @pytest.mark.parametrize(
