@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bsx.command import names
@@ -39,7 +40,7 @@ class MeasuredRun:
     last_step: int = 0
     last_seconds: float = 0.0
     place: str = ""  # of the last row
-    first: Row | None = None
+    rows: list[Row] = field(default_factory=list)
     status: RunStatus = RunStatus.COMPLETED
 
     @property
@@ -88,8 +89,6 @@ def curves_of(table: Table, layout: Layout) -> Curves:
         _add(table, layout, row, run, columns_of, judged)
     _check(table, layout, list(runs.values()), judged)
     known = {m.name: m for m in layout.metrics if m.name in columns_of[names.VALIDATION]}
-    unread = {c for of in _metrics(layout).values() for c in of.values()}
-    unread -= {c for of in columns_of.values() for c in of.values()}
     return Curves(
         table.file,
         table.fingerprint,
@@ -97,7 +96,7 @@ def curves_of(table: Table, layout: Layout) -> Curves:
         tuple(sorted(runs.values(), key=lambda r: (r.batch_size, r.rate or 0.0, r.seed))),
         tuple(sorted({run.rate for run in runs.values() if run.rate is not None})),
         columns.SECONDS in layout.roles,
-        (*layout.left_out, *sorted(unread)),
+        _unread(layout, columns_of),
         other_rows,
     )
 
@@ -120,6 +119,13 @@ def _readable(table: Table, of: dict[str, str]) -> dict[str, str]:
             for value in (row.cells.get(column) for row in table.rows)
         )
     }
+
+
+def _unread(layout: Layout, columns_of: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
+    """Return the columns that say nothing here: those without a meaning, and metrics of text."""
+    text = {c for of in _metrics(layout).values() for c in of.values()}
+    text -= {c for of in columns_of.values() for c in of.values()}
+    return (*layout.left_out, *sorted(text))
 
 
 def _is_validation(row: Row, layout: Layout) -> bool:
@@ -162,9 +168,9 @@ def _add(
             row,
             layout.roles[columns.STEP],
             f"{again} for {run.name}, which was at {run.last_step} in {run.place}; "
-            f"{_differing(layout, run, row) or _APART}",
+            f"{_differing(table, _unread(layout, columns_of), run, row) or _APART}",
         )
-    run.first = run.first or row
+    run.rows.append(row)
     run.last_step, run.place = step, row.place
     told = str(row.cells.get(layout.roles.get(columns.STATUS, "")))
     if told in _NO_RESULT:
@@ -196,12 +202,18 @@ def _add(
     )
 
 
-def _differing(layout: Layout, run: MeasuredRun, row: Row) -> str:
-    """Say by which column that means nothing here the run of a row is another one."""
-    for column in layout.left_out:
-        before = run.first.cells.get(column) if run.first else None
-        if before != row.cells.get(column):
-            values = f"{shortened(before)} there, {shortened(row.cells.get(column))} here"
+def _differing(table: Table, unread: Sequence[str], run: MeasuredRun, row: Row) -> str:
+    """Say by which column that means nothing here the run of a row is another one.
+
+    What sets runs apart is one value throughout a run. A time or a number of the row is not.
+    """
+    for column in unread:
+        before = run.rows[0].cells.get(column)
+        here = row.cells.get(column)
+        constant = all(one.cells.get(column) == before for one in run.rows)
+        different = {str(one.cells.get(column)) for one in table.rows}
+        if constant and before != here and len(different) < len(table.rows):
+            values = f"{shortened(before)} there, {shortened(here)} here"
             return (
                 f"they differ in column {column} ({values}), by which runs are not told apart: "
                 "take the rows of each of its values to a file of its own"

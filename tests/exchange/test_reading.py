@@ -76,6 +76,15 @@ PAIRS = "batch_size,steps\n"
             "B,step,momentum,loss\n8,1,0,1\n8,2,0,1\n8,1,0.9,1",
             "they differ in column momentum ('0' there, '0.9' here)",
         ),
+        (
+            "B,step,wall_time,rule,loss\n8,1,0.1,sgd,1\n8,2,0.2,sgd,1\n8,1,0.3,adam,1",
+            "they differ in column rule ('sgd' there, 'adam' here)",
+        ),
+        (
+            "B,step,wall_time,rule,loss\n8,1,0.1,sgd,1\n8,1,0.3,adam,1\n8,2,0.4,adam,1",
+            "they differ in column rule ('sgd' there, 'adam' here)",
+        ),
+        ("B,step,wall_time,loss\n8,1,0.1,1\n8,2,0.2,1\n8,1,0.3,1", "; tell runs apart by columns"),
         (PAIRS + "8,5\n8,6", "'8' stands already in line 2; number repeated runs in a column seed"),
         ('{"B": 8}\n{"B": ', "bad.csv, line 2 is no JSON"),
         ('{"B": 8}\n7', "bad.csv, line 2 is no JSON object"),
