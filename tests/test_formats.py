@@ -152,3 +152,11 @@ def test_without_a_recommendation_it_says_why(path: str) -> None:
         get_text(document, path)
     with pytest.raises(NothingFound, match=f"--get arms.0.{path}: none can be"):
         get_text({"arms": [document]}, f"arms.0.{path}")
+
+
+def test_what_is_suggested_for_all_rows_can_be_asked_for_from_the_top() -> None:
+    sizes = [{"batch_size": size, "rates": [{"rate": size / 8}]} for size in (8, 16)]
+    document = {"batch_sizes": sizes}
+    with pytest.raises(NothingFound, match=r"did you mean batch_sizes\.rates\.0\.rate\?"):
+        lookup(document, "batch_sizes.rate")
+    assert lookup(document, "batch_sizes.rates.0.rate") == [1, 2]

@@ -112,15 +112,19 @@ def lookup(document: Any, path: str) -> Any:
     return value
 
 
-def _descend(value: Any, parts: Sequence[str], path: str, rows: bool = False) -> Any:
+def _descend(
+    value: Any, parts: Sequence[str], path: str, rows: bool = False, above: Sequence[str] = ()
+) -> Any:
+    """Follow ``parts``; ``above`` are those of the path that led to ``value``."""
     for depth, part in enumerate(parts):
         if isinstance(value, Mapping):
-            name = _key(value, part, path, parts[:depth])
+            name = _key(value, part, path, (*above, *parts[:depth]))
             if name == "recommendation" and value[name] is None:
                 raise NothingFound(f"--get {path}: {_no_recommendation(value)}")
             value, rows = value[name], name in ROWS
         elif isinstance(value, list | tuple) and not part.isdecimal() and rows:
-            return [_descend(row, parts[depth:], path) for row in value]
+            led = (*above, *parts[:depth])
+            return [_descend(row, parts[depth:], path, above=led) for row in value]
         elif isinstance(value, list | tuple):
             value = _row(value, part, path) if rows else _item(value, part, path)
             rows = False
