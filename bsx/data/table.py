@@ -18,11 +18,21 @@ from bsx.data.given import read_text
 from bsx.data.room import check_room
 from bsx.data.source import check_cells, the_file
 from bsx.errors import ConfigError, DataError
-from bsx.parse import literal
 
 _CELL_BYTES = 48  # a number of Python's, and its place
 EMPTY = {"", "?", "na", "n/a", "nan", "null", "none"}
 _SEPARATORS = {"tab": "\t", "\\t": "\t", "space": " ", "semicolon": ";", "comma": ","}
+
+
+def _is_name(text: str) -> bool:
+    """Say whether an option reads ``text`` as a name: neither a number, nor a list, nor a word."""
+    if not text or "," in text or text.lower() in ("true", "false", "none", "null"):
+        return False
+    try:
+        float(text)
+    except ValueError:
+        return True
+    return False
 
 
 @dataclass(frozen=True)
@@ -60,8 +70,8 @@ class Table:
         A name that reads as a number, a list or the like would be taken for another column.
         """
         title = self.titles[column]
-        named = title.isprintable() and literal(title) == title and self.titles.count(title) == 1
-        return title if title and named else str(column)
+        named = title.isprintable() and _is_name(title) and self.titles.count(title) == 1
+        return title if named else str(column)
 
     def place(self, row: int, column: int) -> str:
         """Name a cell for a person."""
