@@ -40,8 +40,6 @@ _LETTERS = "letter-recognition/letter-recognition.data"
 QUESTIONS: Mapping[str, str] = {
     "letters": f"--dataset csv:DATA/{_LETTERS} --dataset-arg target=0 --subset 6000 "
     "--batch-sizes 4,16,64,256 --learning-rate 0.02,0.08,0.32 --epochs 5 --min-steps 100",
-    "fashion": "--dataset idx:DATA/fashion-mnist --subset 6000 "
-    "--batch-sizes 4,16,64,256 --learning-rate 0.005,0.02,0.08 --epochs 5 --min-steps 60",
     "adult": "--dataset csv:DATA/adult/adult-train.csv --dataset-arg target=14 "
     "--dataset-arg missing=most-frequent --subset 6000 "
     "--batch-sizes 4,16,64,256 --learning-rate 0.005,0.02,0.08 --epochs 4 --min-steps 60",
