@@ -22,7 +22,8 @@ from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-FILES = (ROOT / "README.md", ROOT / "docs" / "tutorial.md")
+# The tutorial first: it looks at a dry run before anything is stored.
+FILES = (ROOT / "docs" / "tutorial.md", ROOT / "README.md")
 BLOCK = re.compile(
     r"^<!-- captured: (?P<captured>.+?) -->\n.*?^<!-- end -->$"
     r"|^<!-- file: (?P<name>.+?) -->\n```\w*\n(?P<content>.*?)^```$"
