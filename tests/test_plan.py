@@ -285,8 +285,8 @@ def test_the_spacing_of_evaluations_is_part_of_a_run_and_the_usual_one_changes_n
     [often] = plan.recipes(config(batch_sizes=BatchSizes((4,)), evaluation_spacing=1.01), facts())
     assert (usual.evaluation_spacing, often.evaluation_spacing) == (1.05, 1.01)
     assert usual.canonical != often.canonical
-    assert config().question == config(evaluation_spacing=1.05).question
-    assert config().question != config(evaluation_spacing=1.01).question
+    assert config().question() == config(evaluation_spacing=1.05).question()
+    assert config().question() != config(evaluation_spacing=1.01).question()
 
 
 def test_a_rate_that_changes_does_not_change_the_speed() -> None:
