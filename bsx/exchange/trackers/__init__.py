@@ -7,13 +7,7 @@ machine, may have logged it, for the same question makes the same sweep everywhe
 """
 
 from bsx.exchange.trackers.live import LiveLog, LoggedWatcher
-from bsx.exchange.trackers.runs import (
-    Summary,
-    TrackedRun,
-    Tracker,
-    title,
-    tracked_runs,
-)
+from bsx.exchange.trackers.runs import Summary, TrackedRun, Tracker, title, tracked_runs
 from bsx.exchange.trackers.start import LIVE, start
 
 __all__ = [
@@ -25,6 +19,5 @@ __all__ = [
     "Tracker",
     "start",
     "title",
-    "tracked_ids",
     "tracked_runs",
 ]

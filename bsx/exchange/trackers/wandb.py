@@ -94,13 +94,10 @@ class Wandb:
         with self._list.open("a", encoding="utf-8") as file:
             file.write(f"{' '.join(told)}\n")
 
-    def _remove(self, run_id: str) -> None:
-        for left in (self._folder / "wandb").glob(f"offline-run-*-{run_id}"):
-            shutil.rmtree(left)
-
     @contextlib.contextmanager
     def _begun(self, run_id: str, name: str, kind: str, params: dict[str, Any]) -> Iterator[Any]:
-        self._remove(run_id)  # what was not written whole, or is written anew
+        for left in (self._folder / "wandb").glob(f"offline-run-*-{run_id}"):
+            shutil.rmtree(left)  # of a run that was not written whole, or is written anew
         run = self._wandb.init(
             project=PROJECT,
             group=self._sweep,
