@@ -18,7 +18,7 @@ from bsx.arithmetic import powers_of_two
 from bsx.data import Splits, check_augmentation, check_order, memory_limit, open_dataset
 from bsx.errors import BsxError, ConfigError
 from bsx.models import build_model, can_stack, can_vectorize, ghost_size, has_batchnorm
-from bsx.optim import check_optimizer, check_tuned
+from bsx.optim import check_tuned, try_optimizer
 from bsx.schema import Facts, Metric, SweepConfig
 from bsx.tasks import Task, build_task, score_baseline
 
@@ -55,7 +55,7 @@ def look(config: SweepConfig) -> Facts:
         kind=splits.kind,
     )
     free = [p.detach() for p in model.parameters() if p.requires_grad]
-    _check_optimizer(config, free)
+    history = _try_optimizer(config, free)
     task = build_task(splits.task, config.objective, splits.output_size)
     threads = config.threads or available_threads()
     floats = _try_forward(model, splits, task, config.model.name)
@@ -73,6 +73,7 @@ def look(config: SweepConfig) -> Facts:
         parameters=sum(p.numel() for p in model.parameters()),
         has_batchnorm=has_batchnorm(model),
         sample_floats=floats,
+        history_floats=history,
         trainer=trainer,
         rivals=tuple(rivals),
         device=device,
@@ -97,12 +98,12 @@ def look(config: SweepConfig) -> Facts:
     )
 
 
-def _check_optimizer(config: SweepConfig, params: list[Tensor]) -> None:
+def _try_optimizer(config: SweepConfig, params: list[Tensor]) -> float:
     name, args = config.optimizer.name, config.optimizer.args
     if config.search is not None:
         check_tuned(name, [axis.name for axis in config.search.beside])
         args = {**args, **{axis.name: axis.at(0.5) for axis in config.search.beside}}
-    check_optimizer(name, args, params)
+    return try_optimizer(name, args, params)
 
 
 def _trainers(config: SweepConfig, model: nn.Module, sample: Tensor) -> list[str]:

@@ -14,11 +14,16 @@ from tests.contracts.test_trainers import MEMBERS, values
 from tests.train_setup import group, recipe, trained
 
 
-def groups(lanes_bytes: int | None = None, limit: int | None = None) -> list[Group]:
+def groups(
+    lanes_bytes: int | None = None, limit: int | None = None, history: float = 0
+) -> list[Group]:
     """Return the first round of one batch size of a model of a million numbers."""
     config = fakes.config(batch_sizes=BatchSizes((8,)), lanes_bytes=lanes_bytes)
     facts = fakes.facts(
-        parameters=10**6, memory_limit=limit and MemoryLimit(limit, "container"), workers=1
+        parameters=10**6,
+        memory_limit=limit and MemoryLimit(limit, "container"),
+        workers=1,
+        history_floats=history,
     )
     coming = plan.next_round(config, facts, plan.recipes(config, facts), {}, CostModel(1e-3, 1e-6))
     assert coming is not None
@@ -37,6 +42,11 @@ def test_a_small_budget_divides_lanes_and_loses_none() -> None:
         m for g in whole for m in g.members
     )
     assert lanes(groups(1)) == [1] * sum(lanes(whole))  # one lane is the least
+
+
+def test_what_the_optimizer_keeps_is_counted() -> None:
+    assert max(lanes(groups(10**8, history=2))) <= 10**8 // (24 * 10**6)
+    assert max(lanes(groups(10**8, history=2))) < max(lanes(groups(10**8)))
 
 
 def test_in_a_small_container_less_is_taken_and_little_changes_of_it_change_nothing() -> None:

@@ -2,10 +2,10 @@
 
 from bsx.optim.build import (
     build_optimizer,
-    check_optimizer,
     check_tuned,
     is_elementwise,
     is_sgd,
+    try_optimizer,
 )
 
-__all__ = ["build_optimizer", "check_optimizer", "check_tuned", "is_elementwise", "is_sgd"]
+__all__ = ["build_optimizer", "check_tuned", "is_elementwise", "is_sgd", "try_optimizer"]

@@ -15,21 +15,23 @@ from bsx.errors import BsxError, ConfigError
 
 # Each number is updated from its own gradient and history alone, so that slices of stacked
 # parameters may share one optimizer.
-_ELEMENTWISE = frozenset(
-    {
-        torch.optim.SGD,
-        torch.optim.Adam,
-        torch.optim.AdamW,
-        torch.optim.Adamax,
-        torch.optim.NAdam,
-        torch.optim.RAdam,
-        torch.optim.RMSprop,
-        torch.optim.Rprop,
-        torch.optim.Adagrad,
-        torch.optim.Adadelta,
-        torch.optim.ASGD,
-    }
-)
+# How many such numbers the history of each is: none of gradient descent, whose momentum is what
+# the gradients of lanes keep of themselves.
+_ELEMENTWISE = {
+    torch.optim.SGD: 0,
+    torch.optim.Adam: 2,
+    torch.optim.AdamW: 2,
+    torch.optim.Adamax: 2,
+    torch.optim.NAdam: 2,
+    torch.optim.RAdam: 2,
+    torch.optim.RMSprop: 1,
+    torch.optim.Rprop: 2,
+    torch.optim.Adagrad: 1,
+    torch.optim.Adadelta: 2,
+    torch.optim.ASGD: 1,
+}
+_ONE_MORE = frozenset({"amsgrad", "centered"})  # arguments with which there is one more; and
+_OF_RMSPROP = frozenset({"momentum"})  # of RMSprop also this
 # Arguments that torch's constructors check before they look at the parameters.
 _CHECKED = frozenset(
     {
@@ -78,19 +80,24 @@ def build_optimizer(
     return made
 
 
-def check_optimizer(name: str, args: Mapping[str, Any], params: Sequence[Tensor]) -> None:
+def try_optimizer(name: str, args: Mapping[str, Any], params: Sequence[Tensor]) -> float:
     """Refuse, before any compute is spent, an optimizer that cannot train such parameters.
 
     It takes a step over copies of them: some can be built and yet not used. Of torch's own only the
     arguments are in question; when one is really made, torch imports its compiler, a second's work.
 
+    Returns:
+        How many numbers it keeps in lanes for each number of a parameter, beside its gradient.
+
     Raises:
         ConfigError: see :func:`build_optimizer`; and where the step fails.
     """
-    if registry.load("optimizer", name) in _ELEMENTWISE and all(map(_is_checked, args.items())):
+    factory = registry.load("optimizer", name)
+    if factory in _ELEMENTWISE and all(map(_is_checked, args.items())):
         with contextlib.suppress(_Reached):
             build_optimizer(name, args, _Parameters(), lr=0.1)
-        return
+        more = _ONE_MORE | (_OF_RMSPROP if factory is torch.optim.RMSprop else frozenset())
+        return _ELEMENTWISE[factory] + sum(bool(args.get(key)) for key in more)
     copies = [torch.nn.Parameter(torch.zeros_like(p)) for p in params]
     optimizer = build_optimizer(name, args, copies, lr=0.1)
     for kind, reason in _UNFIT.items():
@@ -105,6 +112,8 @@ def check_optimizer(name: str, args: Mapping[str, Any], params: Sequence[Tensor]
             f"--optimizer {name} fails at a step over the model's parameters: "
             f"{type(error).__name__}: {error}"
         ) from error
+    history = [v for of in optimizer.state.values() for v in of.values() if isinstance(v, Tensor)]
+    return sum(v.numel() for v in history) / max(1, sum(p.numel() for p in copies))
 
 
 def check_tuned(name: str, tuned: Sequence[str]) -> None:

@@ -211,7 +211,8 @@ def _most_lanes(config: SweepConfig, facts: Facts, batch_size: int) -> int:
     most = LANES_BYTES
     if facts.memory_limit is not None:
         most = min(most, 1 << (facts.memory_limit.limit_bytes // _SHARE).bit_length() - 1)
-    a_lane = 4 * _COPIES * (batch_size * facts.sample_floats + facts.parameters)
+    numbers = _COPIES * (batch_size * facts.sample_floats + facts.parameters)
+    a_lane = 4 * (numbers + round(facts.history_floats * facts.parameters))
     return max(1, (config.lanes_bytes or most) // facts.workers // a_lane)
 
 

@@ -80,6 +80,7 @@ class Facts:
     identifiers: tuple[str, ...] = field(default=(), metadata=LATER)  # columns that name the rows
     predicted: tuple[str, ...] = field(default=(), metadata=LATER)  # columns of the target
     dropped: tuple[str, ...] = field(default=(), metadata=LATER)  # columns that are left out
+    history_floats: float = field(default=0, metadata=LATER)  # of the optimizer, for each parameter
 
     @classmethod
     def told(
