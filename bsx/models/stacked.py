@@ -50,15 +50,19 @@ class Stacked:
         models: one a lane, in the order of a grid of streams × ``width``.
         input_shape: the shape of one sample.
         width: how many neighbouring lanes see the same batches.
+
+    Attributes:
+        is_known: whether it is a chain of layers that lanes know.
     """
 
     def __init__(
         self, models: Sequence[nn.Module], input_shape: tuple[int, ...], width: int = 1
     ) -> None:
         self.lanes, self.width = len(models), width
+        self.is_known = can_stack(models[0], input_shape)
         self.layers: list[layers.Layer] = (
             self._by_layer(models, len(input_shape))
-            if can_stack(models[0], input_shape)
+            if self.is_known
             else [layers.FanOut(self.lanes, width), layers.ByAutograd(Vectorized(models))]
         )
         weighted = [i for i, layer in enumerate(self.layers) if layer.parameters]

@@ -24,6 +24,7 @@ from bsx.train.checkpoint import Checkpoints
 from bsx.train.evaluate import evaluate
 from bsx.train.feed import Feed
 from bsx.train.gradients import is_plain, treat
+from bsx.train.graphs import Played, recorder
 from bsx.train.halving import dominated, rungs
 from bsx.train.keeper import Ends, Keeper, curve_from, curve_state
 from bsx.train.session import Clock, Session, curve_point, run_record
@@ -102,7 +103,11 @@ class Lanes:
         models = {seed: session.model(seed) for seed in seeds}
         self._model = Stacked([models[seed] for seed in of_lanes], session.input_shape, width)
         self._updater = build_updater(optimizer, self._model, points, grid=grid)
-        self._restart_tally()
+        self._begin_tally()
+        # What is known of the lanes' own layers and of descent is not known of anything else:
+        # that a step depends on nothing but tensors that stay where they are.
+        record = recorder(session.device) if grid and self._model.is_known else None
+        self._descend = Played(self._take_step, self._changing, record)
 
     @property
     def alive(self) -> list[int]:
@@ -112,18 +117,25 @@ class Lanes:
     def step(self) -> None:
         """Take one optimizer step in every lane; nothing waits for the device."""
         inputs, targets = self._feed.batch(self.taken, self._streams)
+        self._descend(self.session.factor(self.taken), inputs, targets)
+        self.taken += 1
+
+    def _take_step(self, factor: float, inputs: Tensor, targets: Tensor) -> None:
         self._updater.begin()
         losses = self._backward(inputs, targets.repeat_interleave(self._model.width, dim=0))
         gradients = self._model.gradients
         training = self.session.recipe.training
         if not is_plain(training):
             gradients = treat(self._model.parameters, gradients, training, lanes=True)
-        self._updater.scale_rates(self.session.factor(self.taken))
+        self._updater.scale_rates(factor)
         self._updater.step(gradients)
         self._loss_sum += losses
         self._finite &= torch.isfinite(losses)
         self._finite_steps += self._finite
-        self.taken += 1
+
+    def _changing(self) -> list[Tensor]:
+        """All that a step changes, where it lies now."""
+        return [*self._model.state, self._loss_sum, self._finite, self._finite_steps]
 
     def _backward(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Bring the model's gradients up to date; return the mean loss of each lane, (lanes,).
@@ -197,6 +209,7 @@ class Lanes:
             mine.copy_(theirs)
         self._updater.restore(state["updater"])
         self._loss_sum, self._finite, self._finite_steps = state["tally"]
+        self._descend.forget()
         self._stopped_at = dict(state["stopped_at"])
         self._behind = set(state.get("behind", ()))
         self.curves = {lane: curve_from(curve) for lane, curve in state["curves"].items()}
@@ -246,12 +259,19 @@ class Lanes:
         self._model.keep(rows, torch.tensor(columns, device=device))
         self._updater = self._updater.keeping(self._model, kept)
         self._lanes = [self._lanes[position] for position in kept]
+        self._begin_tally()
+        self._descend.forget()
 
-    def _restart_tally(self) -> None:
+    def _begin_tally(self) -> None:
         count, device = len(self._lanes), self.session.device
         self._loss_sum = torch.zeros(count, device=device, dtype=self.session.dtype)
         self._finite = torch.ones(count, device=device, dtype=torch.bool)
         self._finite_steps = torch.zeros(count, device=device, dtype=torch.int64)
+
+    def _restart_tally(self) -> None:
+        self._loss_sum.zero_()
+        self._finite.fill_(True)
+        self._finite_steps.zero_()
 
 
 def arranged(members: Sequence[tuple[Point, int]], grid: bool) -> tuple[list[int], int]:
