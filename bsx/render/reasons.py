@@ -36,9 +36,8 @@ def _of_admitted(values: Values) -> str:
     shown = set(values.get("shown", admitted)) & set(admitted)
     if len(shown) < len(admitted):
         if values["batch_size"] == values["best"]:
-            return f"{_of_expected(values)} (it is the best itself)"
-        others = numbers.count(len(shown - {values["best"]}))
-        return f"{_of_expected(values)} (one of {others} of which that is shown)"
+            return f"{_of_expected(values)} (this one is the best)"
+        return f"{_of_expected(values)} (which is shown for this one)"
     which = f"the {numbers.count(len(shown))} batch sizes" if admitted else "the batch sizes"
     return (
         f"of {which} whose final validation {values['metric']} is shown to be within "
@@ -47,7 +46,7 @@ def _of_admitted(values: Values) -> str:
 
 
 def _of_unsettled(values: Values) -> str:
-    return f"{_of_expected(values)} (of it that is not shown yet)"
+    return f"{_of_expected(values)} (which is not yet shown for this one)"
 
 
 def _of_expected(values: Values) -> str:

@@ -286,11 +286,11 @@ def test_it_is_said_of_how_many_sizes_quality_is_shown_and_whether_of_the_one_ta
     assert "Of the 3 batch sizes whose final validation accuracy is shown to be" in all_shown
     expected = "Of the 3 batch sizes that are expected to end within 0.5 points"
     some = reason_of("fastest_admitted", "time", **few)
-    assert some.startswith(expected) and "(one of 1 of which that is shown)" in some
+    assert some.startswith(expected) and "(which is shown for this one)" in some
     best = reason_of("fastest_admitted", "time", **{**few, "shown": (64,), "best": 64})
-    assert "(it is the best itself)" in best
+    assert "(this one is the best)" in best
     not_it = reason_of("fastest_unsettled", "time", **few)
-    assert not_it.startswith(expected) and "(of it that is not shown yet)" in not_it
+    assert not_it.startswith(expected) and "(which is not yet shown for this one)" in not_it
 
 
 @pytest.mark.parametrize(
