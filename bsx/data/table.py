@@ -77,8 +77,10 @@ class Table:
         """Name a cell for a person."""
         return f"{self.name}: line {self.lines[row]}, column {self.titles[column]}"
 
-    def numbers(self, column: int) -> np.ndarray | None:
+    def numbers(self, column: int, categorical: Sequence[int] = ()) -> np.ndarray | None:
         """Return a column as numbers, NaN where one is missing; None for a column of categories.
+
+        ``categorical``: the columns that were asked to be such, for the remedy.
 
         Raises:
             DataError: for a column of both, and for a number that is not finite.
@@ -90,11 +92,11 @@ class Table:
         if isinstance(found, tuple):
             row, number_row = found
             hint = "; is it the header? then --dataset-arg header=true" if row == 0 else ""
+            columns = ",".join(self.as_asked(c) for c in (*categorical, column))
             raise DataError(
                 f"{self.place(row, column)}: {cells[row]!r} is no number, but "
                 f"{cells[number_row]!r} in line {self.lines[number_row]} is{hint}; mend it, or "
-                "take all as categories: --dataset-arg "
-                + shlex.quote(f"categorical={self.as_asked(column)}")
+                "take all as categories: --dataset-arg " + shlex.quote(f"categorical={columns}")
             )
         infinite = np.flatnonzero(np.isinf(found))
         if infinite.size:

@@ -112,7 +112,7 @@ def _dataset(tables: Sequence[Table], wanted: _Wanted) -> Dataset:
     used = [c for c in range(len(first.titles)) if c not in predicted and c not in dropped]
     if not used or set(predicted) & set(dropped):
         raise ConfigError(f"{first.name}: no column remains; see --dataset-arg target and drop")
-    blocks = [_block(tables, column, column in categorical, dropped) for column in used]
+    blocks = [_block(tables, column, categorical, dropped) for column in used]
     needed = sum(block.nbytes for block in blocks)
     check_room(needed, f"{first.name}: its inputs", "give fewer rows or columns")
     inputs = torch.from_numpy(np.concatenate(blocks, axis=1).astype(np.float32))
@@ -143,11 +143,11 @@ def _dataset(tables: Sequence[Table], wanted: _Wanted) -> Dataset:
 
 
 def _block(
-    tables: Sequence[Table], column: int, categorical: bool, dropped: Sequence[int]
+    tables: Sequence[Table], column: int, categorical: Sequence[int], dropped: Sequence[int]
 ) -> np.ndarray:
     """Return a column of numbers, or one of 0 and 1 for each category; (rows, 1 or categories)."""
-    if not categorical:
-        found = [table.numbers(column) for table in tables]
+    if column not in categorical:
+        found = [table.numbers(column, categorical) for table in tables]
         numbers = [one for one in found if one is not None]
         if len(numbers) == len(found):
             return np.concatenate(numbers)[:, None]

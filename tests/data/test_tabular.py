@@ -83,6 +83,16 @@ def test_columns_of_numbers_can_be_taken_as_categories(written: Written) -> None
     assert "each column once" in refused(name, ConfigError, categorical=(1, 1))
 
 
+def test_of_a_column_of_both_it_is_said_how_to_take_it_and_what_was_asked_for_stays(
+    written: Written,
+) -> None:
+    text = rows(line="{i},{n},{n},{c}", header="count,kind,grade,class")
+    lines = text.splitlines()
+    lines[5] = "5,1,good,a"
+    said = refused(written("\n".join(lines)), DataError, categorical="kind")
+    assert "'good' is no number" in said and "categorical=kind,grade" in said
+
+
 @pytest.mark.parametrize(
     ("line", "task", "size"),
     [("{i},{c}", "classification", 3), ("{i},{n}", "classification", 3),
