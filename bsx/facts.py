@@ -93,6 +93,8 @@ def look(config: SweepConfig) -> Facts:
         memory_limit=memory_limit(device) if here == device and not config.elsewhere else None,
         devices=config.devices,
         identifiers=splits.identifiers,
+        dates=splits.dates,
+        filled=splits.filled,
         dropped=splits.dropped,
         predicted=splits.predicted,
     )

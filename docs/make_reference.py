@@ -388,6 +388,8 @@ CAUTIONS = {
     "batch_grows": "the batch grows on the way (`--decay batch-size`): the size is the first one",
     "growth_not_timed": "the largest batches of a run were not timed: its time is an upper bound",
     "identifier_columns": "columns of the table look like row numbers or names",
+    "date_columns": "columns of the table hold dates, which become a category for each",
+    "filled_gaps": "how many missing values of the table were filled, by column",
     "tail_merged": "a last batch of one sample was merged into the one before (BatchNorm)",
     "target_auto": "the target was chosen from the results",
     "target_not_common": "no target is reached reliably by every size",

@@ -216,7 +216,9 @@ def _warn_of_data(found: Iterable[Facts]) -> None:
     """Say on stderr what is wrong with the data, before any compute is spent on them."""
     from bsx.stats.cautions import data_cautions
 
-    once = {(f.identifiers, f.dropped): f for f in found}  # arms mostly share their data
+    once = {
+        (f.identifiers, f.dates, f.filled, f.dropped): f for f in found
+    }  # arms mostly share their data
     said = [caution for facts in once.values() for caution in data_cautions(facts)]
     if said:
         from rich.console import Console

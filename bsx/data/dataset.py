@@ -38,6 +38,8 @@ class Dataset:
             shape and units of the targets; without one it is the mean of the training targets.
         scaled_by: shift and scale of each number of a target, where the reader standardized them.
         identifiers: columns of a table that look as if they named its rows.
+        dates: columns of a table that hold dates as text, and how many different ones.
+        filled: columns of a table whose gaps are filled: name, gaps, cells.
         dropped: columns of a table that are left out, as the arguments of the reader name them.
         predicted: the columns of a table that are the target.
     """
@@ -54,6 +56,8 @@ class Dataset:
     naive: tuple[str, Tensor] | None = None
     scaled_by: tuple[tuple[float, ...], tuple[float, ...]] | None = None
     identifiers: tuple[str, ...] = ()
+    dates: tuple[tuple[str, int], ...] = ()
+    filled: tuple[tuple[str, int, int], ...] = ()
     dropped: tuple[str, ...] = ()
     predicted: tuple[str, ...] = ()
 
@@ -125,6 +129,8 @@ class Splits:
         naive: the name of the reader's rule, and what it predicts of each part but the training
             one, as training sees targets.
         identifiers: columns of a table that look as if they named its rows.
+        dates: columns of a table that hold dates as text, and how many different ones.
+        filled: columns of a table whose gaps are filled: name, gaps, cells.
         dropped: columns of a table that are left out, as the arguments of the reader name them.
         predicted: the columns of a table that are the target.
     """
@@ -140,6 +146,8 @@ class Splits:
     target_scale: tuple[float, ...] = ()
     naive: tuple[str, Mapping[str, Tensor]] | None = None
     identifiers: tuple[str, ...] = ()
+    dates: tuple[tuple[str, int], ...] = ()
+    filled: tuple[tuple[str, int, int], ...] = ()
     dropped: tuple[str, ...] = ()
     predicted: tuple[str, ...] = ()
 

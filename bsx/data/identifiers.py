@@ -1,4 +1,4 @@
-"""Columns of a table that name the rows instead of describing them: row numbers, keys, names."""
+"""Columns of a table that a model can hardly learn from: row numbers, keys, names, dates."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from bsx.data.cells import are_dates
 from bsx.data.table import Table
 
 _FEWEST_ROWS = 20  # of fewer, whole numbers may all differ by chance
-_NEARLY_ALL = 0.9  # of the rows, with a text of their own
+_MOST = 0.5  # of the rows: more different texts than that are hardly categories
+_FEWEST_DATES = 20  # of fewer, each occurs in many rows
 
 
 def identifiers(table: Table, used: Sequence[int], categorical: Sequence[int]) -> tuple[str, ...]:
@@ -24,7 +26,7 @@ def identifiers(table: Table, used: Sequence[int], categorical: Sequence[int]) -
     found = []
     for column in used:
         numbers = None if column in categorical else table.numbers(column)
-        names = _all_names(table.texts(column)) if numbers is None else _counts(numbers)
+        names = _are_names(table.texts(column)) if numbers is None else _counts(numbers)
         if names:
             found.append(table.as_asked(column))
     return tuple(found)
@@ -38,6 +40,20 @@ def _counts(numbers: np.ndarray) -> bool:
     return len(np.unique(numbers)) == len(numbers) and bool(spanned <= 2 * len(numbers))
 
 
-def _all_names(texts: Sequence[str | None]) -> bool:
+def _are_names(texts: Sequence[str | None]) -> bool:
     there = [text for text in texts if text is not None]
-    return len(there) >= _FEWEST_ROWS and len(set(there)) >= _NEARLY_ALL * len(there)
+    different = set(there)
+    many = len(there) >= _FEWEST_ROWS and len(different) > _MOST * len(there)
+    return many and not are_dates(different)
+
+
+def dates(table: Table, used: Sequence[int]) -> tuple[tuple[str, int], ...]:
+    """Return those of the columns ``used`` that hold dates, and how many different ones."""
+    found = []
+    for column in used:
+        if isinstance(table.columns[column], np.ndarray):
+            continue
+        different = {text for text in table.texts(column) if text is not None}
+        if len(different) >= _FEWEST_DATES and are_dates(different):
+            found.append((table.as_asked(column), len(different)))
+    return tuple(found)

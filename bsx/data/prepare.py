@@ -154,6 +154,8 @@ def _open(name: str, args: Mapping[str, Any], division: _Division, room: Room) -
         target_scale=scale,
         naive=_naive(dataset, parts, shift, scale),
         identifiers=dataset.identifiers,
+        dates=dataset.dates,
+        filled=dataset.filled,
         dropped=dataset.dropped,
         predicted=dataset.predicted,
     )

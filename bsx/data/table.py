@@ -1,27 +1,28 @@
-"""A table from a csv or parquet file: columns of numbers and columns of categories."""
+"""A table of a file, by column: which hold numbers, which categories, and what they are called."""
 
 from __future__ import annotations
 
-import csv
-import importlib
-import io
 import math
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from bsx.data.given import read_text
-from bsx.data.room import check_room
-from bsx.data.source import check_cells, the_file
+from bsx.data.cells import COMMA, POINT, codes_for_missing, is_number, number_format, parsed
 from bsx.errors import ConfigError, DataError
 
-_CELL_BYTES = 48  # a number of Python's, and its place
-EMPTY = {"", "?", "na", "n/a", "nan", "null", "none"}
-_SEPARATORS = {"tab": "\t", "\\t": "\t", "space": " ", "semicolon": ";", "comma": ","}
+_FORMATS = {  # of numbers that are not read as such: what they have, and what helps
+    COMMA: ("a decimal comma", "give --dataset-arg decimal=comma"),
+    POINT: ("a decimal point", "which is none with decimal=comma; write them all alike"),
+    "thousands": ("commas between thousands", "take these out of the file"),
+    "either": (
+        "a comma",
+        "if it is a decimal comma, give --dataset-arg decimal=comma; if it parts thousands, take "
+        "it out of the file",
+    ),
+}
 
 
 def _is_name(text: str) -> bool:
@@ -45,12 +46,17 @@ class Table:
         columns: the cells of each, as text; None where one is missing. Of a parquet file,
             columns of numbers are arrays, NaN where one is missing.
         lines: each row's place in the file.
+        decimal: the mark of decimals, a point or a comma; None where the reader has no such
+            option, and numbers have a point.
+        codes: the texts that are taken as missing because they were asked to be.
     """
 
     name: str
     titles: tuple[str, ...]
     columns: tuple[Sequence[str | None] | np.ndarray, ...]
     lines: Sequence[int]
+    decimal: str | None = None
+    codes: tuple[str, ...] = ()
 
     def numbered(self, asked: Any, argument: str) -> list[int]:
         """Return the numbers of the columns called or numbered (from 0; -1 is the last) so.
@@ -83,25 +89,84 @@ class Table:
         ``categorical``: the columns that were asked to be such, for the remedy.
 
         Raises:
-            DataError: for a column of both, and for a number that is not finite.
+            DataError: for a column of both, for numbers with another decimal mark, and for one
+                that is not finite.
         """
         cells = self.columns[column]
-        found = cells if isinstance(cells, np.ndarray) else _parsed(cells)
+        mark = self.decimal or POINT
+        found = cells if isinstance(cells, np.ndarray) else parsed(cells, mark)
+        if found is None or isinstance(found, tuple):
+            self._check_mark(column, categorical)
         if found is None:
             return None
         if isinstance(found, tuple):
-            row, number_row = found
-            hint = "; is it the header? then --dataset-arg header=true" if row == 0 else ""
-            columns = ",".join(self.as_asked(c) for c in (*categorical, column))
-            raise DataError(
-                f"{self.place(row, column)}: {cells[row]!r} is no number, but "
-                f"{cells[number_row]!r} in line {self.lines[number_row]} is{hint}; mend it, or "
-                "take all as categories: --dataset-arg " + shlex.quote(f"categorical={columns}")
-            )
+            raise DataError(self._mixed(column, categorical, *found))
         infinite = np.flatnonzero(np.isinf(found))
         if infinite.size:
             raise DataError(f"{self.place(int(infinite[0]), column)}: the number is not finite")
         return found
+
+    def _mixed(
+        self, column: int, categorical: Sequence[int], text_row: int, number_row: int
+    ) -> str:
+        """Say of a column of numbers and texts which is which, and what can be done."""
+        cells = self.texts(column)
+        columns = ",".join(self.as_asked(c) for c in (*categorical, column))
+        as_categories = "--dataset-arg " + shlex.quote(f"categorical={columns}")
+        codes = codes_for_missing(cells, self.decimal or POINT)
+        if codes and all(_is_name(code) for code in codes):
+            count = sum(cell in codes for cell in cells)
+            all_codes = ",".join(dict.fromkeys((*self.codes, *codes)))
+            these = "that means" if len(codes) == 1 else "these mean"
+            return (
+                f"{self.name}: column {self.titles[column]} holds numbers, and {count:,} times "
+                f"{' or '.join(map(repr, codes))}; if {these} a missing value, give "
+                "--dataset-arg " + shlex.quote(f"missing_texts={all_codes}") + "; else take all "
+                f"as categories: {as_categories}"
+            )
+        hint = "; is it the header? then --dataset-arg header=true" if text_row == 0 else ""
+        return (
+            f"{self.place(text_row, column)}: {cells[text_row]!r} is no number, but "
+            f"{cells[number_row]!r} in line {self.lines[number_row]} is{hint}; mend it, or "
+            f"take all as categories: {as_categories}"
+        )
+
+    def _check_mark(self, column: int, categorical: Sequence[int]) -> None:
+        """Refuse texts that are numbers with another mark: taken as categories they mean little."""
+        found = self._format(column)
+        if found is None:
+            return
+        alike = [c for c in range(len(self.titles)) if self._format(c) == found]
+        named = shown_columns([self.titles[c] for c in alike])
+        example = next(c for c in self.columns[column] if c is not None and ("," in c or "." in c))
+        how, remedy = _FORMATS[found]
+        if self.decimal is None:
+            remedy = "write them as numbers"
+        columns = ",".join(self.as_asked(c) for c in (*categorical, column))
+        several = len(alike) > 1
+        raise DataError(
+            f"{self.name}: column{'s' if several else ''} {named} hold{'' if several else 's'} "
+            f"numbers with {how}, such as {example!r}; {remedy}, or take them as categories: "
+            "--dataset-arg " + shlex.quote(f"categorical={columns}")
+        )
+
+    def _format(self, column: int) -> str | None:
+        cells = self.columns[column]
+        return (
+            None if isinstance(cells, np.ndarray) else number_format(cells, self.decimal or POINT)
+        )
+
+    def is_number(self, cell: str) -> bool:
+        """Say whether a cell is a number, with the decimal mark of this table."""
+        return is_number(cell, self.decimal or POINT)
+
+    def with_rows(self, rows: Sequence[int]) -> Table:
+        """Return these rows alone."""
+        columns = tuple(
+            column[list(rows)] if isinstance(column, np.ndarray) else [column[r] for r in rows]
+            for column in self.columns
+        )
+        return replace(self, columns=columns, lines=[self.lines[row] for row in rows])
 
     def texts(self, column: int) -> list[str | None]:
         """Return a column as text, None where a cell is missing."""
@@ -126,149 +191,3 @@ class Table:
 def shown_columns(titles: Sequence[str]) -> str:
     """Name the columns of a file, or the first of many."""
     return ", ".join(titles[:12]) + (", …" if len(titles) > 12 else "")
-
-
-def _parsed(cells: Sequence[str | None]) -> np.ndarray | tuple[int, int] | None:
-    """Return numbers, or None where none is one, or the first rows of a text and of a number."""
-    filled = ["nan" if cell is None else cell for cell in cells]
-    try:
-        return np.array(filled, dtype=np.float64)
-    except ValueError:
-        pass
-    text = next(row for row, cell in enumerate(filled) if not is_number(cell))
-    number = next((r for r, c in enumerate(cells) if c is not None and is_number(c)), None)
-    return None if number is None else (text, number)
-
-
-def is_number(text: str) -> bool:
-    """Say whether a cell is a number as NumPy reads it."""
-    try:
-        np.array([text], dtype=np.float64)
-    except ValueError:
-        return False
-    return True
-
-
-def read_csv(source: str, kind: str, *, header: bool | str, separator: str, encoding: str) -> Table:
-    """Read a csv file, packed as .gz or not.
-
-    Raises:
-        ConfigError: for an argument that cannot be meant.
-        DataError: for a file that is missing, empty, ragged or wrongly encoded.
-    """
-    name = f"--dataset {kind}:{source}"
-    text, separator = read_text(source, encoding, kind), _separator(separator)
-    check_cells(text, separator, name)
-    lines, rows = _rows(text, separator, name)
-    if header not in (True, False, "auto", "yes", "no"):
-        raise ConfigError(f"--dataset-arg header={header}: give auto, true or false")
-    has = _is_header(rows) if header == "auto" else header in (True, "yes")
-    width = len(rows[0])
-    titles = tuple(rows[0]) if has else tuple(str(i) for i in range(width))
-    if has:
-        lines, rows = lines[1:], rows[1:]
-    if not rows:
-        raise DataError(f"{name}: there is a header and no row; give one row for each sample")
-    ragged = next((i for i, row in enumerate(rows) if len(row) != width), None)
-    if ragged is not None:
-        raise DataError(
-            f"{name}: line {lines[ragged]} has {len(rows[ragged])} cells, the first line {width}; "
-            "mend it, or see --dataset-arg separator"
-        )
-    if width < 2:
-        raise DataError(
-            f"{name}: there is one column; give inputs and a target, or see --dataset-arg separator"
-        )
-    columns = tuple(
-        [None if cell.lower() in EMPTY else cell for cell in column]
-        for column in zip(*rows, strict=True)
-    )
-    return Table(name, titles, columns, lines)
-
-
-def _separator(given: str) -> str:
-    separator = _SEPARATORS.get(given, given) if isinstance(given, str) else given or ","
-    if not isinstance(separator, str) or len(separator) != 1 or separator in '"\r\n':
-        raise ConfigError(f"--dataset-arg separator={given}: give one character, or tab")
-    return separator
-
-
-def _rows(content: str, separator: str, name: str) -> tuple[list[int], list[list[str]]]:
-    reader = csv.reader(
-        io.StringIO(content, newline=""), delimiter=separator, skipinitialspace=True
-    )
-    lines, rows = [], []
-    try:
-        for row in reader:
-            if any(cell.strip() for cell in row):
-                lines.append(reader.line_num)
-                rows.append([cell.strip() for cell in row])
-    except csv.Error as error:
-        raise DataError(f"{name}: line {reader.line_num}: {error}; it is no csv file") from None
-    if not rows:
-        raise DataError(f"{name}: the file is empty; give one row for each sample")
-    return lines, rows
-
-
-def _is_header(rows: Sequence[Sequence[str]]) -> bool:
-    """Say whether the first row names columns: distinct texts, that no row below repeats."""
-    first = rows[0]
-    if len(set(first)) < len(first) or any(is_number(c) or c.lower() in EMPTY for c in first):
-        return False
-    return len(rows) == 1 or all(
-        all(row[i] != title for row in rows[1:] if i < len(row)) for i, title in enumerate(first)
-    )
-
-
-def read_parquet(source: str, kind: str) -> Table:
-    """Read a parquet file, with pyarrow where it is installed.
-
-    Raises:
-        DataError: for a file that cannot be read, for columns that hold lists or tables, and
-            where there is no pyarrow.
-    """
-    name = f"--dataset {kind}:{source}"
-    path = the_file(source, kind)
-    try:
-        pq = importlib.import_module("pyarrow.parquet")
-    except ImportError:
-        raise DataError(f"{name}: parquet needs pyarrow: pip install 'bsx[parquet]'") from None
-    named = _parquet_columns(pq, path, name)
-    if len(named) < 2:
-        raise DataError(f"{name}: there is one column or none; give inputs and a target")
-    columns = tuple(named.values())
-    if not len(columns[0]):
-        raise DataError(f"{name}: there is no row; give one row for each sample")
-    return Table(name, tuple(named), columns, range(1, len(columns[0]) + 1))
-
-
-def _parquet_columns(
-    pq: Any, path: Path, name: str
-) -> Mapping[str, Sequence[str | None] | np.ndarray]:
-    try:
-        size = pq.read_metadata(path)
-        needed = size.num_rows * size.num_columns * _CELL_BYTES  # few bytes may hold many rows
-        check_room(needed, f"{name}: {size.num_rows:,} rows", "give fewer rows or columns")
-        table = pq.read_table(path)
-        found = {str(title): table.column(i).to_pylist() for i, title in
-                 enumerate(table.column_names)}  # fmt: skip
-    except DataError:
-        raise
-    except Exception as error:
-        first = str(error).partition("\n")[0]
-        raise DataError(f"{name}: it is no whole parquet file ({first})") from None
-    if len(found) < table.num_columns:
-        raise DataError(f"{name}: several columns have one name; rename them")
-    columns: dict[str, Sequence[str | None] | np.ndarray] = {}
-    for title, cells in found.items():
-        there = [cell for cell in cells if cell is not None]
-        if any(isinstance(cell, list | dict | bytes) for cell in there):
-            raise DataError(f"{name}: column {title} holds lists or bytes; give numbers or text")
-        if there and all(isinstance(cell, bool | int | float) for cell in there):
-            columns[title] = np.array([math.nan if c is None else float(c) for c in cells])
-        else:
-            columns[title] = [
-                None if c is None or str(c).strip().lower() in EMPTY else str(c).strip()
-                for c in cells
-            ]
-    return columns

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bsx.data.table import Table, is_number, shown_columns
+from bsx.data.table import Table, shown_columns
 from bsx.errors import ConfigError, DataError
 
 _MOST_CLASSES = 100  # of a target of whole numbers, for it to count as classes
@@ -32,7 +32,12 @@ def targets_of(
         gap = [c is None for c in cells] if texts else np.isnan(numbers[:, index])
         if np.any(gap):
             row = int(np.flatnonzero(gap)[0])
-            raise DataError(f"{place(tables, row, column)}: the target is missing; leave it out")
+            missing = int(np.count_nonzero(gap))
+            count = f" ({missing:,} in this column)" if missing > 1 else ""
+            raise DataError(
+                f"{place(tables, row, column)}: the target is missing{count}; leave such rows out "
+                "with --dataset-arg missing_target=drop"
+            )
     task = _judged(numbers, texts) if task == "auto" else task
     if task == "classification":
         return _classes(tables, columns, None if texts else numbers[:, 0], told=told), task
@@ -91,14 +96,16 @@ def _which(table: Table, taken: Sequence[int], fits: Callable[[Table, int], bool
 def _of_classes(table: Table, column: int) -> bool:
     """Say whether a column holds a few different texts."""
     cells = table.columns[column]
-    if isinstance(cells, np.ndarray) or any(cell is None or is_number(cell) for cell in cells):
+    if isinstance(cells, np.ndarray) or any(
+        cell is None or table.is_number(cell) for cell in cells
+    ):
         return False
     return 2 <= len(set(cells)) <= min(_MOST_CLASSES, len(cells) // 2)
 
 
 def _of_numbers(table: Table, column: int) -> bool:
     cells = table.columns[column]
-    return isinstance(cells, np.ndarray) or all(c is not None and is_number(c) for c in cells)
+    return isinstance(cells, np.ndarray) or all(c is not None and table.is_number(c) for c in cells)
 
 
 def _check_known(tables: Sequence[Table], column: int) -> None:

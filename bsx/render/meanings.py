@@ -29,6 +29,10 @@ _MEANINGS = {
     "identifier_columns": (
         "With such a column every batch size may end worse on validation and test than it could."
     ),
+    "date_columns": "Each such category is one more input, and most are seen a few times at most.",
+    "filled_gaps": (
+        "A filled value is a guess; where many are missing, a column tells less than it seems to."
+    ),
     "tail_merged": "It changes one batch of each epoch by one sample, and nothing else.",
     "target_auto": (
         "Another target may favour another batch size, so set the one that you need if you know it."

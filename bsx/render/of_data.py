@@ -21,10 +21,39 @@ def _identifier_columns(group: Sequence[Values]) -> str:
     else:
         may, it, is_one = f"columns {shown} may be identifiers", "them", "they are"
     return (
-        f"{may}{numbered}: nearly every row has a value of its own there, as with row numbers or "
+        f"{may}{numbered}: most rows have a value of their own there, as with row numbers or "
         f"names. From {it} a model can learn the training samples by heart, which helps with no "
         f"new sample; if {is_one}, leave {it} out with --dataset-arg "
         f"{shlex.quote(f'drop={drop}')}"
+    )
+
+
+def _date_columns(group: Sequence[Values]) -> str:
+    columns = [(clean(title), count) for title, count in group[0]["columns"]]
+    dropped = [clean(column) for column in group[0].get("dropped", ())]
+    drop = ",".join([*dropped, *(title for title, _ in columns)])
+    shown = listed([f"{title} ({numbers.count(count)} different)" for title, count in columns[:8]])
+    if len(columns) == 1:
+        hold, it = f"column {shown} holds dates", "it"
+    else:
+        hold, it = f"columns {shown} hold dates", "them"
+    return (
+        f"{hold}, which are taken as a category for each: of a date that is not in the training "
+        f"samples nothing can be learned. Write {it} as numbers, such as year, month or days since "
+        f"the first, or leave {it} out with --dataset-arg {shlex.quote(f'drop={drop}')}"
+    )
+
+
+def _filled_gaps(group: Sequence[Values]) -> str:
+    columns = group[0]["columns"]
+    shown = [
+        f"{numbers.count(gaps)} of {numbers.count(cells)} cells of {clean(title)}"
+        for title, gaps, cells in columns[:8]
+    ]
+    more = [f"some of {len(columns) - 8} more columns"] if len(columns) > 8 else []
+    return (
+        f"missing values are filled, as was asked for: {listed([*shown, *more])} (in a "
+        "column of text, with its most frequent one)"
     )
 
 
@@ -51,6 +80,8 @@ def _different_tasks(group: Sequence[Values]) -> str:
 
 WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "identifier_columns": _identifier_columns,
+    "date_columns": _date_columns,
+    "filled_gaps": _filled_gaps,
     "different_data": _different_data,
     "different_tasks": _different_tasks,
 }

@@ -78,6 +78,8 @@ class Facts:
     worker_threads: int | None = field(default=None, metadata=LATER)  # on a cluster: of one unit
     devices: int = field(default=1, metadata=LATER)  # that one run trains on at once
     identifiers: tuple[str, ...] = field(default=(), metadata=LATER)  # columns that name the rows
+    dates: tuple[tuple[str, int], ...] = field(default=(), metadata=LATER)  # columns, and how many
+    filled: tuple[tuple[str, int, int], ...] = field(default=(), metadata=LATER)  # gaps of cells
     predicted: tuple[str, ...] = field(default=(), metadata=LATER)  # columns of the target
     dropped: tuple[str, ...] = field(default=(), metadata=LATER)  # columns that are left out
     history_floats: float = field(default=0, metadata=LATER)  # of the optimizer, for each parameter

@@ -8,11 +8,17 @@ from bsx.schema import Caution, Facts, Recipe, RunRecord, RunStatus
 
 
 def data_cautions(facts: Facts) -> list[Caution]:
-    """Say what is known of the data before anything is trained: columns that name the rows."""
-    if not facts.identifiers:
-        return []
-    found = {"columns": facts.identifiers, "dropped": facts.dropped}
-    return [Caution("identifier_columns", found)]
+    """Say what is known of the data before anything is trained: names, dates and gaps."""
+    found = []
+    if facts.identifiers:
+        values = {"columns": facts.identifiers, "dropped": facts.dropped}
+        found.append(Caution("identifier_columns", values))
+    if facts.dates:
+        dropped = (*facts.dropped, *facts.identifiers)
+        found.append(Caution("date_columns", {"columns": facts.dates, "dropped": dropped}))
+    if facts.filled:
+        found.append(Caution("filled_gaps", {"columns": facts.filled}))
+    return found
 
 
 def micro_batch_cautions(facts: Facts, rows: Sequence[Recipe]) -> list[Caution]:

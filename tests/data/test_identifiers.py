@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bsx.data.table import read_csv
+from bsx.data.table_files import read_csv
 from bsx.errors import EXIT_DONE
 from bsx.parse import literal
 from tests.data.opening import opened
@@ -40,7 +40,7 @@ def written(path: Path, column: Callable[[int], object], rows: int = _ROWS) -> s
         lambda i: _SPARSE[i],
         lambda i: f"Mr Nr {i}",
         lambda i: f"Mr Nr {min(i, 56)}",
-        lambda i: f"2024-01-{i:02}",
+        lambda i: f"street {min(i, 35)}",
     ],
 )
 def test_row_numbers_and_names_are_taken_for_identifiers(
@@ -102,7 +102,7 @@ def test_the_remedy_keeps_what_is_dropped_already(here: Shell) -> None:
     asked = ["sweep", "--dataset", "csv:data.csv", "--dataset-arg", "header=true",
              "--model", "logistic", "--dry-run"]  # fmt: skip
     _, _, err = here.bsx(*asked, "--dataset-arg", "drop=zip code")
-    assert "column 2 may be an identifier (columns count from 0): nearly every" in err
+    assert "column 2 may be an identifier (columns count from 0): most rows" in err
     assert err.rstrip().endswith("--dataset-arg 'drop=zip code,2'")
     assert here.bsx(*asked, "--dataset-arg", "drop=zip code,2")[2] == ""
 
@@ -121,3 +121,20 @@ def test_identifiers_are_warned_of_before_training_and_in_the_document(here: She
     assert "column it may be an identifier" in here.bsx("show")[2]
     found = here.swept(*asked, "--dataset-arg", "drop=it")
     assert not [c for c in found["cautions"] if c["code"] == "identifier_columns"]
+
+
+def test_columns_of_dates_are_told_of_however_many_there_are(here: Shell) -> None:
+    name = written(here.folder, lambda i: f"{i % 24 + 1:02}.03.2024")
+    assert opened(name).dates == (("it", 24),)
+    assert opened(name).identifiers == ()
+    _, _, err = here.bsx("sweep", "--dataset", name, "--model", "logistic", "--dry-run")
+    assert err.startswith("caution: column it (24 different) holds dates, which are taken as a")
+    assert err.rstrip().endswith("--dataset-arg drop=it")
+
+
+def test_how_many_gaps_are_filled_is_said_by_column(here: Shell) -> None:
+    name = written(here.folder, lambda i: "" if i % 4 == 0 else "ab"[i % 2])
+    assert opened(name, missing="median").filled == (("it", 15, 60),)
+    asked = ["sweep", "--dataset", name, "--dataset-arg", "missing=median", "--model", "logistic"]
+    _, _, err = here.bsx(*asked, "--dry-run")
+    assert err.startswith("caution: missing values are filled, as was asked for: 15 of 60 cells")

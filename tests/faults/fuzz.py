@@ -32,7 +32,7 @@ from hypothesis import strategies as st
 from bsx.cli.app import run
 from bsx.command.reports import parse_line
 from bsx.config import read_sweep
-from bsx.data import table
+from bsx.data import cells, table_files
 from bsx.data.call import call_reader
 from bsx.data.cifar import unpickled
 from bsx.data.idx import read_idx
@@ -187,7 +187,7 @@ def csv_table(data: st.DataObject, folder: Path) -> str:
     """``csv:FILE``: the cells are those of the csv module, the numbers Python's."""
     content = data.draw(of.spoiled(*of.CSV))
     path = written(folder, "data.csv", content)
-    found = table.read_csv(str(path), "csv", header=False, separator=",", encoding="utf-8")
+    found = table_files.read_csv(str(path), "csv", header=False, separator=",", encoding="utf-8")
     text = content.decode("utf-8-sig")
     rows = [
         [cell.strip() for cell in row]
@@ -196,7 +196,7 @@ def csv_table(data: st.DataObject, folder: Path) -> str:
     ]
     assert len(found.lines) == len(rows)
     for number, column in enumerate(zip(*rows, strict=True)):
-        known = [None if cell.lower() in table.EMPTY else cell for cell in column]
+        known = [None if cell.lower() in cells.EMPTY else cell for cell in column]
         assert list(found.columns[number]) == known
         with contextlib.suppress(DataError):
             numbers = found.numbers(number)

@@ -27,6 +27,8 @@ VALUES: dict[str, dict[str, object]] = {
     "batch_grows": {"grows_to": 128},
     "growth_not_timed": {"timed_to": 64},
     "identifier_columns": {"columns": ("id", "name")},
+    "date_columns": {"columns": (("day", 700),), "dropped": ()},
+    "filled_gaps": {"columns": (("size", 30, 1000), ("kind", 1, 1000))},
     "tail_merged": {"last_batch": 33},
     "not_measured": {"measure": "noise-scale", "error": "RuntimeError: no"},
     "normalized_over": {"measure": "noise-scale", "samples": 32},
