@@ -343,7 +343,8 @@ PAIRS_KEYS = {
     "batch_sizes[].to_target[].deviation": "how much the measured ones lie above the curve, as a "
     "share",
     "batch_sizes[].to_target[].efficiency": "E_min of the fit as a share of the samples that this "
-    "size takes",
+    "size takes, as measured; null where the target was not reached",
+    "batch_sizes[].to_target[].efficiency_estimate": "the same with its interval",
 }
 
 COMPARISON_KEYS = {

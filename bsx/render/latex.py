@@ -68,7 +68,8 @@ def sweep_latex(sweep: Sweep, analysis: Analysis, label: str | None = None) -> s
     made = list(grids(sweep, analysis) if found is None else branched.grids(found))
     for target in analysis.targets[: targets.in_full(analysis)]:
         made += [grid] if (grid := targets.trade_off_grid(target)) else []
-    title = label or sweep.config.name or trained.title(sweep)
+    name = label or sweep.config.name
+    title = f"Sweep {name}" if name else trained.title(sweep)
     tables = [
         _table(grid, title, f"tab:bsx-{sweep.sweep_id}-{n}") for n, grid in enumerate(made, 1)
     ]

@@ -12,8 +12,8 @@ from bsx.render.phrases import listed, spelled
 _DEPARTURES = {
     "rises": "iterations rise again at the largest batch sizes, which the trade-off does not allow",
     "falls_on": "iterations fall further at the largest batch sizes than the trade-off allows",
-    "slow_fall": "iterations fall more slowly than in proportion at all sizes, with neither "
-    "perfect scaling nor a floor in sight",
+    "slow_fall": "iterations fall more slowly than in proportion already among the smallest batch "
+    "sizes, and level off more gently than the trade-off does",
     "fast_fall": "iterations fall faster than in proportion, which is no matter of the batch size "
     "alone",
     "sharp_knee": "iterations go from perfect scaling to their floor more sharply than the "
@@ -28,7 +28,7 @@ _DEPARTURES = {
 _SHORT = {
     "rises": "rises at large sizes",
     "falls_on": "falls on at large sizes",
-    "slow_fall": "falls slowly throughout",
+    "slow_fall": "falls too slowly",
     "fast_fall": "falls too fast",
     "sharp_knee": "sharper knee",
     "soft_knee": "softer knee",

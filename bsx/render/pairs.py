@@ -16,7 +16,6 @@ from bsx.render.tables import MARGIN, Plain, draw, prose, trade_off
 from bsx.schema import (
     SCHEMA_VERSION,
     Estimate,
-    FittedSize,
     PairedSize,
     Pairs,
     TargetSummary,
@@ -24,6 +23,7 @@ from bsx.schema import (
     plain,
 )
 
+_ROUNDED = 0.005  # a share that is 0 % as it is shown
 _WIDE = 0.3  # scatter about the curve beyond which it says little
 
 # --- for machines -----------------------------------------------------------------------------
@@ -54,7 +54,8 @@ def _size(size: PairedSize) -> dict[str, Any]:
         del entry["seconds"], entry["mean_curve_steps"]
         entry["fitted_steps"] = plain(fitted.steps)
         entry["deviation"] = fitted.deviation
-        entry["efficiency"] = fitted.efficiency
+        entry["efficiency"] = fitted.efficiency.value if fitted.efficiency else None
+        entry["efficiency_estimate"] = plain(fitted.efficiency)
         entries.append(entry)
     return {
         "batch_size": size.batch_size,
@@ -129,7 +130,7 @@ def _grid(found: Pairs, number: int) -> Grid:
         Column("off", "off the\ncurve", tuple(_signed(f.deviation) for f in fitted)),
         _estimates("samples", "samples", [e.samples for e in entries], told),
         _estimates("epochs", "epochs", [e.epochs for e in entries], numbers.significant),
-        Column("efficiency", "efficiency", tuple(_share(f) for f in fitted)),
+        _shares([f.efficiency for f in fitted]),
         Column("reached", "seeds that\nreached it", _reached(sizes, entries), "seeds"),
     )
     notes = ("efficiency: the fewest samples E_min, as a share of those that the size takes",)
@@ -137,9 +138,11 @@ def _grid(found: Pairs, number: int) -> Grid:
     return Grid(
         f"Iterations to {_goal(found.targets[number])}, as {phrases.clean(found.file)} says",
         columns,
-        shorten("reached", "samples", "epochs", "fitted")
-        + drop("reached", "epochs", "off", "rate")
-        + shorten("steps")
+        shorten("reached", "samples", "epochs")
+        + drop("reached", "epochs", "rate")
+        + shorten("fitted")
+        + drop("off")
+        + shorten("steps", "efficiency")
         + drop("samples"),
         notes=(*_censored(entries), *(notes if shown else ())),
     ).without(numbers.UNKNOWN)
@@ -159,8 +162,11 @@ def _signed(share: float | None) -> str:
     return f"{'0' if float(text) == 0 else text.replace('-', '−')} %"
 
 
-def _share(fitted: FittedSize) -> str:
-    return numbers.percent(fitted.efficiency, 0)
+def _shares(found: Sequence[Estimate | None]) -> Column:
+    form = numbers.fixed(0, 100.0)
+    full = numbers.aligned(found, form)
+    brief = numbers.aligned(found, form, intervals=False)
+    return Column("efficiency", "effi-\nciency, %", full, None, brief)
 
 
 def _reached(sizes: Sequence[PairedSize], entries: Sequence[ToTarget]) -> tuple[str, ...]:
@@ -192,6 +198,8 @@ def _fit(found: Pairs, number: int) -> str | None:
         if (deviation := size.fitted[number].deviation) is not None
     }
     worst = max(off, key=lambda size: abs(off[size]))
+    if max(map(abs, off.values())) < _ROUNDED:
+        return "The iterations lie on the curve."
     text = (
         f"The iterations scatter about the curve by {numbers.percent(scatter, 0)} (standard "
         f"deviation); the furthest off, by {_signed(off[worst])}, is batch size "

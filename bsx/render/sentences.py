@@ -70,9 +70,12 @@ def _censored(group: Sequence[Values]) -> str:
     if max(shares) == 0:
         return f"no seed reached {goal(group[0])} within the budget; {remedy}"
     share = lowest if lowest == highest else f"{lowest} to {highest}"
+    who = f"only {share} of the seeds"
+    if min(shares) == 0:
+        who = f"of the seeds none, or at most {highest},"
     return (
-        f"only {share} of the seeds reached {goal(group[0])} within the budget, so what it takes "
-        f"is uncertain upwards; {remedy}"
+        f"{who} reached {goal(group[0])} within the budget, so what it takes is uncertain "
+        f"upwards; {remedy}"
     )
 
 
@@ -197,6 +200,9 @@ def _and_next(said: str, first: Values) -> str:
     steps = dict(first.get("next_run") or {})
     if first.get("threshold", 0.0) is None:  # of what was told, no other target can be set
         steps = {code: value for code, value in steps.items() if not code.endswith("_target")}
+    fits = [goal(one) for one in first.get("fits_at") or ()]
+    if fits:
+        said += f" (of the same runs it is known for {listed(fits)})"
     then = next_run.what_next(steps, elsewhere=bool(first.get("elsewhere")))
     return f"{said}; {then}" if then else said
 

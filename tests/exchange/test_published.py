@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,22 @@ def test_efficiency_at_the_critical_batch_size_is_a_half(here: Shell) -> None:
     Path("exact.csv").write_text("\n".join(["bs,steps", *rows]))
     assert got(here, "batch_sizes.64.to_target.0.efficiency", "exact.csv") == pytest.approx(0.5)
     assert got(here, "targets.0.critical_batch_size.value", "exact.csv") == pytest.approx(64)
+
+
+def test_of_a_size_that_did_not_reach_the_target_no_efficiency_is_told(here: Shell) -> None:
+    rows = ["2,>20000", *(f"{size},{steps}" for size, steps in SHALLUE.items() if size > 2)]
+    Path("miss.csv").write_text("\n".join(["batch_size,steps", *rows]))
+    missed, reached = json.loads(here.bsx("import", "miss.csv", "--format", "json")[1])[
+        "batch_sizes"
+    ][:2]
+    [missed], [reached] = missed["to_target"], reached["to_target"]
+    assert missed["efficiency"] is None and missed["efficiency_estimate"] is None
+    found = reached["efficiency_estimate"]
+    assert found["low"] < found["value"] == reached["efficiency"] < found["high"]
+    out = here.bsx("import", "miss.csv")[1]
+    first = next(line for line in out.splitlines() if line.lstrip().startswith("2 "))
+    assert "> 40,000" in first and first.rstrip().endswith("–")
+    assert re.search(r"by the curve", out) and re.search(r"25,\d00 \(", first)
 
 
 def test_seeds_rates_and_sizes_that_did_not_reach_it_take_part(here: Shell) -> None:

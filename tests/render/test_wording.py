@@ -353,3 +353,21 @@ def test_a_reason_names_the_command_that_would_settle_it() -> None:
 def test_few_seeds_ask_for_no_number_where_another_sentence_does() -> None:
     said = wording.message(Caution("few_seeds", {"seeds": 3, "asked_elsewhere": True}))
     assert said == "3 seeds give wide, unsure intervals"
+
+
+def test_where_no_critical_batch_size_is_known_targets_that_have_one_are_named() -> None:
+    where = {"metric": "accuracy", "threshold": 0.93, "higher_is_better": True}
+    fits = [{**where, "threshold": threshold} for threshold in (0.9, 0.95)]
+    values = {"reason": "poor_fit", "departure": "slow_fall", "fits_at": fits, **where}
+    said = wording.message(Caution("no_critical_batch_size", values))
+    assert "already among the smallest batch sizes" in said
+    assert "(of the same runs it is known for accuracy ≥ 0.9 and accuracy ≥ 0.95)" in said
+
+
+def test_of_seeds_that_never_and_mostly_reach_the_target_no_odd_range_is_said() -> None:
+    cautions = [
+        Caution("censored", {"reached_fraction": share, "metric": "loss", "threshold": 0.1}, size)
+        for size, share in ((2, 0.0), (8, 0.8))
+    ]
+    [said] = wording.grouped(cautions, None)
+    assert "of the seeds none, or at most 80 %, reached" in said
