@@ -418,6 +418,8 @@ CAUTIONS = {
     "objective_without_seconds": "of `bsx import`: the file has no seconds, so that the "
     "recommendation counts iterations or samples",
     "columns_left_out": "of `bsx import`: columns of which nothing is known",
+    "iterations_computed": "of `bsx import`: iterations are samples (or tokens) / batch size",
+    "batch_size_in_tokens": "of `bsx import`: what is called samples is tokens",
     "rows_left_out": "of `bsx import`: rows of the train or test part",
 }
 

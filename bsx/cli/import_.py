@@ -36,7 +36,7 @@ _NAME = re.compile(r"[\w.+-]{1,60}")  # what a person can type without a thought
 def import_(
     file: Annotated[
         Path,
-        typer.Argument(help="A csv or JSON-lines file.", metavar="FILE", show_default=False),
+        typer.Argument(help="A csv, JSON or parquet file.", metavar="FILE", show_default=False),
     ],
     metric: Annotated[
         str | None,
@@ -62,7 +62,7 @@ def import_(
     gives another, and `bsx show` and `bsx compare` take them as any sweep. A file of pairs has
     batch_size and steps, the iterations to a target, and where there are such learning_rate, seed
     and target; the trade-off is fitted to them. Other spellings such as B, lr or iterations are
-    understood.
+    understood, and so are samples in place of iterations, and batch sizes in tokens_per_batch.
 
     Examples:
 
@@ -91,7 +91,7 @@ def import_(
         analysis = _analysis(made, said)
         print_analysis(kept, analysis, form=door.format, get=door.get, quiet=door.quiet)
         if door.format == "table" and door.get is None and not door.quiet:
-            typer.echo(_where(kept, former, door), err=True)
+            typer.echo(_where(kept, former, door, file), err=True)
         return
     _check_pairs(view, flags.get("name"), file)
     _print_pairs(
@@ -140,8 +140,7 @@ def _read(
     said = []
     if view.aim is None and aim != "time":
         said.append(Caution("objective_without_seconds", {"objective": aim}))
-    if curves.left_out:
-        said.append(Caution("columns_left_out", {"columns": curves.left_out}))
+    said += _of_layout(layout, curves.left_out)
     if curves.other_rows:
         said.append(Caution("rows_left_out", {"rows": curves.other_rows}))
     return replace(made, sweep=replace(made.sweep, config=config)), tuple(said)
@@ -193,13 +192,18 @@ def _free_name(sweep: Sweep, stored: Sequence[Sweep]) -> str | None:
     return name
 
 
-def _where(sweep: Sweep, former: str | None, door: Door) -> str:
+def _where(sweep: Sweep, former: str | None, door: Door, file: Path) -> str:
     """Say where the curves are kept, and by which name other commands find them."""
     from bsx.render.phrases import clean
 
     name = clean(sweep.config.name or sweep.sweep_id)
     no_longer = "" if former is None else f" and no longer as {clean(former)}"
-    return f"Stored in {clean(door.store)} as {name}{no_longer}, for bsx show and bsx compare."
+    said = f"Stored in {clean(door.store)} as {name}{no_longer}, for bsx show and bsx compare."
+    if sweep.config.name is not None:
+        return said
+    stem = clean(file.stem)
+    why = f"the name {stem} is another sweep's" if _NAME.fullmatch(stem) else "it has no name"
+    return f"{said} That is its id, as {why}; --name gives it one."
 
 
 def _check_aim(view: View, file: str, has_seconds: bool) -> None:
@@ -215,16 +219,31 @@ def _check_aim(view: View, file: str, has_seconds: bool) -> None:
         raise ConfigError("--objective memory: files of curves tell none; give another objective")
 
 
+def _of_layout(layout: Layout, left_out: Sequence[str]) -> list[Caution]:
+    """Say how the columns of a file were taken, where that needs saying."""
+    from bsx.exchange.layout import BATCH_SIZE, STEP
+    from bsx.schema import Caution
+
+    said = []
+    size = layout.roles[BATCH_SIZE]
+    if layout.is_divided:
+        values = {"column": layout.roles[STEP], "batch_size_column": size}
+        said.append(Caution("iterations_computed", values))
+    if layout.unit != "samples":
+        said.append(Caution("batch_size_in_tokens", {"column": size}))
+    if left_out:
+        said.append(Caution("columns_left_out", {"columns": tuple(left_out)}))
+    return said
+
+
 def _pairs(table: Table, layout: Layout, reference: int | None, samples: int | None) -> Pairs:
     """Fit the trade-off to the pairs of a file."""
     from bsx.exchange import pairs_of
-    from bsx.schema import Caution
     from bsx.stats.pairs import analyze_pairs
 
     found = analyze_pairs(table.file, pairs_of(table, layout), reference, samples)
     said = [replace(c, values={**c.values, "elsewhere": True}) for c in found.cautions]
-    if layout.left_out:
-        said.append(Caution("columns_left_out", {"columns": layout.left_out}))
+    said += _of_layout(layout, layout.left_out)
     return replace(found, cautions=tuple(said))
 
 

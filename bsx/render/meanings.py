@@ -58,6 +58,7 @@ _MEANINGS = {
     ),
     "no_recommendation": "The tables show what was measured all the same.",
     "objective_without_seconds": "With a column of seconds the time itself could be compared.",
+    "iterations_computed": "Where epochs end in a smaller batch they are slightly more in truth.",
     "columns_left_out": "They changed nothing in these results.",
     "rows_left_out": "They changed nothing in these results.",
 }  # fmt: skip

@@ -58,6 +58,8 @@ VALUES: dict[str, dict[str, object]] = {
     "different_tasks": {"first": "classification", "second": "regression"},
     "objective_without_seconds": {"objective": "steps"},
     "columns_left_out": {"columns": ("note", "model")},
+    "iterations_computed": {"column": "samples", "batch_size_column": "B"},
+    "batch_size_in_tokens": {"column": "tokens per batch"},
     "rows_left_out": {"rows": 12},
 }  # fmt: skip
 
