@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from bsx.exchange import Imported, Layout, Table
     from bsx.schema import Analysis, Caution, Pairs, Sweep, View
 
+LATEX = "latex"
 _NAME = re.compile(r"[\w.+-]{1,60}")  # what a person can type without a thought
 
 
@@ -53,6 +55,17 @@ def import_(
             "--train-samples", help="How many samples an epoch has, to count epochs.", metavar="INT"
         ),
     ] = None,
+    plots: Annotated[
+        Path | None,
+        typer.Option(
+            "--plots",
+            help="Draw figures for a paper into this folder, each as SVG, PNG and PDF.",
+            metavar="DIR",
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace figures that are there already.")
+    ] = False,
     **flags: Any,
 ) -> None:
     """Analyse what was measured elsewhere as a sweep is analysed. Nothing is trained.
@@ -64,6 +77,8 @@ def import_(
     and target; the trade-off is fitted to them. Other spellings such as B, lr or iterations are
     understood, and so are samples in place of iterations, and batch sizes in tokens_per_batch.
 
+    With --format latex the tables are written for a paper.
+
     Examples:
 
     $ bsx import curves.csv --target accuracy=0.97
@@ -74,13 +89,19 @@ def import_(
 
     $ bsx import steps.csv --reference-batch-size 256
 
+    $ bsx import steps.csv --plots figures --format latex
+
     $ bsx import steps.csv --get targets.0.critical_batch_size.value
     """
-    from bsx.cli.output import print_analysis
+    from bsx import parse
     from bsx.config import read_view
     from bsx.exchange import layout_of, read_table
 
-    view, door = read_view(flags, os.environ)
+    # The one format that only what is for papers has
+    form = LATEX if flags.get("format") == LATEX else None
+    view, door = read_view(flags | ({"format": None} if form else {}), os.environ)
+    parse.check_characters(str(plots), "--plots")
+    show = _Show(form or door.format, door.get, door.quiet, plots, force)
     if not door.quiet:
         warn_of_variables(os.environ)
     samples = _count(train_samples, "--train-samples")
@@ -88,20 +109,39 @@ def import_(
     if layout.is_curves:
         made, said = _read(table, layout, view, samples)
         kept, former = _kept(made, door)
-        analysis = _analysis(made, said)
-        print_analysis(kept, analysis, form=door.format, get=door.get, quiet=door.quiet)
-        if door.format == "table" and door.get is None and not door.quiet:
+        _print_curves(replace(made, sweep=kept), _analysis(made, said), show)
+        if show.is_for_people:
             typer.echo(_where(kept, former, door, file), err=True)
         return
     _check_pairs(view, flags.get("name"), file)
-    _print_pairs(
-        _pairs(table, layout, view.reference_batch_size, samples), door.format, door.get, door.quiet
-    )
-    if door.format == "table" and door.get is None and not door.quiet:
+    _print_pairs(_pairs(table, layout, view.reference_batch_size, samples), show)
+    if show.is_for_people:
         typer.echo(
-            "Not stored, as there are no curves: --format csv, json or markdown writes the result.",
+            "Not stored, as there are no curves: --format csv, json, markdown or latex writes the "
+            "result, --plots draws it.",
             err=True,
         )
+
+
+@dataclass(frozen=True)
+class _Show:
+    """How the result is to be shown."""
+
+    form: str
+    get: str | None
+    quiet: bool
+    plots: Path | None
+    force: bool
+
+    @property
+    def is_for_people(self) -> bool:
+        """Whether something may be said beside it."""
+        return self.form == "table" and self.get is None and not self.quiet
+
+    def tell(self, lines: Sequence[str]) -> None:
+        """Say on stderr what was done."""
+        for line in () if self.quiet else lines:
+            typer.echo(line, err=True)
 
 
 def _check_pairs(view: View, name: str | None, file: Path) -> None:
@@ -247,22 +287,44 @@ def _pairs(table: Table, layout: Layout, reference: int | None, samples: int | N
     return replace(found, cautions=tuple(said))
 
 
-def _print_pairs(found: Pairs, form: str, get: str | None, quiet: bool) -> None:
+def _print_curves(made: Imported, analysis: Analysis, show: _Show) -> None:
+    from bsx.cli.exporting import Exported, Wish, draw
+    from bsx.cli.output import print_analysis
+    from bsx.render.latex import sweep_latex
+
+    if show.form == LATEX and show.get is None:
+        sys.stdout.write(sweep_latex(made.sweep, analysis))
+    else:
+        form = "table" if show.form == LATEX else show.form
+        print_analysis(made.sweep, analysis, form=form, get=show.get, quiet=show.quiet)
+    if show.plots is not None:
+        found = Exported(made.sweep.facts.dataset_name, made.sweep, analysis, made.records)
+        show.tell(draw([found], Wish(None, None, False, show.plots, show.force)))
+
+
+def _print_pairs(found: Pairs, show: _Show) -> None:
+    from bsx.cli.exporting import drawn_in
     from bsx.cli.output import print_found
+    from bsx.pictures import of_pairs
     from bsx.render import pairs
-    from bsx.render.formats import Format
     from bsx.render.tables import print_cautions
 
     document = pairs.document(found)
-    print_found(
-        document,
-        pairs.rows(document),
-        form=form,
-        get=get,
-        draw=lambda console: pairs.print_pairs(console, found),
-        markdown=lambda: pairs.markdown(found),
-    )
-    if form == Format.TABLE and get is None and not quiet:
+    if show.form == LATEX and show.get is None:
+        sys.stdout.write(pairs.latex(found))
+    else:
+        print_found(
+            document,
+            pairs.rows(document),
+            form="table" if show.form == LATEX else show.form,
+            get=show.get,
+            draw=lambda console: pairs.print_pairs(console, found),
+            markdown=lambda: pairs.markdown(found),
+        )
+    if show.is_for_people:
         from rich.console import Console
 
         print_cautions(Console(stderr=True), found.cautions)
+    if show.plots is not None:
+        places = [(show.plots, picture) for picture in of_pairs(found)]
+        show.tell(drawn_in(show.plots, places, force=show.force))

@@ -68,14 +68,17 @@ def _curve(tradeoff: TradeOff, sizes: Collection[int]) -> tuple[tuple[float, Est
     return tuple(found)
 
 
-def fit_cautions(summary: TargetSummary, where: Mapping[str, Any], largest: int) -> list[Caution]:
+def fit_cautions(
+    summary: TargetSummary, where: Mapping[str, Any], sizes: Collection[int]
+) -> list[Caution]:
     """Say what the fit of one target does not tell, and what to run next.
 
     Args:
         summary: the target with its fit.
         where: the target, as cautions name it.
-        largest: the largest size of the sweep.
+        sizes: those of the sweep.
     """
+    smallest, largest = min(sizes), max(sizes)
     critical = summary.critical_batch_size
     values = {"departure": summary.departure, "next_run": dict(summary.next_run), **where}
     if critical is None or critical.value is None:
@@ -89,4 +92,8 @@ def fit_cautions(summary: TargetSummary, where: Mapping[str, Any], largest: int)
     elif summary.next_run and not said:
         ends = {"value": critical.value, "low": critical.low, "high": critical.high}
         said.append(Caution("critical_batch_size_vague", {**ends, **values}))
+    reference = summary.reference_batch_size
+    if reference is not None and not smallest <= reference <= largest:
+        told = {"reference": reference, "smallest": smallest, "largest": largest, **where}
+        said.append(Caution("reference_outside", told))
     return said
