@@ -196,7 +196,10 @@ def recommend(
     found = _least_memory(case) if objective == "memory" else _least_to_target(case)
     if isinstance(found, str):
         return None, (_nothing(found, objective),)
-    return found, _unsettled(case, found.batch_size)
+    unsure = (_unsettled(case, found), _left_out(case, found))
+    if found.batch_size == case.best:  # then what it costs to insist on it says more
+        unsure = unsure[::-1]
+    return found, unsure[0] or unsure[1]
 
 
 def _least_to_target(case: _Case) -> Recommendation | str:
@@ -284,11 +287,12 @@ def _nothing(reason: str, objective: str) -> Caution:
     return Caution("no_recommendation", {"reason": reason, **asked})
 
 
-def _unsettled(case: _Case, chosen: int) -> tuple[Caution, ...]:
+def _unsettled(case: _Case, recommendation: Recommendation) -> tuple[Caution, ...]:
     """Say that the quality of the chosen size is not shown, and how many seeds would show it.
 
     Of the best nothing is to be shown; but where no other is left, others may be as good.
     """
+    chosen = recommendation.batch_size
     mine = case.compared[chosen]
     others = [found for size, found in case.compared.items() if size != case.best]
     if chosen == case.best:
@@ -304,6 +308,30 @@ def _unsettled(case: _Case, chosen: int) -> tuple[Caution, ...]:
         "is_best": chosen == case.best,
     }
     return (Caution("quality_not_settled", values, chosen),)
+
+
+def _left_out(case: _Case, recommendation: Recommendation) -> tuple[Caution, ...]:
+    """Say which sizes need less and are left out for a quality that is not shown to be worse."""
+    admitted = {c.batch_size for c in case.admitted}
+    cheaper = {
+        size: ratio
+        for size, ratio in recommendation.relative_cost.items()
+        if size not in admitted
+        and size in case.compared
+        and not case.is_worse(case.compared[size])
+        and ratio.value is not None
+        and ratio.value < 1
+    }
+    if not cheaper:
+        return ()
+    values = {
+        "sizes": tuple(cheaper),
+        "ratios": tuple(cheaper.values()),
+        "objective": case.objective,
+        "tolerance": case.allowed,
+        "seeds": min(case.compared[size].shortfall.n for size in cheaper),
+    }
+    return (Caution("cheaper_left_out", values),)
 
 
 def _indistinct(ranked: Ranked, eligible: set[int]) -> bool:

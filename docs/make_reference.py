@@ -409,6 +409,10 @@ CAUTIONS = {
     "speed_of_other": "of `bsx show --speed`: the probe was of another model, data or optimizer",
     "speed_noisy": "the timings varied much: was the machine busy?",
     "quality_not_settled": "the seeds cannot show that the recommended size ends well enough",
+    "cheaper_left_out": "sizes that may need less are left out for a quality not shown to be worse",
+    "rate_ends_worse": "the recommended rate, the fastest to the target, ends worse than the one "
+    "that quality is judged at; `worse` with its interval",
+    "taken_diverges": "some runs at the recommended size and rate diverged",
     "not_measured": "something that was to be measured beside the curves was not",
     "normalized_over": "under BatchNorm, over how many samples gradients are normalized that are "
     "measured",

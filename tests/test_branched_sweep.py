@@ -326,6 +326,15 @@ def test_a_second_time_nothing_is_trained(here: Shell) -> None:  # noqa: F811
     assert first["branched"]["learning_rate"] in (0.01, 0.1)
 
 
+def test_a_branched_sweep_can_be_explained(here: Shell) -> None:  # noqa: F811
+    swept(here, "--learning-rate", "0.05", "--name", "mine")
+    code, out, _ = here.bsx("show", "--explain")
+    assert code == 0
+    for heading in ("The trunk and its branches", "The critical batch size", "The batch warm-up"):
+        assert heading in out
+    assert "trained at batch size 2 for 60 iterations" in " ".join(out.split())
+
+
 def test_what_means_nothing_to_branches_is_refused(here: Shell) -> None:  # noqa: F811
     swept(here, "--learning-rate", "0.05", "--name", "mine")
     for flags in (("--target", "accuracy=0.5"), ("--objective", "steps")):

@@ -108,7 +108,11 @@ def test_the_best_alone_is_taken_and_where_others_may_be_as_good_that_is_said() 
     answer, (caution,) = recommend(found, fit, ACCURACY, 0.005)
     assert answer is not None and answer.batch_size == 2
     assert answer.reason.code == "only_best_admitted"
-    assert caution.values["is_best"] and caution.values["seeds_needed"] is None
+    assert caution.code == "cheaper_left_out" and caution.values["sizes"] == (64,)
+    assert all(ratio.high < 1 for ratio in caution.values["ratios"])
+    _, (other,) = recommend(found, fit, ACCURACY, 0.005, "samples")  # of which 2 needs the fewest
+    assert other.code == "quality_not_settled"
+    assert other.values["is_best"] and other.values["seeds_needed"] is None
 
 
 def test_a_size_that_is_shown_to_be_worse_is_not_taken_whatever_it_is_shrunk_to() -> None:

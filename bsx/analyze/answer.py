@@ -14,6 +14,7 @@ from bsx.analyze.branched import analyze_branched
 from bsx.analyze.cautions import Target, baseline_cautions, none_completed, size_cautions
 from bsx.analyze.diagnose import diagnosed
 from bsx.analyze.remedies import with_command
+from bsx.analyze.taken import taken_cautions
 from bsx.recommend import recommend
 from bsx.schema import (
     Analysis,
@@ -100,6 +101,7 @@ def analyze(
     nothing = none_completed(runs)
     if nothing is not None:  # then there is no other reason to look for
         recommendation, cautions = None, [nothing]
+    cautions += taken_cautions(sizes, recommendation, facts.metric, config.tolerance)
     cautions += baseline_cautions(facts, sizes, recommendation)
     cautions += data_cautions(facts)
     cautions += micro_batch_cautions(facts, rows) + accumulated_cautions(facts, runs)

@@ -9,7 +9,13 @@ from typing import Any
 from bsx.schema import Analysis, Caution, SweepConfig
 
 # Cautions and reasons that say that more seeds would help, the one that knows best how many first
-_ASKING = ("quality_tied", "quality_not_settled", "not_better_than_baseline", "few_seeds")
+_ASKING = (
+    "quality_tied",
+    "quality_not_settled",
+    "cheaper_left_out",
+    "not_better_than_baseline",
+    "few_seeds",
+)
 
 
 def with_command(found: Analysis, config: SweepConfig) -> Analysis:

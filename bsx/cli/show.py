@@ -144,7 +144,7 @@ def _check_branched(view: View, speed: Path | None, part: str | None) -> None:
         "--price-per-hour": view.price_per_hour,
         "--speed": speed,
         "--base-batch-size": view.audit_base,
-        f"--{part}": part,
+        f"--{part}": part if part != "explain" else None,
     }
     for flag, value in given.items():
         if value:

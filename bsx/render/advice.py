@@ -51,11 +51,14 @@ def explanation(sweep: Sweep, analysis: Analysis, recommendation: Recommendation
     if recommendation.reason.code not in _ALONE:
         lines.append(_indifferent(analysis, recommendation))
     lines += _money(recommendation)
-    told = (_other_rate(analysis, recommendation), memory.headroom(sweep, analysis))
+    told = (
+        _other_rate(analysis, recommendation, sweep.facts.metric),
+        memory.headroom(sweep, analysis),
+    )
     return [*lines, *(line for line in told if line)]
 
 
-def _other_rate(analysis: Analysis, recommendation: Recommendation) -> str | None:
+def _other_rate(analysis: Analysis, recommendation: Recommendation, metric: Metric) -> str | None:
     """Say which rate is fastest or ends best at the recommended size, if it is another one."""
     rows = {row.batch_size: row for row in analysis.batch_sizes}
     if recommendation.batch_size not in rows:
@@ -75,10 +78,21 @@ def _other_rate(analysis: Analysis, recommendation: Recommendation) -> str | Non
     if final is None or final.learning_rate in (None, recommendation.learning_rate):
         return None
     best = numbers.learning_rate(final.learning_rate, 6) + phrases.tuned(final.tuned)
-    return (
+    said = (
         f"This {what} is the fastest to the target; at the end of the run, where quality is "
-        f"judged, {best} is best at this size."
+        f"judged, {best} is best at this size"
     )
+    ends = {
+        (rate.learning_rate, tuple(rate.tuned.items())): rate.validation.get(metric.name)
+        for rate in row.learning_rates
+    }
+    mine = ends.get((recommendation.learning_rate, tuple(recommendation.tuned.items())))
+    other = ends.get((final.learning_rate, tuple(final.tuned.items())))
+    if mine is None or other is None:
+        return f"{said}."
+    form, unit = (numbers.fixed(1, 100.0), " %") if metric.bounded else (numbers.significant, "")
+    ended, better = (numbers.estimate(found, form) + unit for found in (mine, other))
+    return f"{said}: it ends at {better}, this one at {ended}."
 
 
 def _money(recommendation: Recommendation) -> list[str]:
@@ -94,7 +108,11 @@ def _indifferent(analysis: Analysis, recommendation: Recommendation) -> str:
     others = sorted(set(recommendation.indifferent) - {recommendation.batch_size})
     aim = _AIMS.get(recommendation.objective, phrases.spelled(recommendation.objective))
     if not others:
-        return f"No other batch size comes so close in {aim} that it could not be told apart."
+        admitted = recommendation.reason.values.get("admitted", ())
+        other = (
+            "other batch size" if len(admitted) >= len(analysis.batch_sizes) else "other of them"
+        )
+        return f"No {other} comes so close in {aim} that it could not be told apart."
     text = f"In {aim} it cannot be told apart from {phrases.batch_sizes(others)}"
     smallest = min(*others, recommendation.batch_size)
     grows = any(row.grows_to for row in analysis.batch_sizes)
@@ -132,7 +150,11 @@ def costs(sweep: Sweep, analysis: Analysis) -> Grid | None:
     columns = [Column("batch_size", "batch size", tuple(_name(o, chosen) for o in others))]
     columns += _compared_by(recommendation, others)
     of_aim = {column.key for column in columns}
-    rest = [*_measured(chosen, others), _quality(chosen, others, metric), _memory(chosen, others)]
+    rest = [
+        *_needed(recommendation, chosen, others),
+        _quality(chosen, others, metric),
+        _memory(chosen, others),
+    ]
     if aim in ("time", "cost"):
         rest = [column for column in rest if column.key != "seconds"]
     rest = [column for column in rest if column.key not in of_aim]
@@ -157,13 +179,33 @@ def _compared_by(
     ]
 
 
-def _measured(chosen: BatchSizeSummary, others: Sequence[BatchSizeSummary]) -> list[Column]:
-    """Return what the target takes, as it was measured."""
-    headers = (("seconds", "time"), ("steps", "iterations"), ("samples", "samples"))
-    return [
-        Column(key, header, tuple(_ratio(_need(o, key), _need(chosen, key)) for o in others))
-        for key, header in headers
-    ]
+def _needed(
+    recommendation: Recommendation, chosen: BatchSizeSummary, others: Sequence[BatchSizeSummary]
+) -> list[Column]:
+    """Return what the target takes: as measured, or both counts as the sizes were compared.
+
+    Where they were compared by iterations or samples, the one must not contradict the other.
+    """
+    counts = (("seconds", "time"), ("steps", "iterations"), ("samples", "samples"))
+    found = {key: [_ratio(_need(o, key), _need(chosen, key)) for o in others] for key, _ in counts}
+    aim, costs = recommendation.objective, recommendation.relative_cost
+    if aim in ("steps", "samples") and not any(row.grows_to for row in (chosen, *others)):
+        for key in ("steps", "samples"):
+            found[key] = [
+                _ratio(_times(_value(costs.get(o.batch_size)), o, chosen, aim, key), 1.0)
+                for o in others
+            ]
+    return [Column(key, header, tuple(found[key])) for key, header in counts]
+
+
+def _times(
+    ratio: float | None, other: BatchSizeSummary, chosen: BatchSizeSummary, of: str, to: str
+) -> float | None:
+    """Turn a ratio of iterations into one of samples, or the other way round."""
+    if ratio is None or of == to:
+        return ratio
+    sizes = other.batch_size / chosen.batch_size
+    return ratio * sizes if to == "samples" else ratio / sizes
 
 
 def _quality(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from bsx.render import numbers
 from bsx.render.grid import Column, Grid, drop, shorten
-from bsx.schema import Branch, Branched, BranchPoint, BranchUnit, Group, Recipe, Sweep
+from bsx.schema import Branch, Branched, BranchPoint, BranchUnit, Group, Recipe, Sweep, WarmupStage
 
 _MARKS = {"as_good": "✓", "worse": "✗", "diverged": "✗", "base": " ", "undecided": "?"}
 
@@ -14,7 +14,8 @@ _MARKS = {"as_good": "✓", "worse": "✗", "diverged": "✗", "base": " ", "und
 def grids(found: Branched) -> list[Grid]:
     """Return the tables, in the order in which people read them."""
     tables = [_critical(found), _differences(found)]
-    return tables if found.warmup is None else [*tables, _warmup(found)]
+    stages = found.warmup.stages if found.warmup else ()
+    return [*tables, _warmup(stages)] if len(stages) > 1 else tables
 
 
 def _critical(found: Branched) -> Grid:
@@ -78,7 +79,8 @@ def _differences(found: Branched) -> Grid:
         "Validation loss at the end of branches of "
         f"{numbers.count(found.samples)} samples, above that of batch size {numbers.count(base)}",
         tuple(columns),
-        shorten(*keys) + drop("steps", *keys[:-1]),
+        drop("steps") + shorten(*keys) + drop(*keys[:-1]),
+        splits=True,
         notes=(
             "✓ shown to be as good",
             "✗ shown to be worse, or diverged",
@@ -107,9 +109,7 @@ def _cell(branch: Branch, form: numbers.Form, wide: bool) -> str:
     return f"{sign}{form(abs(value))}{beside} {mark}"
 
 
-def _warmup(found: Branched) -> Grid:
-    assert found.warmup is not None
-    stages = found.warmup.stages
+def _warmup(stages: Sequence[WarmupStage]) -> Grid:
     epochs = numbers.aligned_at_point([numbers.significant(s.epoch) for s in stages])
     rates = numbers.aligned_at_point([numbers.learning_rate(s.learning_rate) for s in stages])
     columns = (
@@ -126,6 +126,13 @@ def warmup_sentence(found: Branched) -> str:
     warmup, base = found.warmup, numbers.count(found.base_batch_size)
     if warmup is None:
         return "Nothing is known of larger batch sizes."
+    last = _largest(found.points[-1], found.base_batch_size)
+    if len(warmup.stages) == 1 and (last or 0) > found.base_batch_size:
+        return (
+            f"Larger batch sizes than {base} are shown to be as good only at the end of the run, "
+            "where nothing is left to be saved: there is no warm-up to advise for a run of this "
+            "length."
+        )
     if len(warmup.stages) == 1:
         return (
             f"No larger batch size is shown to be as good as {base} from some point on, so that "
@@ -146,11 +153,16 @@ def described(sweep: Sweep, found: Branched) -> list[tuple[str, str]]:
     size = numbers.count(branching.base_batch_size)
     how = {"tuned": "tuned there", "grid": "the best of a grid there", "fixed": "given"}
     rate = numbers.learning_rate(found.learning_rate)
+    length = ""
+    if found.points:  # the last one is its end; an epoch asked for may end inside a batch
+        end = found.points[-1]
+        length = f"{numbers.count(end.step)} iterations ({numbers.significant(end.epoch)} epochs), "
     rule = "the same rate" if branching.rule == "none" else f"rates by the {branching.rule} rule"
     return [
         (
             "run",
-            f"batch size {size}, learning rate {rate}, {how[sweep.config.learning_rates.mode]}",
+            f"batch size {size}, {length}learning rate {rate}, "
+            f"{how[sweep.config.learning_rates.mode]}",
         ),
         (
             "branches",

@@ -25,12 +25,19 @@ _VERDICTS = {
     "undetermined": "whether they are of one order of magnitude cannot be told",
 }
 
+_SHORT = {
+    "agrees": "of one order of magnitude",
+    "larger": "more than ten times as large",
+    "smaller": "less than a tenth",
+    "undetermined": "cannot be told",
+}
+
 
 def grids(sweep: Sweep, analysis: Analysis) -> list[Grid]:
     """Return the tables of what was measured; none where nothing was asked for."""
     found = []
     if any(row.noise_curve for row in analysis.batch_sizes):
-        found.append(noise_scale(analysis))
+        found += [noise_scale(analysis), *_by_target(analysis)]
     if analysis.gradients is not None:
         found += [gradients(analysis)]
     if any(row.sharpness for row in analysis.batch_sizes):
@@ -53,17 +60,54 @@ def noise_scale(analysis: Analysis) -> Grid:
         _samples("start", "at the\nstart", [c.points[0].noise_scale for c in curves]),
         _samples("target", "at the\ntarget", at_target),
         _samples("end", "at the\nend", [c.points[-1].noise_scale for c in curves]),
-        Column("growth", "end over\nstart", tuple(map(_growth, curves))),
+        Column(
+            "growth",
+            "end over\nstart",
+            tuple(map(growth, curves)),
+            None,
+            tuple(growth(curve).partition(" (")[0] for curve in curves),
+        ),
     )
-    notes = [_beside(target) for target in analysis.targets if target.noise_scale_verdict]
+    told = [target for target in analysis.targets if target.noise_scale_verdict]
+    notes = [_beside(target) for target in told] if len(told) == 1 else []
     if any(curve.points[-1].noise_scale.value is None for curve in curves):
-        notes.append("≥ it cannot be told from larger ones")
+        notes.append("≥: larger ones cannot be excluded")
     return Grid(
         "Gradient noise scale: samples, along one run with the learning rate best at the end",
         columns,
-        drop("rate") + shorten("start", "end", "target") + drop("growth"),
+        drop("rate") + shorten("growth", "start", "end", "target") + drop("growth"),
         notes=tuple(notes),
     )
+
+
+def _by_target(analysis: Analysis) -> list[Grid]:
+    """Where there are several targets: the noise scale at each, beside its critical batch size."""
+    told = [target for target in analysis.targets if target.noise_scale_verdict]
+    if len(told) < 2:
+        return []
+    columns = (
+        Column("target", "target", tuple(phrases.goal(vars(t)) for t in told), right=False),
+        _samples("scale", "noise\nscale", [t.noise_scale for t in told]),
+        _samples("critical", "critical\nbatch size", [t.critical_batch_size for t in told]),
+        Column("verdict", "noise scale to critical", tuple(map(_short, told)), right=False),
+    )
+    return [
+        Grid(
+            "Gradient noise scale over all sizes where the target is reached",
+            columns,
+            shorten("critical", "scale") + drop("verdict"),
+            notes=("more than the order of magnitude cannot be asked of the noise scale",),
+        )
+    ]
+
+
+def _short(target: TargetSummary) -> str:
+    critical = target.critical_batch_size
+    if target.noise_scale is None:
+        return "not reached by the runs observed"
+    if critical is None or critical.value is None:
+        return numbers.UNKNOWN
+    return _SHORT[target.noise_scale_verdict or "undetermined"]
 
 
 def _beside(target: TargetSummary) -> str:
@@ -75,18 +119,23 @@ def _beside(target: TargetSummary) -> str:
     told = f"{numbers.estimate(scale, numbers.whole)} over all sizes where {goal} is reached"
     if critical is None or critical.value is None:
         return f"{told}, where the critical batch size is not known"
-    said = _VERDICTS[target.noise_scale_verdict or "undetermined"]
     size = numbers.estimate(critical, numbers.whole)
-    return f"{told}, against a critical batch size of {size}: {said}"
+    return f"{told}, against a critical batch size of {size}: {verdict(target)}"
 
 
-def _growth(curve: NoiseCurve) -> str:
-    growth = curve.growth
-    if growth is None or (growth.value is None and growth.low is None):
+def growth(curve: NoiseCurve) -> str:
+    """Write how many times the noise scale at the start that at the end is."""
+    found = curve.growth
+    if found is None or (found.value is None and found.low is None):
         return numbers.UNKNOWN
-    if growth.value is None:
-        return f"≥ × {numbers.significant(growth.low, 2)}"
-    return f"× {numbers.significant(growth.value, 2)}"
+    if found.value is None:
+        return f"≥ × {numbers.significant(found.low, 2)}"
+    return times(found)
+
+
+def verdict(target: TargetSummary) -> str:
+    """Say what the noise scale is against the critical batch size of a target."""
+    return _VERDICTS[target.noise_scale_verdict or "undetermined"]
 
 
 # --- gradients by batch size --------------------------------------------------------------------
@@ -104,16 +153,19 @@ def gradients(analysis: Analysis) -> Grid:
         columns.append(_two_decimals(point.place, f"cosine,\n{point.place}", cosines))
     for point in found.points:
         by_size = {d.batch_size: d for d in point.directions}
-        variances = [by_size[s].variance.value if s in by_size else None for s in sizes]
-        cells = numbers.aligned_at_point([numbers.significant(v, 2) for v in variances])
-        columns.append(Column(f"v-{point.place}", f"variance,\n{point.place}", cells))
+        variances = [by_size[s].variance if s in by_size else None for s in sizes]
+        columns.append(_any(f"v-{point.place}", f"variance,\n{point.place}", variances, _two))
     places = [point.place for point in found.points]
     return Grid(
         "Gradients: the mini-batch's against the full one, along one run of batch size "
         f"{numbers.count(found.batch_size)}",
         tuple(columns),
-        drop("v-middle") + shorten(*places) + drop("v-start", "v-end"),
-        notes=tuple(_settles(point, found.cosine) for point in found.points),
+        shorten(*places),
+        splits=True,
+        notes=(
+            *(_settles(point, found.cosine) for point in found.points),
+            "variance: the mean of ‖g − G‖², g the gradient of a batch and G that of all samples",
+        ),
     )
 
 
@@ -125,7 +177,7 @@ def _settles(point: GradientPoint, cosine: float) -> str:
         size = numbers.estimate(at, numbers.whole)
     exponent = ""
     if power is not None and power.value is not None:
-        exponent = f", variance as batch size to the power {_difference(power, 1.0)}"
+        exponent = f", variance as batch size to the power {difference(power, 1.0)}"
     return f"{point.place}: cosine {cosine:g} at batch size {size}{exponent}"
 
 
@@ -140,9 +192,9 @@ def sharpness(sweep: Sweep, analysis: Analysis) -> Grid:
         _sizes([row.batch_size for row in rows]),
         _any("sharpness", "sharpness,\n%", [row.sharpness for row in rows]),
         _ratios("times", "against\nsmall", pairs, lambda pair: pair.sharpness),
+        _gap(sweep.facts.metric, pairs),
         _any("eigenvalue", "top\neigenvalue", [row.hessian_eigenvalue for row in rows]),
         _ratios("eigen", "against\nsmall ", pairs, lambda pair: pair.eigenvalue),
-        _gap(sweep.facts.metric, pairs),
     )
     small = analysis.small_batch_size
     notes = ["a diagnostic: rescaling weights changes it without changing the network"]
@@ -151,14 +203,15 @@ def sharpness(sweep: Sweep, analysis: Analysis) -> Grid:
     return Grid(
         "Sharpness: where the runs with the learning rate best at the end arrive",
         columns,
-        shorten("eigenvalue", "sharpness") + drop("eigen", "eigenvalue", "times"),
+        shorten("eigenvalue", "sharpness"),
+        splits=True,
         notes=tuple(notes),
     )
 
 
 def _gap(metric: Metric, pairs: Sequence[AgainstSmall | None]) -> Column:
     scale, unit = (100.0, ", points") if metric.bounded else (1.0, "")
-    cells = tuple(_difference(pair.test if pair else None, scale) for pair in pairs)
+    cells = tuple(difference(pair.test if pair else None, scale) for pair in pairs)
     return Column("gap", f"test {phrases.clean(metric.name)},\nworse by{unit}", cells)
 
 
@@ -202,7 +255,7 @@ def _view(key: str, told: str, found: Sequence[EqualLength | None], metric: Metr
     full = numbers.aligned_plus_minus(values, scale)
     brief = numbers.aligned_plus_minus(values, scale, intervals=False)
     worse = tuple(
-        _difference(one.shortfall, scale) if one and one.shortfall else
+        difference(one.shortfall, scale) if one and one.shortfall else
         ("the best" if one else numbers.UNKNOWN) for one in found
     )  # fmt: skip
     return [
@@ -231,14 +284,19 @@ def _samples(key: str, header: str, quantities: Sequence[Estimate | None]) -> Co
     )
 
 
-def _any(key: str, header: str, quantities: Sequence[Estimate | None]) -> Column:
-    full = numbers.aligned(quantities, numbers.significant)
-    brief = numbers.aligned(quantities, numbers.significant, intervals=False)
+def _any(
+    key: str,
+    header: str,
+    quantities: Sequence[Estimate | None],
+    form: numbers.Form = numbers.significant,
+) -> Column:
+    full = numbers.aligned(quantities, form)
+    brief = numbers.aligned(quantities, form, intervals=False)
     return Column(key, header, full, None, brief)
 
 
 def _two_decimals(key: str, header: str, quantities: Sequence[Estimate | None]) -> Column:
-    full = tuple(_difference(quantity, 1.0, "–") for quantity in quantities)
+    full = tuple(difference(quantity, 1.0, "–") for quantity in quantities)
     brief = tuple(cell.partition(" ")[0] for cell in full)
     return Column(key, header, full, None, brief)
 
@@ -250,10 +308,11 @@ def _ratios(
     of: Callable[[AgainstSmall], Estimate | None],
 ) -> Column:
     found = [of(pair) if pair else None for pair in pairs]
-    return Column(key, header, tuple(map(_times, found)))
+    return Column(key, header, tuple(map(times, found)))
 
 
-def _times(ratio: Estimate | None) -> str:
+def times(ratio: Estimate | None) -> str:
+    """Write a ratio with its interval."""
     if ratio is None or ratio.value is None:
         return numbers.UNKNOWN
     text = f"× {numbers.significant(ratio.value, 2)}"
@@ -263,7 +322,7 @@ def _times(ratio: Estimate | None) -> str:
     return f"{text} ({'–'.join(ends)})"
 
 
-def _difference(estimate: Estimate | None, scale: float, to: str = " to ") -> str:
+def difference(estimate: Estimate | None, scale: float, to: str = " to ") -> str:
     """Write a number that may be negative; ``to`` stands between ends that are not."""
     if estimate is None or estimate.value is None:
         return numbers.UNKNOWN
@@ -272,6 +331,10 @@ def _difference(estimate: Estimate | None, scale: float, to: str = " to ") -> st
         return value
     between = to if estimate.low >= 0 else " to "
     return f"{value} ({_signed(estimate.low * scale)}{between}{_signed(estimate.high * scale)})"
+
+
+def _two(value: float | None) -> str:
+    return numbers.significant(value, 2)
 
 
 def _signed(value: float) -> str:

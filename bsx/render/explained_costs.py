@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bsx.render import advice, memory, numbers, phrases, targets, wording
 from bsx.render.explained_words import shown_size
-from bsx.schema import Analysis, BatchSizeSummary, Estimate, Sweep
+from bsx.schema import Analysis, BatchSizeSummary, Estimate, Recommendation, Sweep
 
 
 def of_the_choice(sweep: Sweep, analysis: Analysis) -> list[str | None]:
@@ -24,7 +24,9 @@ def of_the_choice(sweep: Sweep, analysis: Analysis) -> list[str | None]:
     if not _known(row):
         return [*told]
     told.append(
-        " ".join([f"It reached the target {_takes(row)}.", *(_against(o, row) for o in others)])
+        " ".join(
+            [f"It reached the target {_takes(row)}.", *(_against(o, row, chosen) for o in others)]
+        )
     )
     return [*told, _indifferent(chosen.indifferent)]
 
@@ -45,31 +47,49 @@ def _known(row: BatchSizeSummary) -> bool:
 
 def _takes(row: BatchSizeSummary) -> str:
     entry = row.to_target[0]
-    text = f"in {_about(entry.steps, numbers.whole)} iterations, having seen "
-    text += f"{_about(entry.samples, numbers.whole)} samples"
+    text = f"in {numbers.estimate(entry.steps, numbers.whole)} iterations, having seen "
+    text += f"{numbers.estimate(entry.samples, numbers.whole)} samples"
     if entry.seconds is not None and entry.seconds.value is not None:
-        text += f", in {numbers.duration(entry.seconds.value)}"
+        text += f", in {_lasts(entry.seconds)}"
     return text
 
 
-def _against(other: BatchSizeSummary, row: BatchSizeSummary) -> str:
+def _lasts(seconds: Estimate) -> str:
+    """Write a length of time with its interval in the same unit."""
+    if seconds.value is None or seconds.value <= 0:
+        return numbers.UNKNOWN
+    if seconds.value >= 60:
+        return numbers.estimate(seconds, numbers.duration)
+    units = numbers.TIME_UNITS
+    name, unit = next((u for u in units if seconds.value >= u[1]), units[-1])
+    return " ".join(
+        part
+        for part in (
+            f"{numbers.significant(seconds.value / unit)} {name}",
+            numbers.interval(seconds.scaled(1 / unit)),
+        )
+        if part
+    )
+
+
+def _against(other: BatchSizeSummary, row: BatchSizeSummary, chosen: Recommendation) -> str:
     which = "smallest" if other.batch_size < row.batch_size else "largest"
     first, second = other.to_target[0], row.to_target[0]
     text = f"Batch size {numbers.count(other.batch_size)}, the {which}, did so {_takes(other)}"
+    # of the time that ratio which the recommendation goes by, compared seed by seed
+    compared = chosen.relative_cost.get(other.batch_size) if chosen.objective == "time" else None
+    ends = "" if compared is None else numbers.interval(compared, numbers.fixed(2))
+    slower = compared.value if compared else _ratio(first.seconds, second.seconds)
     times = [
         f"{_times(part)} the {noun}"
         for noun, part in (
             ("iterations", _ratio(first.steps, second.steps)),
             ("samples", _ratio(first.samples, second.samples)),
-            ("time", _ratio(first.seconds, second.seconds)),
+            ("time", slower),
         )
         if part is not None
     ]
-    return f"{text}: {phrases.listed(times)}."
-
-
-def _about(estimate: Estimate | None, form: numbers.Form) -> str:
-    return form(estimate.value if estimate else None)
+    return f"{text}: about {' '.join([phrases.listed(times), *([ends] if ends else [])])}."
 
 
 def _ratio(first: Estimate | None, second: Estimate | None) -> float | None:
@@ -96,7 +116,6 @@ def of_the_critical_size(analysis: Analysis) -> str | None:
         return f"{what} The critical batch size is where the one turns into the other. " + (
             targets.trade_off_sentence(target)
         )
-    value = critical.value
     text = (
         f"{what} The critical batch size, here {numbers.estimate(critical, numbers.whole)}, is "
         "where the one turns into the other: there training takes twice the fewest iterations "
@@ -107,14 +126,50 @@ def of_the_critical_size(analysis: Analysis) -> str | None:
     least, fewest = (e.value if e else None for e in (target.min_steps, target.min_samples))
     if row is None or least is None or fewest is None:
         return text
-    share = row.batch_size / value
     return (
-        f"{text} By the fitted curve the fewest iterations are {numbers.whole(least)}, and the "
-        f"fewest samples {numbers.whole(fewest)}. Batch size {numbers.count(row.batch_size)} is "
-        f"{numbers.significant(share, 2)} times the critical one: it takes "
-        f"{_times(1 + 1 / share)} the fewest iterations and {_times(1 + share)} the fewest "
-        "samples. A larger one saves iterations, a smaller one saves samples, and so computation."
+        f"{text} By the fitted curve the fewest iterations are "
+        f"{numbers.estimate(target.min_steps, numbers.whole)}, and the fewest samples "
+        f"{numbers.estimate(target.min_samples, numbers.whole)}. "
+        f"{_beside(row.batch_size, critical)} A larger one saves iterations, a smaller "
+        "one saves samples, and so computation."
     )
+
+
+def _beside(size: int, critical: Estimate) -> str:
+    """Say what a size takes, as far as the critical one is known: both follow from its interval."""
+    value, low, high = critical.value or 0.0, critical.low, critical.high
+    share, steps = size / value, 1 + value / size
+    times = numbers.estimate(
+        Estimate(
+            steps,
+            None if low is None else 1 + low / size,
+            None if high is None else 1 + high / size,
+        ),
+        _two,
+    )
+    samples = numbers.estimate(
+        Estimate(
+            1 + share,
+            None if not high else 1 + size / high,
+            None if not low else 1 + size / low,
+        ),
+        _two,
+    )
+    which = f"Batch size {numbers.count(size)}"
+    if targets.vague(critical):
+        where = f"{which} may lie below the critical one or above it, so little is that known"
+    elif low is not None and high is not None and low <= size <= high:
+        where = f"{which} lies within its interval, so that it may be below it or above it"
+    else:
+        where = f"{which} is {_times(share)} the critical one"
+    return (
+        f"{where}: it takes {times} times the fewest iterations and {samples} times the fewest "
+        "samples."
+    )
+
+
+def _two(value: float | None) -> str:
+    return numbers.significant(value, 2)
 
 
 def of_speed(sweep: Sweep, analysis: Analysis) -> list[str | None]:
@@ -123,14 +178,14 @@ def of_speed(sweep: Sweep, analysis: Analysis) -> list[str | None]:
     told: list[str | None] = []
     if len(timed) > 1:
         first, last = timed[0], timed[-1]
-        one, other = (row.speed.step_seconds.value or 0.0 for row in (first, last) if row.speed)
+        one, other = (row.speed.step_seconds for row in (first, last) if row.speed)
         times = last.batch_size / first.batch_size
         told.append(
-            f"An iteration takes {numbers.duration(one)} at batch size "
-            f"{numbers.count(first.batch_size)} and {numbers.duration(other)} at "
+            f"An iteration takes {_lasts(one)} at batch size "
+            f"{numbers.count(first.batch_size)} and {_lasts(other)} at "
             f"{numbers.count(last.batch_size)}: {numbers.significant(times)} times the samples in "
-            f"{_times(other / one)} the time. Large batches keep the machine busier, which is "
-            "why the fewest samples are not the least time. These times are true of this machine "
-            "alone; the iterations are true of any."
+            f"about {_times((other.value or 0.0) / (one.value or 1.0))} the time. Large batches "
+            "keep the machine busier, which is why the fewest samples are not the least time. "
+            "These times are true of this machine alone; the iterations are true of any."
         )
     return [*told, memory.headroom(sweep, analysis)]

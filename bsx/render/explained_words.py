@@ -151,7 +151,7 @@ def _gap(gap: Estimate | None, metric: Metric) -> str | None:
     if gap is None or gap.value is None:
         return None
     text = (
-        f"The generalization gap, {_distance(gap.value, metric)}, is how much worse the model is "
+        f"The generalization gap, {_distance(gap, metric)}, is how much worse the model is "
         "on test than on what it was trained on: what it learned of those samples alone."
     )
     if gap.low is not None and gap.high is not None and gap.low <= 0 <= gap.high:
@@ -171,14 +171,18 @@ def _guess(sweep: Sweep, metric: Metric) -> str | None:
 
 
 def _value(estimate: Estimate | None, metric: Metric) -> str:
+    if not metric.bounded:
+        return numbers.estimate(estimate)
     value = estimate.value if estimate else None
-    return numbers.percent(value) if metric.bounded else numbers.significant(value)
+    ends = numbers.interval(estimate, numbers.fixed(1, 100.0))
+    return f"{numbers.percent(value)} {ends}".strip()
 
 
-def _distance(value: float, metric: Metric) -> str:
-    if metric.bounded:
-        return f"{numbers.fixed(1)(100 * value)} points"
-    return numbers.significant(value)
+def _distance(gap: Estimate, metric: Metric) -> str:
+    if not metric.bounded:
+        return numbers.estimate(gap)
+    form = numbers.fixed(1, 100.0)
+    return f"{form(gap.value)} points {numbers.interval(gap, form)}".strip()
 
 
 def of_intervals(sweep: Sweep, analysis: Analysis) -> str | None:

@@ -41,7 +41,8 @@ class Grid:
 
     ``concessions`` are made in order until the grid is narrow enough: ``(key, "shorten")`` or
     ``(key, "drop")``. ``of_columns``: those of ``notes`` that belong to a column, as
-    (key, note), which go when it is dropped.
+    (key, note), which go when it is dropped. ``splits``: rather than concede anything it is drawn
+    in parts, one below another.
     """
 
     title: str
@@ -50,6 +51,7 @@ class Grid:
     notes: tuple[str, ...] = ()
     marked: int | None = None  # the row of the recommended batch size
     of_columns: tuple[tuple[str, str], ...] = ()
+    splits: bool = False
 
     def width(self, gap: int = 2) -> int:
         """Return how wide the grid is with ``gap`` spaces between columns."""
@@ -63,6 +65,12 @@ class Grid:
                 break
             grid = grid._conceding(key, concession)
         return grid
+
+    def shown(self, width: int) -> list[Grid]:
+        """Return what is drawn of the grid at most ``width`` wide, one below another."""
+        if not self.splits:
+            return [self.fitted(width)]
+        return [part.fitted(width) for part in self.parts(width)]
 
     def parts(self, width: int) -> list[Grid]:
         """Return the grid in as many as are needed, one below another, for ``width``.

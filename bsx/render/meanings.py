@@ -53,6 +53,11 @@ _MEANINGS = {
         "The recommendation goes by what is to be expected for now; more seeds may move it to "
         "another size."
     ),
+    "rate_ends_worse": (
+        "The fastest way to a target is often a rate that is too large to get much beyond it."
+    ),
+    "taken_diverges": "A run that diverges is lost, and its time with it.",
+    "cheaper_left_out": "Quality comes first; but here it is a guess, and it costs something.",
     "not_better_than_baseline": (
         "A model that does not beat a guess has not learned the task yet, and a batch size for it "
         "means little."

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from bsx.render import (
     next_run,
     numbers,
+    of_advice,
     of_branches,
     of_data,
     of_files,
@@ -311,6 +312,7 @@ WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "quality_not_settled": _quality_not_settled,
     "not_better_than_baseline": _not_better_than_baseline,
     **of_runs.WORDS,
+    **of_advice.WORDS,
     **of_data.WORDS,
     **of_branches.WORDS,
     **of_files.WORDS,

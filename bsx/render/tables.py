@@ -23,7 +23,8 @@ from bsx.schema import Analysis, Branched, Caution, Metric, Sweep, TargetSummary
 MARGIN = 2
 MAX_PROSE = 96  # longer lines are hard to read
 _ASCII = str.maketrans({"–": "-", "−": "-", "→": ">", "×": "x", "±": "~", "µ": "u", "≥": ">",
-                        "≤": "<", "…": ".", "═": "=", "✓": "=", "✗": "x"})  # fmt: skip
+                        "≤": "<", "…": ".", "═": "=", "✓": "=", "✗": "x",
+                        "‖": "|"})  # fmt: skip
 
 
 class Plain:
@@ -124,10 +125,12 @@ def _header(sweep: Sweep, found: Branched | None) -> RenderableType:
 def draw(grid: Grid, width: int) -> list[RenderableType]:
     """Draw a grid at most ``width`` wide: its title, its table and its notes."""
     margin = MARGIN if width >= 60 else 0
-    fitted = grid.fitted(width - margin)
-    parts: list[RenderableType] = [Text(fitted.title, style="bold"), _table(fitted, margin)]
-    if fitted.notes:
-        parts.append(prose("; ".join(fitted.notes), margin, width, style="dim"))
+    parts: list[RenderableType] = []
+    for fitted in grid.shown(width - margin):
+        parts += [""] if parts else []
+        parts += [Text(fitted.title, style="bold"), _table(fitted, margin)]
+        if fitted.notes:
+            parts.append(prose("; ".join(fitted.notes), margin, width, style="dim"))
     return parts
 
 

@@ -10,6 +10,7 @@ from bsx.schema import Analysis, Caution, Estimate, TargetSummary, ToTarget
 
 MOST_IN_FULL = 3  # targets with tables of their own; of a ladder only the first has them
 FIRST = "→"
+_VAGUE = 10  # an interval whose ends are so many times each other
 
 
 def in_full(analysis: Analysis) -> int:
@@ -137,10 +138,14 @@ def trade_off_sentence(target: TargetSummary) -> str:
         why = next_run.reason(target.verdict, target.departure)
         return f"The critical batch size cannot be determined: {why}."
     size = numbers.whole(critical.value)
+    at, below, known = f"batch size {size}", size, ""
+    if vague(critical):
+        at, below = "the critical batch size", "it"
+        known = f" Where that is, is hardly known: {_anywhere(critical)}."
     meaning = (
-        f"At batch size {size} the target costs twice the fewest iterations and twice the fewest "
-        f"samples. Well below {size}, doubling the batch size halves the iterations; well above "
-        "it, doubling saves hardly any."
+        f"At {at} the target costs twice the fewest iterations and twice the fewest samples. Well "
+        f"below {below}, doubling the batch size halves the iterations; well above it, doubling "
+        f"saves hardly any.{known}"
     )
     if target.critical_batch_size_20 is not None and target.reference_batch_size is not None:
         meaning += (
@@ -149,6 +154,23 @@ def trade_off_sentence(target: TargetSummary) -> str:
             f"{numbers.count(target.reference_batch_size)} would."
         )
     return meaning
+
+
+def vague(critical: Estimate) -> bool:
+    """Say whether the interval of a critical batch size leaves its order of magnitude open."""
+    low, high = critical.low, critical.high
+    return low is None or high is None or high > _VAGUE * low
+
+
+def _anywhere(critical: Estimate) -> str:
+    low, high = critical.low, critical.high
+    if low is not None and high is not None:
+        return f"anything from {numbers.whole(low)} to {numbers.whole(high)} agrees with the points"
+    if low is not None:
+        return f"anything from {numbers.whole(low)} on agrees with the points"
+    if high is not None:
+        return f"anything up to {numbers.whole(high)} agrees with the points"
+    return "there is no interval"
 
 
 def regimes_sentence(target: TargetSummary) -> str | None:
@@ -182,7 +204,7 @@ def _until(boundary: Estimate | None, within: str, smallest: int) -> str:
     if boundary is None:
         return f"{perfect} up to a batch size that is not known"
     if boundary.value is not None:
-        return f"{perfect} up to batch size {numbers.whole(boundary.value)}"
+        return f"{perfect} up to batch size {_value(boundary)}"
     if boundary.low is not None:
         return f"{perfect} up to batch size {numbers.whole(boundary.low)} at least"
     if boundary.high is None or boundary.high <= smallest:
@@ -197,7 +219,7 @@ def _since(boundary: Estimate | None, within: str, largest: str) -> str:
     if boundary is None:
         return f"From which batch size on i{fewest} is not known"
     if boundary.value is not None:
-        return f"I{fewest} from batch size {numbers.whole(boundary.value)} on"
+        return f"I{fewest} from batch size {_value(boundary)} on"
     if boundary.high is not None:
         return f"I{fewest} from batch size {numbers.whole(boundary.high)} on at the latest"
     return f"I{fewest} only beyond batch size {largest}, the largest measured"

@@ -13,7 +13,8 @@ def warmup(
     """Return the warm-up that the points imply; None where none of them tells anything.
 
     From each point on the batch is the largest that is shown to be as good there *and* at every
-    later point, so that chance at one point cannot make it too large for the next.
+    later point, so that chance at one point cannot make it too large for the next. At the trunk's
+    end there is nothing left to train.
 
     Args:
         points: from early to late.
@@ -27,6 +28,8 @@ def warmup(
     stages = [WarmupStage(0, 0.0, base, rates[base])]
     for place, point in enumerate(told):
         size = min(_shown(later, base) for later in told[place:])
+        if point.samples >= trunk_steps * base:
+            break  # the run is over: nothing would be trained at that size
         if size > stages[-1].batch_size:
             stages.append(WarmupStage(point.samples, point.epoch, size, rates[size]))
     ends = [*stages[1:], WarmupStage(trunk_steps * base, 0.0, base, 0.0)]

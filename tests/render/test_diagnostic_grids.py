@@ -57,6 +57,33 @@ def test_the_noise_scale_stands_beside_the_critical_batch_size(verdict: str, sai
     assert "against a critical batch size of 96 (61–148)" in text
 
 
+def test_of_several_targets_each_has_a_row_instead_of_a_sentence() -> None:
+    [target] = measured.analysis().targets
+    found = [
+        dataclasses.replace(target, threshold=threshold, **changes)
+        for threshold, changes in (
+            (0.9, {}),
+            (0.95, {"noise_scale_verdict": "undetermined"}),
+            (0.97, {"critical_batch_size": None}),
+            (0.99, {"noise_scale": None}),
+        )
+    ]
+    text = drawn(targets=tuple(found))
+    assert "accuracy ≥ 0.9 304 (112–517) 96 (61–148) of one order of magnitude" in text
+    assert "accuracy ≥ 0.95 304 (112–517) 96 (61–148) cannot be told" in text
+    assert "accuracy ≥ 0.97 304 (112–517) – –" in text
+    assert "accuracy ≥ 0.99 – 96 (61–148) not reached by the runs observed" in text
+    assert "over all sizes where accuracy" not in text
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_what_was_measured_keeps_its_intervals_at_any_width(width: int) -> None:
+    text = drawn(width)
+    for words in ("0.20 (0.10–0.20)", "4 (3.3–4.9)", "× 20 (13–28)", "0.0246 (0.0113–0.0394)",
+                  "10 (5.5–15)", "× 2.3 (1.5–3.2)"):  # fmt: skip
+        assert words in text, words
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

@@ -12,8 +12,21 @@ from rich.console import Console
 
 from bsx.render import explain
 from bsx.render.meanings import meaning
-from bsx.schema import Analysis, Caution, Estimate, MemoryLimit, Metric, Sweep
-from tests.render import sample
+from bsx.schema import (
+    Analysis,
+    Branch,
+    Branched,
+    Branching,
+    BranchPoint,
+    Caution,
+    Estimate,
+    MemoryLimit,
+    Metric,
+    Sweep,
+    Warmup,
+    WarmupStage,
+)
+from tests.render import measured, sample
 from tests.render.test_rates import ANALYSES, WELL
 
 ONE_SEED = dataclasses.replace(
@@ -82,7 +95,7 @@ def test_a_training_set_of_unknown_size_is_said_to_be_unknown() -> None:
 def test_the_recommended_size_is_weighed_against_the_smallest_and_the_largest() -> None:
     text = text_of(WELL, "recommendation")
     assert text.startswith("Batch size 64, learning rate 0.125.")
-    for words in ("It reached the target in 102 iterations", "Batch size 2, the smallest",
+    for words in ("It reached the target in 102 (90–117) iterations", "Batch size 2, the smallest",
                   "Batch size 1,024, the largest", "times the samples", "times the time",
                   "Batch sizes 32 and 128 came so close"):  # fmt: skip
         assert words in text
@@ -91,12 +104,115 @@ def test_the_recommended_size_is_weighed_against_the_smallest_and_the_largest() 
 def test_the_critical_batch_size_says_where_the_recommended_one_lies() -> None:
     text = text_of(WELL, "critical_batch_size")
     assert "96 (61–148)" in text
-    assert "is 0.67 times the critical one: it takes 2.5 times the fewest iterations" in text
+    assert "Batch size 64 lies within its interval, so that it may be below it or above it" in text
+    assert "it takes 2.5 (2–3.3) times the fewest iterations and 1.7 (1.4–2) times" in text
+    apart = dataclasses.replace(
+        sample.target(), critical_batch_size=Estimate(160.0, 100.0, 250.0, n=5)
+    )
+    text = text_of(dataclasses.replace(WELL, targets=(apart,)), "critical_batch_size")
+    assert "Batch size 64 is 0.4 times the critical one" in text
     unknown = dataclasses.replace(
         sample.target(), critical_batch_size=None, critical_batch_size_20=None, verdict="no_plateau"
     )
     text = text_of(dataclasses.replace(WELL, targets=(unknown,)), "critical_batch_size")
     assert "cannot be determined" in text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (1.0, None, "takes 2.5 (≥ 1) times the fewest iterations and 1.7 (≤ 65) times"),
+        (None, 900.0, "takes 2.5 (≤ 15) times the fewest iterations and 1.7 (≥ 1.1) times"),
+        (5.0, 900.0, "takes 2.5 (1.1–15) times the fewest iterations and 1.7 (1.1–14) times"),
+    ],
+)
+def test_of_a_vague_critical_batch_size_nothing_is_said_that_its_interval_does_not_show(
+    low: float | None, high: float | None, said: str
+) -> None:
+    vague = dataclasses.replace(
+        sample.target(), critical_batch_size=Estimate(sample.CRITICAL, low, high, n=5)
+    )
+    text = text_of(dataclasses.replace(WELL, targets=(vague,)), "critical_batch_size")
+    assert "may lie below the critical one or above it" in text
+    assert said in text
+    assert "times the critical one" not in text
+
+
+def test_what_was_measured_beside_the_curves_is_explained_with_its_intervals() -> None:
+    found = measured.analysis()
+    scale = text_of(found, "noise_scale")
+    assert "batch size 64 it was 50 (46–55) samples at the start" in scale
+    assert "1,020 (469–1,630) samples at the end, × 20 (13–28) as much." in scale
+    assert "Where accuracy ≥ 0.97 is reached it is 304 (112–517)" in scale
+    assert "measured, that is 96 (61–148): they are of one order of magnitude" in scale
+    gradients = text_of(found, "gradients")
+    assert "at the start 0.20 (0.10–0.20) at batch size 2 and 0.98 (0.88–0.98) at" in gradients
+    assert "0.9 is reached at batch size 213 (175–256)" in gradients
+    assert "as the power −1.00 (−0.91 to −1.10)" in gradients
+    sharp = text_of(found, "sharpness")
+    assert "0.0246 % (0.0113–0.0394) at batch size 2 and 12.6 % (5.79–20.2)" in sharp
+    assert "batch size 64 × 48 (26–72), sharper" in sharp
+    assert "rescaling the weights changes it" in sharp
+
+
+def test_of_what_was_not_measured_nothing_is_explained() -> None:
+    assert not {"noise_scale", "gradients", "sharpness"} & set(
+        explain.explanation(sample.sweep(), WELL)
+    )
+
+
+@pytest.mark.parametrize(
+    ("largest", "said"),
+    [
+        (4, "No larger batch size is shown to be as good as 4"),
+        (16, "only at the end of the run, where nothing is left to be saved"),
+    ],
+)
+def test_a_branched_sweep_is_explained_with_its_branches(largest: int, said: str) -> None:
+    found = branched_analysis(largest)
+    told = explain.explanation(branched_sweep(), found)
+    text = " ".join(" ".join(texts) for texts in told.values())
+    for words in (
+        "the trunk, was trained at batch size 4 for 1,440 iterations",
+        "After 2 and 4.01 epochs everything",
+        "256 iterations at batch size 4 and 64 iterations at batch size 16",
+        "with its learning rate by the square-root rule",
+        "needs 20 % more samples",
+        "8 (≥ 4) after 2 epochs and 84 (≥ 16) after 4.01 epochs",
+        said,
+        "with 3 seeds",
+    ):
+        assert words in text, words
+    for width in (40, 80, 120):
+        assert "The trunk and its branches" in drawn(found, width, branched_sweep())
+
+
+def branched_sweep() -> Sweep:
+    branching = Branching(4, "sqrt", None, 2, 1024)
+    return sample.sweep(branching=branching, seeds=3)
+
+
+def branched_analysis(largest: int) -> Analysis:
+    """Make a branched sweep in which, at the end, sizes up to ``largest`` are as good."""
+    difference = Estimate(-0.009, -0.02, 0.002, n=3)
+    points = []
+    for step, critical in ((720, Estimate(8.0, 4.0, n=3)), (1440, Estimate(84.0, 16.0, n=3))):
+        shown = largest if step == 1440 else 4
+        branches = tuple(
+            Branch(b, 0.001, 1024 // b, 3, 0, sample.estimate(0.2, 0.1),
+                   None if b == 4 else difference, difference,
+                   "base" if b == 4 else "as_good" if b <= shown else "undecided")
+            for b in (4, 8, 16)
+        )  # fmt: skip
+        points.append(
+            BranchPoint(step, 4 * step, 4 * step / 1437, sample.estimate(0.2, 0.1), 0.01,
+                        "samples", critical, branches)
+        )  # fmt: skip
+    stage = WarmupStage(0, 0.0, 4, 0.001)
+    found = Branched(4, 0.001, "sqrt", 0.2, 1024, tuple(points), Warmup((stage,), 1440, 1440))
+    return dataclasses.replace(
+        WELL, targets=(), batch_sizes=(), recommendation=None, cautions=(), branched=found
+    )
 
 
 def test_a_gap_whose_interval_holds_nothing_is_not_called_one() -> None:
@@ -123,7 +239,7 @@ def test_quality_without_bounds_is_told_in_its_own_units() -> None:
     )
     sweep = dataclasses.replace(sample.sweep(), facts=facts)
     text = text_of(analysis, "quality", sweep)
-    assert "has mse 0.0121 on validation" in text
+    assert "has mse 0.0121 (0.011–0.0133) on validation" in text
     assert "%" not in text
 
 

@@ -78,8 +78,8 @@ def test_regimes_stand_in_the_trade_off_with_their_intervals() -> None:
     assert values["perfect scaling within 20 %, up to"] == "19 (12–30)"
     assert values["maximal parallelism within 20 %, from"] == "480 (305–740)"
     assert targets.regimes_sentence(found) == (
-        "Scaling is perfect within 20 % up to batch size 19. Iterations are within 20 % of the "
-        "fewest from batch size 480 on. In between returns diminish."
+        "Scaling is perfect within 20 % up to batch size 19 (12–30). Iterations are within 20 % "
+        "of the fewest from batch size 480 (305–740) on. In between returns diminish."
     )
     assert targets.regimes_sentence(sample.target()) is None
 

@@ -10,7 +10,7 @@ import pytest
 from bsx.render import phrases, wording
 from bsx.render.reasons import REASONS
 from bsx.render.sentences import WORDS
-from bsx.schema import Caution, Metric, Recommendation
+from bsx.schema import Caution, Estimate, Metric, Recommendation
 
 VALUES: dict[str, dict[str, object]] = {
     "learning_rate_at_edge": {"learning_rate": 0.5, "side": "high", "goal": "target"},
@@ -51,6 +51,11 @@ VALUES: dict[str, dict[str, object]] = {
     "speed_of_other": {"differs": ("model", "micro_batch_size")},
     "quality_not_settled": {"tolerance": 0.005, "seeds": 5, "seeds_needed": 12, "best": 8,
                             "is_best": False},
+    "cheaper_left_out": {"sizes": (16, 64), "ratios": (Estimate(0.5, 0.3, 0.7), Estimate(0.9)),
+                         "objective": "time", "tolerance": 0.005, "seeds": 3},
+    "rate_ends_worse": {"metric": "accuracy", "bounded": True, "worse": Estimate(0.065, 0.01, 0.12),
+                        "learning_rate": 0.2, "best": 0.05, "best_tuned": {}},
+    "taken_diverges": {"diverged": 1, "runs": 5},
     "not_better_than_baseline": {
         "metric": "mse", "value": 0.0561, "baseline": 0.055, "name": "last value", "likely": False,
     },

@@ -256,10 +256,10 @@ RATES = {size: 0.01 * size for size in SIZES}
 def test_no_stage_is_larger_than_a_later_point_bears_out() -> None:
     found = warmup(points(4, 32, 8, 64), RATES, 4, 800)
     assert found is not None
-    assert [(s.samples, s.batch_size) for s in found.stages] == [(0, 4), (800, 8), (3200, 64)]
-    assert [s.learning_rate for s in found.stages] == [0.04, 0.08, 0.64]
+    assert [(s.samples, s.batch_size) for s in found.stages] == [(0, 4), (800, 8)]
+    assert [s.learning_rate for s in found.stages] == [0.04, 0.08]
     assert found.base_steps == 800
-    assert found.steps == 800 // 4 + 2400 // 8  # the last stage begins where the trunk ends
+    assert found.steps == 800 // 4 + 2400 // 8  # a stage of 64 would begin at the end
 
 
 def test_without_a_larger_size_there_is_no_stage_but_the_first() -> None:

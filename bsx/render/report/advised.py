@@ -91,7 +91,12 @@ def _of_quality(part: Part, row: BatchSizeSummary) -> list[tuple[str, str, str]]
         return []
     found = row.final.test.get(metric.name) or row.final.validation.get(metric.name)
     split = "test" if row.final.test.get(metric.name) else "validation"
-    return _tile(f"{split} {phrases.clean(metric.name)} at the end", found, _form(metric))
+    name = f"{split} {phrases.clean(metric.name)} at the end"
+    taken, best = part.analysis.recommendation, row.final
+    if taken is not None and (taken.learning_rate, taken.tuned) != (best.learning_rate, best.tuned):
+        name += f", at learning rate {numbers.learning_rate(best.learning_rate, 6)}"
+        name += phrases.tuned(best.tuned)
+    return _tile(name, found, _form(metric))
 
 
 def _form(metric: Metric) -> numbers.Form:

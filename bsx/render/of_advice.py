@@ -1,0 +1,70 @@
+"""The sentences of what must be known before a recommendation is followed; see ``sentences``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from bsx.render import numbers
+from bsx.render.phrases import (
+    Values,
+    batch_sizes,
+    clean,
+    listed,
+    more_seeds,
+    spelled,
+    tolerance,
+    tuned,
+)
+from bsx.schema import Estimate
+
+_SOME_SEEDS = 5  # more, where nobody can say how many would do
+_MEASURED_BY = {"cost": "cost", "steps": "iterations", "samples": "samples"}
+
+
+def _rate_ends_worse(group: Sequence[Values]) -> str:
+    first = group[0]
+    worse: Estimate = first["worse"]
+    form = numbers.fixed(1, 100.0) if first["bounded"] else numbers.significant
+    much = numbers.estimate(worse, form) + (" points" if first["bounded"] else "")
+    rate, best = (numbers.learning_rate(first[key], 6) for key in ("learning_rate", "best"))
+    best += tuned(first["best_tuned"])
+    return (
+        f"the recommended learning rate, {rate}, is the fastest to the target, but its runs end "
+        f"{much} worse in validation {clean(first['metric'])} than those of {best}, by which the "
+        f"quality of this size is judged; take {best} where you train on beyond the target, or "
+        "set a harder --target"
+    )
+
+
+def _taken_diverges(group: Sequence[Values]) -> str:
+    first = group[0]
+    diverged, runs = int(first["diverged"]), int(first["runs"])
+    return (
+        f"{numbers.count(diverged)} of the {numbers.count(runs)} runs at the recommended learning "
+        "rate diverged, and where it ends is the mean of the others; a lower rate is safer"
+    )
+
+
+def _cheaper_left_out(group: Sequence[Values]) -> str:
+    first = group[0]
+    sizes = batch_sizes(first["sizes"])
+    they, are, do, them = (
+        ("they", "are", "do", "them") if len(first["sizes"]) > 1 else ("it", "is", "does", "it")
+    )
+    seeds, objective = int(first["seeds"]), str(first["objective"])
+    less = _MEASURED_BY.get(objective, spelled(objective))
+    times = listed([f"× {numbers.estimate(r, numbers.fixed(2))}" for r in first["ratios"]])
+    command = more_seeds(first, _SOME_SEEDS)
+    more = f"more of them may ({command})" if command else "more of them may"
+    return (
+        f"{sizes} may take less {less}, {times}, and {are} left out, as {they} {are} expected to "
+        f"end more than {tolerance(first)} worse than the best; {seeds} seed{'s' * (seeds != 1)} "
+        f"cannot show that {they} {do}; {more}, and a wider --tolerance lets {them} in"
+    )
+
+
+WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
+    "rate_ends_worse": _rate_ends_worse,
+    "taken_diverges": _taken_diverges,
+    "cheaper_left_out": _cheaper_left_out,
+}
