@@ -28,6 +28,35 @@ LATEX = "latex"
 _NAME = re.compile(r"[\w.+-]{1,60}")  # what a person can type without a thought
 
 
+_File = Annotated[
+    Path, typer.Argument(help="A csv, JSON or parquet file.", metavar="FILE", show_default=False)
+]
+_MetricOption = Annotated[
+    str | None,
+    typer.Option(
+        "--metric",
+        help="The column that quality is judged by; NAME:max or NAME:min says which way is "
+        "better.  (default: the first column that is known for a metric)",
+        metavar="NAME",
+    ),
+]
+_TrainSamples = Annotated[
+    str | None,
+    typer.Option(
+        "--train-samples", help="How many samples an epoch has, to count epochs.", metavar="INT"
+    ),
+]
+_Plots = Annotated[
+    Path | None,
+    typer.Option(
+        "--plots",
+        help="Draw figures for a paper into this folder, each as SVG, PNG and PDF.",
+        metavar="DIR",
+    ),
+]
+_Force = Annotated[bool, typer.Option("--force", help="Replace figures that are there already.")]
+
+
 @with_settings(
     (
         *("target", "confirm", "reference_batch_size", "tolerance", "objective"),
@@ -36,36 +65,11 @@ _NAME = re.compile(r"[\w.+-]{1,60}")  # what a person can type without a thought
     )
 )
 def import_(
-    file: Annotated[
-        Path,
-        typer.Argument(help="A csv, JSON or parquet file.", metavar="FILE", show_default=False),
-    ],
-    metric: Annotated[
-        str | None,
-        typer.Option(
-            "--metric",
-            help="The column that quality is judged by; NAME:max or NAME:min says which way is "
-            "better.  (default: the first column that is known for a metric)",
-            metavar="NAME",
-        ),
-    ] = None,
-    train_samples: Annotated[
-        str | None,
-        typer.Option(
-            "--train-samples", help="How many samples an epoch has, to count epochs.", metavar="INT"
-        ),
-    ] = None,
-    plots: Annotated[
-        Path | None,
-        typer.Option(
-            "--plots",
-            help="Draw figures for a paper into this folder, each as SVG, PNG and PDF.",
-            metavar="DIR",
-        ),
-    ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace figures that are there already.")
-    ] = False,
+    file: _File,
+    metric: _MetricOption = None,
+    train_samples: _TrainSamples = None,
+    plots: _Plots = None,
+    force: _Force = False,
     **flags: Any,
 ) -> None:
     """Analyse what was measured elsewhere as a sweep is analysed. Nothing is trained.
