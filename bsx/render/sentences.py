@@ -42,7 +42,9 @@ def _remedy(group: Sequence[Values], here: str, elsewhere: str) -> str:
 
 def _learning_rate_at_edge(group: Sequence[Values]) -> str:
     first = group[0]
-    aim = "best at the end" if first.get("goal") == "final" else "fastest to the target"
+    aim = "best at the end"
+    if first.get("goal") != "final":
+        aim = f"fastest to {goal(first) if 'threshold' in first else 'the target'}"
     rates = sorted({float(values["learning_rate"]) for values in group})
     which = " to ".join(
         numbers.learning_rate(rate) for rate in dict.fromkeys((rates[0], rates[-1]))
