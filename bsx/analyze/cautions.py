@@ -14,6 +14,7 @@ from bsx.schema import (
     Caution,
     Facts,
     Metric,
+    Point,
     Recommendation,
     RunRecord,
     RunStatus,
@@ -133,6 +134,8 @@ def size_cautions(size: SizeEvidence, targets: Sequence[Target]) -> list[Caution
 
 def _reach_cautions(size: SizeEvidence, targets: Sequence[Target]) -> list[Caution]:
     said: list[Caution] = []
+    at_edge: list[Point] = []
+    beside: list[tuple[str, float]] = []
     for target, evidence in zip(targets, size.targets, strict=True):
         share = evidence.reached_fraction
         if share is not None and share < 1:
@@ -144,21 +147,25 @@ def _reach_cautions(size: SizeEvidence, targets: Sequence[Target]) -> list[Cauti
             values = {"step": max(at_once), **target.values}
             said.append(Caution("reached_at_first_look", values, size.batch_size))
         choice = evidence.choice
-        if choice and choice.edge:
-            caution = _edge(size.batch_size, choice, "target")
-            if caution not in said:
-                said.append(caution)
+        # Once a rate: what lies beyond it is looked for once, whichever target asks.
+        if choice and choice.edge and choice.rate not in at_edge:
+            at_edge.append(choice.rate)
+            said.append(_edge(size.batch_size, choice, "target", target))
         if choice and isinstance(choice.rate, Trial):
             table = steps_table(size.runs.crossings(target.metric, target.threshold))
             for name, side in edges_beside(table, choice.rate).items():
                 value = tuned_of(choice.rate)[name]
-                values = {"name": name, "value": value, "side": side}
+                if (name, value) in beside:
+                    continue
+                beside.append((name, value))
+                values = {"name": name, "value": value, "side": side, **target.values}
                 said.append(Caution("tuned_at_edge", values, size.batch_size))
     return said
 
 
-def _edge(batch_size: int, choice: Choice, goal: str) -> Caution:
+def _edge(batch_size: int, choice: Choice, goal: str, target: Target | None = None) -> Caution:
     values = {"learning_rate": rate_of(choice.rate), "side": choice.edge, "goal": goal}
+    values |= target.values if target else {}
     if isinstance(choice.rate, Trial):
         effective = MOMENTUM in tuned_of(choice.rate)
         values["searched"] = EFFECTIVE_RATE if effective else LEARNING_RATE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from bsx.render import document as documents
 from bsx.render import numbers, phrases, targets
 from bsx.render import rows as of_rows
 from bsx.render.grid import Column, Grid, drop, shorten
+from bsx.render.latex import grids_latex
 from bsx.render.markdown import escaped, table
 from bsx.render.tables import MARGIN, Plain, draw, prose, trade_off
 from bsx.schema import (
@@ -109,6 +111,16 @@ def markdown(found: Pairs) -> str:
         blocks += [escaped(text) for text in said if text]
         blocks += [escaped(line) for line in [_fit(found, number)] if line]
     return "\n\n".join(blocks) + "\n"
+
+
+def latex(found: Pairs) -> str:
+    """Write the tables as LaTeX, to be taken into a paper."""
+    made: list[Grid] = []
+    for number, target in enumerate(found.targets):
+        made += [_grid(found, number)]
+        made += [grid] if (grid := targets.trade_off_grid(target)) else []
+    name = re.sub(r"[^a-zA-Z0-9]+", "-", found.file.rpartition(".")[0] or found.file)
+    return grids_latex(made, "", name)
 
 
 def _goal(target: TargetSummary) -> str:

@@ -79,8 +79,9 @@ def tuned_at_edge(group: Sequence[Mapping[str, object]]) -> str:
     ends = dict.fromkeys((values[0], values[-1]))
     which = " to ".join(numbers.learning_rate(value, 4) for value in ends)
     end, remedy = further(first, name)
+    goal = phrases.goal(first) if "threshold" in first else "the target"
     return (
-        f"the {phrases.spelled(name)} of the trial fastest to the target ({which}), and of all "
+        f"the {phrases.spelled(name)} of the trial fastest to {goal} ({which}), and of all "
         f"that are about as fast, lies {end}; {remedy}"
     )
 

@@ -42,7 +42,9 @@ def _remedy(group: Sequence[Values], here: str, elsewhere: str) -> str:
 
 def _learning_rate_at_edge(group: Sequence[Values]) -> str:
     first = group[0]
-    aim = "best at the end" if first.get("goal") == "final" else "fastest to the target"
+    aim = "best at the end"
+    if first.get("goal") != "final":
+        aim = f"fastest to {goal(first) if 'threshold' in first else 'the target'}"
     rates = sorted({float(values["learning_rate"]) for values in group})
     which = " to ".join(
         numbers.learning_rate(rate) for rate in dict.fromkeys((rates[0], rates[-1]))
@@ -66,7 +68,7 @@ def _censored(group: Sequence[Values]) -> str:
     shares = [float(values["reached_fraction"]) for values in group]
     lowest, highest = (numbers.percent(share, 0) for share in (min(shares), max(shares)))
     remedy = "train longer (--epochs, --min-steps) or set an easier --target"
-    remedy = _remedy(group, remedy, "longer runs, or an easier target, would tell")
+    remedy = _remedy(group, remedy, "longer runs, or an easier target, may tell")
     if max(shares) == 0:
         return f"no seed reached {goal(group[0])} within the budget; {remedy}"
     share = lowest if lowest == highest else f"{lowest} to {highest}"
@@ -220,6 +222,16 @@ def _critical_batch_size_beyond(group: Sequence[Values]) -> str:
     )
 
 
+def _reference_outside(group: Sequence[Values]) -> str:
+    first = group[0]
+    smallest, largest = numbers.count(first["smallest"]), numbers.count(first["largest"])
+    return (
+        "the critical batch size of 20 % overhead counts from batch size "
+        f"{numbers.count(first['reference'])}, which is outside the sizes that were run "
+        f"({smallest} to {largest}): it is an extrapolation"
+    )
+
+
 def _critical_batch_size_vague(group: Sequence[Values]) -> str:
     first = group[0]
     known = Estimate(float(first["value"]), first.get("low"), first.get("high"))
@@ -299,6 +311,7 @@ WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "no_target": _no_target,
     "few_seeds": _few_seeds,
     "no_critical_batch_size": _no_critical_batch_size,
+    "reference_outside": _reference_outside,
     "critical_batch_size_beyond": _critical_batch_size_beyond,
     "critical_batch_size_vague": _critical_batch_size_vague,
     "poor_fit": _poor_fit,

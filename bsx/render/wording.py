@@ -15,8 +15,8 @@ from bsx.schema import Caution, Metric, Recommendation
 
 # Values that tell two cautions of one code apart, so that only equal ones share a line.
 _TELLING = {
-    "learning_rate_at_edge": ("goal", "side"),
-    "tuned_at_edge": ("name", "side"),
+    "learning_rate_at_edge": ("goal", "side", "metric", "threshold"),
+    "tuned_at_edge": ("name", "side", "metric", "threshold"),
     "censored": ("metric", "threshold"),
     "reached_at_first_look": ("metric", "threshold"),
     "failed": ("error",),

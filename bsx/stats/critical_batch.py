@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bsx.schema import Estimate
-from bsx.stats.departure import MEANINGLESS
+from bsx.stats.departure import MEANINGLESS, refined
 from bsx.stats.hyperbola import Array, interval, profile, shape
 from bsx.stats.intervals import LEVEL, not_below, percentile_interval, t_quantile
 from bsx.stats.layout import Fit, StepsTable, fit_cells
@@ -120,7 +120,7 @@ def _headlines(fit: Fit, reference: int, level: float) -> TradeOff:
     elif verdict == "fitted" and low is None and high is None:
         verdict = "too_scattered"
     draws = _draw(fit)
-    departure = fit.lack.departure if verdict == "poor_fit" else None
+    departure = refined(fit.lack.departure, fit.cells.seen) if verdict == "poor_fit" else None
     bare = TradeOff(
         None,
         None,

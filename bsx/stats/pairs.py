@@ -165,4 +165,4 @@ def _cautions(target: TargetSummary, evidence: Evidence) -> list[Caution]:
         share = found.reached_fraction
         if share is not None and share < 1:
             said.append(Caution("censored", {"reached_fraction": share, **where}, size))
-    return [*said, *fit_cautions(target, where, max(evidence))]
+    return [*said, *fit_cautions(target, where, evidence)]

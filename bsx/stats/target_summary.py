@@ -71,7 +71,7 @@ def _curve(tradeoff: TradeOff, sizes: Collection[int]) -> tuple[tuple[float, Est
 def fit_cautions(
     summary: TargetSummary,
     where: Mapping[str, Any],
-    largest: int,
+    sizes: Collection[int],
     others: Sequence[TargetSummary] = (),
 ) -> list[Caution]:
     """Say what the fit of one target does not tell, and what to run next.
@@ -79,9 +79,10 @@ def fit_cautions(
     Args:
         summary: the target with its fit.
         where: the target, as cautions name it.
-        largest: the largest size of the sweep.
+        sizes: those of the sweep.
         others: all targets of the sweep; those that fit are named where this one does not.
     """
+    smallest, largest = min(sizes), max(sizes)
     critical = summary.critical_batch_size
     values = {"departure": summary.departure, "next_run": dict(summary.next_run), **where}
     fitting = [
@@ -102,4 +103,8 @@ def fit_cautions(
     elif summary.next_run and not said:
         ends = {"value": critical.value, "low": critical.low, "high": critical.high}
         said.append(Caution("critical_batch_size_vague", {**ends, **values}))
+    reference = summary.reference_batch_size
+    if reference is not None and not smallest <= reference <= largest:
+        told = {"reference": reference, "smallest": smallest, "largest": largest, **where}
+        said.append(Caution("reference_outside", told))
     return said

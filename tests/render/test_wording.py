@@ -43,6 +43,7 @@ VALUES: dict[str, dict[str, object]] = {
     "branches_missing": {"runs": 30, "of": 175},
     "no_critical_batch_size": {"reason": "no_plateau", "metric": "accuracy", "threshold": 0.97},
     "critical_batch_size_beyond": {"value": 2000.0, "largest": 1024},
+    "reference_outside": {"reference": 256, "smallest": 512, "largest": 4096},
     "critical_batch_size_vague": {"value": 90.0, "low": 8.0, "high": None,
                                   "next_run": {"larger_up_to": 4096}},
     "poor_fit": {"metric": "accuracy", "threshold": 0.97},
@@ -63,6 +64,8 @@ VALUES: dict[str, dict[str, object]] = {
     "different_tasks": {"first": "classification", "second": "regression"},
     "objective_without_seconds": {"objective": "steps"},
     "columns_left_out": {"columns": ("note", "model")},
+    "iterations_computed": {"column": "samples", "batch_size_column": "B"},
+    "batch_size_in_tokens": {"column": "tokens per batch"},
     "rows_left_out": {"rows": 12},
 }  # fmt: skip
 
