@@ -270,5 +270,9 @@ def _checked(parameters: Iterable[Tensor]) -> list[Tensor]:
 
 
 def _at_least(name: str, number: int, least: int) -> None:
-    if number < least:
+    try:
+        is_below = number < least
+    except TypeError:
+        raise ConfigError(f"{name}={number!r}: give a number") from None
+    if is_below:
         raise ConfigError(f"{name}={number}: must be at least {least}")

@@ -268,7 +268,8 @@ def targets(value: Any, flag: str) -> tuple[TargetSpec, ...]:
             for metric, of in value.items()
         ]
     found: dict[TargetSpec, None] = {}
-    for pair in _pairs(value, flag, "metric=value, such as accuracy=0.97"):
+    pairs = _pairs(value, flag, "metric=value, such as accuracy=0.97")
+    for pair in (one for given in pairs for one in re.split(r",(?=[^,=]+=)", given)):
         metric, equals, thresholds = (part.strip() for part in pair.partition("="))
         if not equals or not metric or not thresholds:
             raise ConfigError(f"{flag} {pair}: give metric=value, such as accuracy=0.97")

@@ -134,8 +134,8 @@ KEYS = {
     "targets[].verdict": "fitted, or the code of the reason why there is no fit",
     "targets[].fit_p_value": "of the test of lack of fit; null where there is nothing to test with",
     "targets[].departure": "in which way the iterations leave the curve, where the verdict is "
-        "poor_fit: rises, falls_on, slow_fall, fast_fall, sharp_knee, soft_knee, flat_start, "
-        "steep_start or uneven; else null",
+        "poor_fit: rises, never_falls, falls_on, slow_fall, fast_fall, sharp_knee, soft_knee, "
+        "flat_start, steep_start or uneven; else null",
     "targets[].regimes": "where scaling is perfect and where parallelism is at its most: "
         "`perfect_scaling_up_to` and `maximal_parallelism_from`, estimates in batch sizes, with "
         "the tolerance `within`; null without a curve",
@@ -343,7 +343,8 @@ PAIRS_KEYS = {
     "batch_sizes[].to_target[].deviation": "how much the measured ones lie above the curve, as a "
     "share",
     "batch_sizes[].to_target[].efficiency": "E_min of the fit as a share of the samples that this "
-    "size takes",
+    "size takes, as measured; null where the target was not reached",
+    "batch_sizes[].to_target[].efficiency_estimate": "the same with its interval",
 }
 
 COMPARISON_KEYS = {
@@ -405,6 +406,7 @@ CAUTIONS = {
     "branches_missing": "of branches: some were not run",
     "no_critical_batch_size": "the trade-off cannot be fitted, and why",
     "critical_batch_size_beyond": "it lies beyond the largest size: an extrapolation",
+    "reference_outside": "`--reference-batch-size` is not among the sizes run: an extrapolation",
     "critical_batch_size_vague": "its interval is open, or spans more than a factor of ten",
     "poor_fit": "the iterations do not follow the curve, and in which way",
     "speed_of_other": "of `bsx show --speed`: the probe was of another model, data or optimizer",
@@ -424,6 +426,8 @@ CAUTIONS = {
     "objective_without_seconds": "of `bsx import`: the file has no seconds, so that the "
     "recommendation counts iterations or samples",
     "columns_left_out": "of `bsx import`: columns of which nothing is known",
+    "iterations_computed": "of `bsx import`: iterations are samples (or tokens) / batch size",
+    "batch_size_in_tokens": "of `bsx import`: what is called samples is tokens",
     "rows_left_out": "of `bsx import`: rows of the train or test part",
 }
 

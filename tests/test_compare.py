@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from bsx.comparing import Arm, compare
 from bsx.render import comparison as rendered
-from bsx.schema import TargetSpec
+from bsx.schema import Estimate, TargetSpec
 from tests.here import Shell, here
 from tests.stats.oracles import ACCURACY, config, facts, speed_records, sweep_records
 
@@ -75,6 +77,19 @@ def test_markdown_holds_every_size_and_how_to_read_it() -> None:
     for block in text.split("\n\n"):
         if block.startswith("|"):
             assert len({line.replace(r"\|", "").count("|") for line in block.splitlines()}) == 1
+
+
+def test_without_a_size_in_common_the_comparison_says_so() -> None:
+    found = compare(arm("first"), arm("second"))
+    bound = Estimate(138.0, 1.0, None, n=3)
+    apart = dataclasses.replace(found, sizes=(), critical_batch_size=(None, bound))
+    file = io.StringIO()
+    rendered.print_comparisons(Console(file=file, width=80), [apart], ACCURACY)
+    for text in (file.getvalue(), rendered.markdown([apart], ACCURACY)):
+        text = " ".join(text.split())
+        assert "not determined in the first, 138 (≥ 1) in the second" in text
+        assert "No batch size is in both" in text
+        assert "Ratios" not in text and "|" not in text
 
 
 @pytest.mark.parametrize("form", ["json", "jsonl", "csv", "markdown", "table"])

@@ -213,6 +213,16 @@ def test_a_factor_before_the_loss_is_taken_out(
         assert other == pytest.approx(one, rel=1e-4)
 
 
+def test_a_batch_size_that_is_no_number_is_refused_with_its_name(frozen: nn.Module) -> None:
+    with pytest.raises(ConfigError, match="batch_size='64': give a number"):
+        bsx.NoiseScale(frozen.parameters(), batch_size="64")  # type: ignore[arg-type]
+
+
+def test_where_nothing_was_observed_that_is_said(frozen: nn.Module) -> None:
+    found = str(bsx.NoiseScale(frozen.parameters(), batch_size=64).estimate())
+    assert found == "gradient noise scale: nothing was observed yet"
+
+
 # --- small gradients by hand ------------------------------------------------------------------
 
 

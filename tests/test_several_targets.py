@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bsx import parse
 from tests.here import Shell, here
 
 __all__ = ["here"]
@@ -135,3 +136,12 @@ def test_a_ladder_that_does_not_end_is_refused_before_anything_is_trained(here: 
     code, _, err = here.bsx("sweep", "--target", "accuracy=0.90..0.97")
     assert code == 2 and "such as 0.90..0.97:0.01" in err
     assert not (here.folder / "bsx-runs").exists()
+
+
+def test_targets_of_several_metrics_may_stand_in_one_option() -> None:
+    found = parse.targets("accuracy=0.9,0.95,loss=0.25", "--target")
+    assert [(t.metric, t.threshold) for t in found] == [
+        ("accuracy", 0.9),
+        ("accuracy", 0.95),
+        ("loss", 0.25),
+    ]

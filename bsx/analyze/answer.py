@@ -109,7 +109,7 @@ def analyze(
         cautions += size_cautions(size, chosen)
     summaries = _summaries(chosen, tradeoffs, sizes, told)
     for target, summary in zip(chosen, summaries, strict=True):
-        cautions += fit_cautions(summary, target.values, rows[-1].batch_size)
+        cautions += fit_cautions(summary, target.values, [r.batch_size for r in rows], summaries)
     seeds = max((len(size.runs.seeds) for size in sizes), default=0)
     if 0 < seeds < LEAVE_OUT_FROM and nothing is None:
         cautions.append(Caution("few_seeds", {"seeds": seeds}))

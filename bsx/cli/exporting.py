@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 if TYPE_CHECKING:
     from bsx.exchange.trackers import Summary
+    from bsx.pictures import Picture
     from bsx.render.arms import Arms
     from bsx.schema import Analysis, RunRecord, Sweep
 
@@ -144,10 +145,7 @@ def _arms(found: Sequence[Exported]) -> Arms:
 
 def draw(found: Sequence[Exported], wish: Wish) -> list[str]:
     """Draw every picture of every sweep; of several each has a folder of its own."""
-    from bsx.exchange.exports import check_free, made_folder, written
     from bsx.pictures import pictures
-    from bsx.render.plots import FORMATS as PICTURES
-    from bsx.render.plots import drawn
 
     places = []
     for one in found:
@@ -156,19 +154,29 @@ def draw(found: Sequence[Exported], wish: Wish) -> list[str]:
             folder = folder / "".join(c if c.isalnum() or c in "-._=" else "-" for c in one.label)
         for picture in pictures(one.sweep, one.analysis, one.records):
             places.append((folder, picture))
-            for form in PICTURES if folder.is_dir() else ():
-                check_free(folder / f"{picture.name}.{form}", "--plots", force=wish.force)
+    return drawn_in(Path(str(wish.plots)), places, force=wish.force)
+
+
+def drawn_in(place: Path, places: Sequence[tuple[Path, Picture]], *, force: bool) -> list[str]:
+    """Draw each picture into its folder, which is ``place`` or lies in it."""
+    from bsx.exchange.exports import check_free, made_folder, written
+    from bsx.render.plots import FORMATS as PICTURES
+    from bsx.render.plots import drawn
+
+    for folder, picture in places:
+        for form in PICTURES if folder.is_dir() else ():
+            check_free(folder / f"{picture.name}.{form}", "--plots", force=force)
     for folder, picture in places:
         contents = drawn(picture)
         made_folder(folder)
         for form, content in contents.items():
             path = folder / f"{picture.name}.{form}"
-            with written(path, "--plots", force=wish.force) as file:
+            with written(path, "--plots", force=force) as file:
                 file.write(content)
     if not places:
         return ["There is nothing to draw: no batch size has been measured"]
     names = ", ".join(dict.fromkeys(picture.name for _, picture in places))
-    return [f"Drawn in {wish.plots}: {names}, each as SVG, PNG and PDF"]
+    return [f"Drawn in {place}: {names}, each as SVG, PNG and PDF"]
 
 
 # --- experiment trackers ----------------------------------------------------------------------

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,7 +24,37 @@ if TYPE_CHECKING:
     from bsx.exchange import Imported, Layout, Table
     from bsx.schema import Analysis, Caution, Pairs, Sweep, View
 
+LATEX = "latex"
 _NAME = re.compile(r"[\w.+-]{1,60}")  # what a person can type without a thought
+
+
+_File = Annotated[
+    Path, typer.Argument(help="A csv, JSON or parquet file.", metavar="FILE", show_default=False)
+]
+_MetricOption = Annotated[
+    str | None,
+    typer.Option(
+        "--metric",
+        help="The column that quality is judged by; NAME:max or NAME:min says which way is "
+        "better.  (default: the first column that is known for a metric)",
+        metavar="NAME",
+    ),
+]
+_TrainSamples = Annotated[
+    str | None,
+    typer.Option(
+        "--train-samples", help="How many samples an epoch has, to count epochs.", metavar="INT"
+    ),
+]
+_Plots = Annotated[
+    Path | None,
+    typer.Option(
+        "--plots",
+        help="Draw figures for a paper into this folder, each as SVG, PNG and PDF.",
+        metavar="DIR",
+    ),
+]
+_Force = Annotated[bool, typer.Option("--force", help="Replace figures that are there already.")]
 
 
 @with_settings(
@@ -34,25 +65,11 @@ _NAME = re.compile(r"[\w.+-]{1,60}")  # what a person can type without a thought
     )
 )
 def import_(
-    file: Annotated[
-        Path,
-        typer.Argument(help="A csv or JSON-lines file.", metavar="FILE", show_default=False),
-    ],
-    metric: Annotated[
-        str | None,
-        typer.Option(
-            "--metric",
-            help="The column that quality is judged by; NAME:max or NAME:min says which way is "
-            "better.  (default: the first column that is known for a metric)",
-            metavar="NAME",
-        ),
-    ] = None,
-    train_samples: Annotated[
-        str | None,
-        typer.Option(
-            "--train-samples", help="How many samples an epoch has, to count epochs.", metavar="INT"
-        ),
-    ] = None,
+    file: _File,
+    metric: _MetricOption = None,
+    train_samples: _TrainSamples = None,
+    plots: _Plots = None,
+    force: _Force = False,
     **flags: Any,
 ) -> None:
     """Analyse what was measured elsewhere as a sweep is analysed. Nothing is trained.
@@ -62,7 +79,9 @@ def import_(
     gives another, and `bsx show` and `bsx compare` take them as any sweep. A file of pairs has
     batch_size and steps, the iterations to a target, and where there are such learning_rate, seed
     and target; the trade-off is fitted to them. Other spellings such as B, lr or iterations are
-    understood.
+    understood, and so are samples in place of iterations, and batch sizes in tokens_per_batch.
+
+    With --format latex the tables are written for a paper.
 
     Examples:
 
@@ -74,13 +93,19 @@ def import_(
 
     $ bsx import steps.csv --reference-batch-size 256
 
+    $ bsx import steps.csv --plots figures --format latex
+
     $ bsx import steps.csv --get targets.0.critical_batch_size.value
     """
-    from bsx.cli.output import print_analysis
+    from bsx import parse
     from bsx.config import read_view
     from bsx.exchange import layout_of, read_table
 
-    view, door = read_view(flags, os.environ)
+    # The one format that only what is for papers has
+    form = LATEX if flags.get("format") == LATEX else None
+    view, door = read_view(flags | ({"format": None} if form else {}), os.environ)
+    parse.check_characters(str(plots), "--plots")
+    show = _Show(form or door.format, door.get, door.quiet, plots, force)
     if not door.quiet:
         warn_of_variables(os.environ)
     samples = _count(train_samples, "--train-samples")
@@ -88,20 +113,39 @@ def import_(
     if layout.is_curves:
         made, said = _read(table, layout, view, samples)
         kept, former = _kept(made, door)
-        analysis = _analysis(made, said)
-        print_analysis(kept, analysis, form=door.format, get=door.get, quiet=door.quiet)
-        if door.format == "table" and door.get is None and not door.quiet:
-            typer.echo(_where(kept, former, door), err=True)
+        _print_curves(replace(made, sweep=kept), _analysis(made, said), show)
+        if show.is_for_people:
+            typer.echo(_where(kept, former, door, file), err=True)
         return
     _check_pairs(view, flags.get("name"), file)
-    _print_pairs(
-        _pairs(table, layout, view.reference_batch_size, samples), door.format, door.get, door.quiet
-    )
-    if door.format == "table" and door.get is None and not door.quiet:
+    _print_pairs(_pairs(table, layout, view.reference_batch_size, samples), show)
+    if show.is_for_people:
         typer.echo(
-            "Not stored, as there are no curves: --format csv, json or markdown writes the result.",
+            "Not stored, as there are no curves: --format csv, json, markdown or latex writes the "
+            "result, --plots draws it.",
             err=True,
         )
+
+
+@dataclass(frozen=True)
+class _Show:
+    """How the result is to be shown."""
+
+    form: str
+    get: str | None
+    quiet: bool
+    plots: Path | None
+    force: bool
+
+    @property
+    def is_for_people(self) -> bool:
+        """Whether something may be said beside it."""
+        return self.form == "table" and self.get is None and not self.quiet
+
+    def tell(self, lines: Sequence[str]) -> None:
+        """Say on stderr what was done."""
+        for line in () if self.quiet else lines:
+            typer.echo(line, err=True)
 
 
 def _check_pairs(view: View, name: str | None, file: Path) -> None:
@@ -140,8 +184,7 @@ def _read(
     said = []
     if view.aim is None and aim != "time":
         said.append(Caution("objective_without_seconds", {"objective": aim}))
-    if curves.left_out:
-        said.append(Caution("columns_left_out", {"columns": curves.left_out}))
+    said += _of_layout(layout, curves.left_out)
     if curves.other_rows:
         said.append(Caution("rows_left_out", {"rows": curves.other_rows}))
     return replace(made, sweep=replace(made.sweep, config=config)), tuple(said)
@@ -193,13 +236,18 @@ def _free_name(sweep: Sweep, stored: Sequence[Sweep]) -> str | None:
     return name
 
 
-def _where(sweep: Sweep, former: str | None, door: Door) -> str:
+def _where(sweep: Sweep, former: str | None, door: Door, file: Path) -> str:
     """Say where the curves are kept, and by which name other commands find them."""
     from bsx.render.phrases import clean
 
     name = clean(sweep.config.name or sweep.sweep_id)
     no_longer = "" if former is None else f" and no longer as {clean(former)}"
-    return f"Stored in {clean(door.store)} as {name}{no_longer}, for bsx show and bsx compare."
+    said = f"Stored in {clean(door.store)} as {name}{no_longer}, for bsx show and bsx compare."
+    if sweep.config.name is not None:
+        return said
+    stem = clean(file.stem)
+    why = f"the name {stem} is another sweep's" if _NAME.fullmatch(stem) else "it has no name"
+    return f"{said} That is its id, as {why}; --name gives it one."
 
 
 def _check_aim(view: View, file: str, has_seconds: bool) -> None:
@@ -215,35 +263,72 @@ def _check_aim(view: View, file: str, has_seconds: bool) -> None:
         raise ConfigError("--objective memory: files of curves tell none; give another objective")
 
 
+def _of_layout(layout: Layout, left_out: Sequence[str]) -> list[Caution]:
+    """Say how the columns of a file were taken, where that needs saying."""
+    from bsx.exchange.layout import BATCH_SIZE, STEP
+    from bsx.schema import Caution
+
+    said = []
+    size = layout.roles[BATCH_SIZE]
+    if layout.is_divided:
+        values = {"column": layout.roles[STEP], "batch_size_column": size}
+        said.append(Caution("iterations_computed", values))
+    if layout.unit != "samples":
+        said.append(Caution("batch_size_in_tokens", {"column": size}))
+    if left_out:
+        said.append(Caution("columns_left_out", {"columns": tuple(left_out)}))
+    return said
+
+
 def _pairs(table: Table, layout: Layout, reference: int | None, samples: int | None) -> Pairs:
     """Fit the trade-off to the pairs of a file."""
     from bsx.exchange import pairs_of
-    from bsx.schema import Caution
     from bsx.stats.pairs import analyze_pairs
 
     found = analyze_pairs(table.file, pairs_of(table, layout), reference, samples)
     said = [replace(c, values={**c.values, "elsewhere": True}) for c in found.cautions]
-    if layout.left_out:
-        said.append(Caution("columns_left_out", {"columns": layout.left_out}))
+    said += _of_layout(layout, layout.left_out)
     return replace(found, cautions=tuple(said))
 
 
-def _print_pairs(found: Pairs, form: str, get: str | None, quiet: bool) -> None:
+def _print_curves(made: Imported, analysis: Analysis, show: _Show) -> None:
+    from bsx.cli.exporting import Exported, Wish, draw
+    from bsx.cli.output import print_analysis
+    from bsx.render.latex import sweep_latex
+
+    if show.form == LATEX and show.get is None:
+        sys.stdout.write(sweep_latex(made.sweep, analysis))
+    else:
+        form = "table" if show.form == LATEX else show.form
+        print_analysis(made.sweep, analysis, form=form, get=show.get, quiet=show.quiet)
+    if show.plots is not None:
+        found = Exported(made.sweep.facts.dataset_name, made.sweep, analysis, made.records)
+        show.tell(draw([found], Wish(None, None, False, show.plots, show.force)))
+
+
+def _print_pairs(found: Pairs, show: _Show) -> None:
+    from bsx.cli.exporting import drawn_in
     from bsx.cli.output import print_found
+    from bsx.pictures import of_pairs
     from bsx.render import pairs
-    from bsx.render.formats import Format
     from bsx.render.tables import print_cautions
 
     document = pairs.document(found)
-    print_found(
-        document,
-        pairs.rows(document),
-        form=form,
-        get=get,
-        draw=lambda console: pairs.print_pairs(console, found),
-        markdown=lambda: pairs.markdown(found),
-    )
-    if form == Format.TABLE and get is None and not quiet:
+    if show.form == LATEX and show.get is None:
+        sys.stdout.write(pairs.latex(found))
+    else:
+        print_found(
+            document,
+            pairs.rows(document),
+            form="table" if show.form == LATEX else show.form,
+            get=show.get,
+            draw=lambda console: pairs.print_pairs(console, found),
+            markdown=lambda: pairs.markdown(found),
+        )
+    if show.is_for_people:
         from rich.console import Console
 
         print_cautions(Console(stderr=True), found.cautions)
+    if show.plots is not None:
+        places = [(show.plots, picture) for picture in of_pairs(found)]
+        show.tell(drawn_in(show.plots, places, force=show.force))

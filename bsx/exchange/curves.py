@@ -42,12 +42,14 @@ class MeasuredRun:
     place: str = ""  # of the last row
     rows: list[Row] = field(default_factory=list)
     status: RunStatus = RunStatus.COMPLETED
+    has_seed: bool = True  # the file tells one
 
     @property
     def name(self) -> str:
         """What messages call it."""
         rate = "" if self.rate is None else f", learning rate {self.rate:g}"
-        return f"batch size {self.batch_size}{rate}, seed {self.seed}"
+        seed = f", seed {self.seed}" if self.has_seed else ""
+        return f"batch size {self.batch_size}{rate}{seed}"
 
 
 @dataclass(frozen=True)
@@ -144,12 +146,13 @@ def _run(
     """Return the run that a row belongs to."""
     roles = layout.roles
     size = whole(table, row, roles[columns.BATCH_SIZE], "a batch size of at least 1", 1)
-    rate, seed = None, 0
+    rate, seed, has_seed = None, 0, columns.SEED in roles
     if columns.RATE in roles:
         rate = above_zero(table, row, roles[columns.RATE], "the learning rate of the run")
-    if columns.SEED in roles:
+    if has_seed:
         seed = whole(table, row, roles[columns.SEED], "a whole number from 0 on", 0)
-    return runs.setdefault((size, rate, seed), MeasuredRun(size, rate, seed))
+    new = MeasuredRun(size, rate, seed, has_seed=has_seed)
+    return runs.setdefault((size, rate, seed), new)
 
 
 def _add(
@@ -161,7 +164,7 @@ def _add(
     judged: Metric,
 ) -> None:
     """Add what a row says to its run."""
-    step = whole(table, row, layout.roles[columns.STEP], "the iteration of the evaluation", 0)
+    step = _step(table, layout, row, run.batch_size)
     if run.place and step <= run.last_step:
         again = "comes again" if step == run.last_step else "goes back"
         raise table.refuse(
@@ -200,6 +203,14 @@ def _add(
             {name: v for name, v in values.items() if name != names.LOSS},
         )
     )
+
+
+def _step(table: Table, layout: Layout, row: Row, batch_size: int) -> int:
+    column = layout.roles[columns.STEP]
+    if not layout.is_divided:
+        return whole(table, row, column, "the iteration of the evaluation", 0)
+    seen = whole(table, row, column, f"the {layout.unit} seen at the evaluation", 0, power=15)
+    return round(seen / batch_size)
 
 
 def _differing(table: Table, unread: Sequence[str], run: MeasuredRun, row: Row) -> str:

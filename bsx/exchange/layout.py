@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,11 +11,11 @@ from dataclasses import dataclass
 from bsx.command import names
 from bsx.errors import ConfigError, DataError
 from bsx.exchange.reading import Table, shortened
-from bsx.exchange.values import is_empty
+from bsx.exchange.values import is_empty, number
 from bsx.schema import Metric
 
 BATCH_SIZE, STEP, RATE, SEED, SECONDS = "batch_size", "step", "learning_rate", "seed", "seconds"
-TARGET, SPLIT, EPOCH = "target", "split", "epoch"
+TARGET, SPLIT, EPOCH, REACHED = "target", "split", "epoch", "reached"
 ARM, TRUNK = "arm", "trunk_steps"  # of exports that hold more than a sweep's own runs
 SAMPLES, RUNNING_LOSS, STATUS = "samples_seen", "running_loss", "status"
 _OF_EXPORTS = (
@@ -24,14 +25,23 @@ _OF_EXPORTS = (
 )  # as `bsx export --curves` writes them, by these names
 
 _STEPS_TO_TARGET = ("steps_to_target", "iterations_to_target", "steps_to_reach", "to_target_steps")
+_SIZES_IN_TOKENS = ("tokens_per_batch", "batch_tokens", "batch_size_tokens", "batch_size_in_tokens",
+                    "tokens_per_step", "tokens_per_update")  # fmt: skip
+# In place of iterations, where the batch size is in the same unit
+_IN_SAMPLES = (SAMPLES, "samples", "examples", "examples_seen", "samples_to_target",
+               "examples_to_target")  # fmt: skip
+_IN_TOKENS = ("tokens", "tokens_seen", "num_tokens", "tokens_to_target")
+_OF_REACHED = (REACHED, "reached_target", "target_reached")
 _ROLES = {
     **dict.fromkeys(
         ("batch_size", "batchsize", "batch", "bs", "b", "global_batch_size", "mini_batch_size",
-         "minibatch_size", "train_batch_size"), BATCH_SIZE,
+         "minibatch_size", "train_batch_size", "bsz", "samples_per_batch", "examples_per_batch",
+         *_SIZES_IN_TOKENS), BATCH_SIZE,
     ),
     **dict.fromkeys(
         ("step", "steps", "global_step", "iteration", "iterations", "iter", "iters", "update",
-         "updates", "train_step", "train_steps", "training_steps", *_STEPS_TO_TARGET), STEP,
+         "updates", "num_updates", "train_step", "train_steps", "training_steps",
+         *_STEPS_TO_TARGET), STEP,
     ),
     **dict.fromkeys(("learning_rate", "learningrate", "lr", "eta"), RATE),
     **dict.fromkeys(("seed", "random_seed", "repeat", "replicate", "trial"), SEED),
@@ -53,7 +63,9 @@ _NEEDED = {
 class Layout:
     """The columns of a file by their roles; metrics by the part and the name they have here.
 
-    ``judged`` is the metric that quality is judged by; None: the file holds pairs.
+    ``judged`` is the metric that quality is judged by; None: the file holds pairs. ``unit``: what
+    batch sizes are counted in, samples or tokens. ``is_divided``: the column of the step holds
+    these, and iterations are they / the batch size.
     """
 
     roles: Mapping[str, str]  # role → column
@@ -63,6 +75,8 @@ class Layout:
     left_out: tuple[str, ...]
     judged: Metric | None
     metrics: tuple[Metric, ...] = ()  # the judged one first, then all whose direction is known
+    unit: str = "samples"
+    is_divided: bool = False
 
     @property
     def is_curves(self) -> bool:
@@ -78,18 +92,25 @@ def layout_of(table: Table, metric: str | None = None) -> Layout:
         ConfigError: for a metric that is not there, or that may run either way.
     """
     roles, others = _roles(table)
+    is_divided = STEP not in roles and _divided(table, roles, others)
     missing = [role for role in _NEEDED if role not in roles]
     if missing:
         raise DataError(_missing(table, missing[0]))
     column = roles[STEP]
+    unit = _unit(roles)
     _check_one_sweep(table)
-    pairs = _plain(column) in _STEPS_TO_TARGET or TARGET in roles
+    pairs = TARGET in roles or _plain(column).endswith(("_to_target", *_STEPS_TO_TARGET))
     parts, left_out = _parts(others)
     validation = parts[names.VALIDATION]
-    if metric is None and (pairs or not validation):
+    if metric is None and (pairs or _are_pairs(table, roles, validation)):
+        reached = next((c for c in others if _plain(c) in _OF_REACHED), None)
+        if reached is not None:
+            roles[REACHED] = reached
+            others.remove(reached)
         idle = (EPOCH, SECONDS, SPLIT, *_OF_EXPORTS)
-        left = (*others, *(roles[role] for role in idle if role in roles))
-        return Layout(roles, {}, {}, {}, left, None)
+        idle_columns = {roles[role]: None for role in idle if role in roles}
+        left = (*others, *(c for c in idle_columns if c != column))
+        return Layout(roles, {}, {}, {}, left, None, (), unit, is_divided)
     if pairs:
         raise ConfigError(
             f"--metric {metric}: {table.file} holds iterations to a target, by its column "
@@ -99,8 +120,54 @@ def layout_of(table: Table, metric: str | None = None) -> Layout:
     known = {name: names.known_metric(name) for name in validation if name != judged.name}
     metrics = (judged, *(found for found in known.values() if found is not None))
     return Layout(
-        roles, validation, parts[names.TRAIN], parts[names.TEST], tuple(left_out), judged, metrics
+        roles,
+        validation,
+        parts[names.TRAIN],
+        parts[names.TEST],
+        tuple(left_out),
+        judged,
+        metrics,
+        unit,
+        is_divided,
     )
+
+
+def _unit(roles: Mapping[str, str]) -> str:
+    """Return what batch sizes are counted in."""
+    return "tokens" if _plain(roles.get(BATCH_SIZE, "")) in _SIZES_IN_TOKENS else "samples"
+
+
+def _divided(table: Table, roles: dict[str, str], others: list[str]) -> bool:
+    """Take samples (or tokens) for the step, where the batch size is in the same unit."""
+    if BATCH_SIZE not in roles:
+        return False
+    spellings = _IN_TOKENS if _unit(roles) == "tokens" else _IN_SAMPLES
+    found = next((c for c in table.columns if _plain(c) in spellings), None)
+    if found is None:
+        return False
+    roles[STEP] = found
+    if found in others:
+        others.remove(found)
+    return True
+
+
+def _are_pairs(table: Table, roles: Mapping[str, str], validation: Mapping[str, str]) -> bool:
+    """Say whether no column can be told to be a metric, and no run has a second row."""
+    if any(names.known_metric(name) is not None for name in validation):
+        return False
+    numeric = [column for column in validation.values() if not _is_text(table, column)]
+    if not numeric:
+        return True
+    told = {roles[role] for role in (BATCH_SIZE, RATE, SEED, TARGET) if role in roles}
+    told |= set(validation.values()) - set(numeric)
+    runs = {tuple(str(row.cells.get(c)) for c in sorted(told)) for row in table.rows}
+    return len(runs) == len(table.rows)
+
+
+def _is_text(table: Table, column: str) -> bool:
+    """Say whether no cell is a finite number: such a column is no metric."""
+    found = (number(table, row.cells.get(column)) for row in table.rows)
+    return not any(value is not None and math.isfinite(value) for value in found)
 
 
 def _check_one_sweep(table: Table) -> None:
@@ -160,6 +227,17 @@ def _missing(table: Table, role: str) -> str:
             hint = f"did you mean it by {column}? Call it {role}"
     if role == STEP and any(_ROLES.get(_plain(column)) == EPOCH for column in table.columns):
         hint += "; an epoch has the training set's samples / batch size iterations, rounded up"
+    plain = {_plain(column) for column in table.columns}
+    if role == STEP and plain & {*_IN_TOKENS}:
+        hint += (
+            "; tokens do in place of iterations where the batch size is in tokens, too, in a "
+            f"column {_SIZES_IN_TOKENS[0]} (sequences × their length)"
+        )
+    elif role == STEP and plain & {*_IN_SAMPLES}:
+        hint += (
+            "; samples do in place of iterations where the batch size is in samples, too, in a "
+            f"column {BATCH_SIZE}"
+        )
     return (
         f"{table.file}: no column {role}, {_NEEDED[role]}; {hint}. The first line gives the names, "
         f"as {BATCH_SIZE},{STEP},accuracy does"
@@ -210,8 +288,9 @@ def _judged(table: Table, validation: Mapping[str, str], asked: str | None) -> M
     found = [m for m in known if m.name != names.LOSS] or known
     if found:
         return found[0]
-    column = next(iter(validation.values()))
+    column = next(c for c in validation.values() if not _is_text(table, c))
     raise ConfigError(
         f"{table.file}: say which way {column} is better, with --metric {column}:max or --metric "
-        f"{column}:min"
+        f"{column}:min; where the file holds iterations to a target, and no curves, call their "
+        f"column {_STEPS_TO_TARGET[0]}"
     )

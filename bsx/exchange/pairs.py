@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from bsx.exchange import layout as columns
 from bsx.exchange.layout import Layout
-from bsx.exchange.reading import Row, Table, writable
+from bsx.exchange.reading import Row, Table, shortened, writable
 from bsx.exchange.values import above_zero, counted, is_empty, number, whole
 from bsx.schema import Pair
 
 _BEYOND = (">", "≥", ">=")
+_APART = (
+    "number repeated runs in a column seed, and tell others apart by a column learning_rate or "
+    "target. If these are curves, they lack a column of the metric"
+)
+_WORDS = {
+    **dict.fromkeys(("true", "yes", "y", "1", "1.0"), True),
+    **dict.fromkeys(("false", "no", "n", "0", "0.0"), False),
+}
 
 
 def pairs_of(table: Table, layout: Layout) -> tuple[Pair, ...]:
@@ -19,7 +27,7 @@ def pairs_of(table: Table, layout: Layout) -> tuple[Pair, ...]:
     Raises:
         DataError: for the first row that cannot be meant.
     """
-    seen: dict[tuple[object, ...], str] = {}
+    seen: dict[tuple[object, ...], Row] = {}
     pairs = []
     for row in table.rows:
         pair = _pair(table, layout, row)
@@ -28,11 +36,10 @@ def pairs_of(table: Table, layout: Layout) -> tuple[Pair, ...]:
             raise table.refuse(
                 row,
                 layout.roles[columns.BATCH_SIZE],
-                f"stands already in {seen[key]}; number repeated runs in a column seed, and tell "
-                "others apart by a column learning_rate or target. If these are curves, they lack "
-                "a column of the metric",
+                f"stands already in {seen[key].place}; "
+                f"{_mixed(table, layout, seen[key], row) or _APART}",
             )
-        seen[key] = row.place
+        seen[key] = row
         pairs.append(pair)
     return tuple(pairs)
 
@@ -41,11 +48,13 @@ def _pair(table: Table, layout: Layout, row: Row) -> Pair:
     roles = layout.roles
     target = row.cells.get(roles[columns.TARGET]) if columns.TARGET in roles else None
     size = whole(table, row, roles[columns.BATCH_SIZE], "a batch size of at least 1", 1)
-    steps, reached = _steps(table, row, roles[columns.STEP])
+    steps, reached = _steps(table, row, roles[columns.STEP], layout)
+    if layout.is_divided:
+        steps = float(max(1, round(steps / size)))
     return Pair(
         size,
         steps,
-        reached,
+        reached and _reached(table, row, layout),
         above_zero(table, row, roles[columns.RATE], "a learning rate")
         if columns.RATE in roles
         else None,
@@ -54,9 +63,39 @@ def _pair(table: Table, layout: Layout, row: Row) -> Pair:
     )
 
 
-def _steps(table: Table, row: Row, column: str) -> tuple[float, bool]:
+def _mixed(table: Table, layout: Layout, before: Row, row: Row) -> str:
+    """Say which column without a meaning tells all rows apart that otherwise say the same."""
+    told = (columns.BATCH_SIZE, columns.RATE, columns.SEED, columns.TARGET)
+    names = [layout.roles[role] for role in told if role in layout.roles]
+    for column in layout.left_out:
+        keys = [tuple(str(one.cells.get(c)) for c in (column, *names)) for one in table.rows]
+        values = len({key[0] for key in keys})
+        if len(set(keys)) == len(keys) and values < len(keys):
+            there, here = (shortened(one.cells.get(column)) for one in (before, row))
+            return (
+                f"the file mixes {values} curves, by its column {column} ({there} there, {here} "
+                f"here): call that column {columns.TARGET} to have a trade-off for each of its "
+                f"values, or number repeated runs in a column {columns.SEED}"
+            )
+    return ""
+
+
+def _reached(table: Table, row: Row, layout: Layout) -> bool:
+    """Read whether the target was reached, where a column says so."""
+    column = layout.roles.get(columns.REACHED)
+    value = None if column is None else row.cells.get(column)
+    if column is None or is_empty(value):
+        return True
+    found = _WORDS.get(str(value).strip().lower())
+    if found is None:
+        raise table.refuse(row, column, "is neither true nor false; say whether it was reached")
+    return found
+
+
+def _steps(table: Table, row: Row, column: str, layout: Layout) -> tuple[float, bool]:
     value = row.cells.get(column)
-    said = "the iterations to the target, or >2000 where it was not reached within 2,000"
+    what = layout.unit if layout.is_divided else "iterations"
+    said = f"the {what} to the target, or >2000 where it was not reached within 2,000"
     if isinstance(value, str):
         bound = value.lstrip(">=≥ ")
         if value.startswith(_BEYOND):

@@ -1,6 +1,7 @@
 """A file → its rows, each with its place in the file. What the columns mean is not asked here.
 
-csv with commas, semicolons or tabs; one JSON object a line; a JSON list of objects; or parquet.
+csv with commas, semicolons or tabs; one JSON object a line; a JSON list of objects, or an object of
+columns; or parquet.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import itertools
 import json
 import os
 import re
@@ -19,6 +21,7 @@ from typing import Any
 
 from bsx import files
 from bsx.errors import DataError
+from bsx.exchange.json_columns import json_columns
 from bsx.exchange.parquet import MAGIC, parquet_rows
 
 LARGEST = 256 * 2**20  # bytes; some ten million rows
@@ -99,7 +102,11 @@ def _rows(content: bytes, name: str) -> tuple[list[Row], bool]:
     if opening == "[":
         return list(_json_list(text, name)), False
     if opening == "{":
+        by_columns = json_columns(text, name)
+        if by_columns is not None:
+            return [_row(found, name, f"item {n}") for n, found in enumerate(by_columns, 1)], False
         return list(_json_lines(text, name)), False
+    text = _without_comments(text)
     delimiter = _delimiter(text)
     return list(_csv_rows(text, name, delimiter)), delimiter == ";"
 
@@ -162,6 +169,29 @@ def _text(content: bytes, name: str) -> str:
 
 
 # --- csv --------------------------------------------------------------------------------------
+
+
+def _without_comments(text: str) -> str:
+    """Empty the lines above the header that begin with #: the others keep their numbers.
+
+    A header may itself begin with one, as numpy writes it: the last of them is it where it names as
+    many columns as the line below has cells, of which the first is a number.
+    """
+    if not text.lstrip().startswith("#"):
+        return text
+    lines = text.splitlines(keepends=True)
+    filled = [n for n, line in enumerate(lines) if line.strip()]
+    notes = list(itertools.takewhile(lambda n: lines[n].lstrip().startswith("#"), filled))
+    if len(notes) == len(filled):
+        return text
+    last, below = lines[notes[-1]], lines[filled[len(notes)]]
+    mark = max(_DELIMITERS, key=below.count)
+    is_header = last.count(mark) == below.count(mark) > 0 and below.lstrip(' "')[:1].isdigit()
+    for number in notes:
+        lines[number] = "\n"
+    if is_header:
+        lines[notes[-1]] = last.lstrip().lstrip("#")
+    return "".join(lines)
 
 
 def _delimiter(text: str) -> str:

@@ -8,10 +8,12 @@ from typing import Any
 
 from bsx.exchange.reading import EITHER, Row, Table
 
-_MOST = 10**9  # a batch size or a step beyond is none; their product is still a count
+_POWER = 9  # a batch size or a step of more digits is none; their product is still a count
 _LARGEST = 1e15  # of what need not be whole
 _FARTHEST = 1e100  # a number beyond is as good as infinite: its square must be one, too
 _COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
+_SHORT = re.compile(r"[>≥= ]*(?P<number>\d{1,9}(?:\.\d{1,9})?) ?(?P<unit>[kKmMgGbB])")
+_FACTORS = {"k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9}
 # 12 800, 12'800 or 12,800.5: digits in threes
 _GROUPED = re.compile(
     r"(?P<whole>[+-]?[1-9]\d{0,2}(?P<mark>[ \u00a0\u2009\u202f'’_,.])\d{3}"
@@ -73,20 +75,28 @@ def counted(table: Table, row: Row, column: str) -> Row:
     return Row(row.place, {**row.cells, column: read})
 
 
-def whole(table: Table, row: Row, column: str, what: str, least: int) -> int:
-    """Read a whole number of at least ``least``.
+def whole(table: Table, row: Row, column: str, what: str, least: int, power: int = _POWER) -> int:
+    """Read a whole number of at least ``least``, up to 10 to the ``power``.
 
     Raises:
         DataError: for anything else.
     """
     found = number(table, counted(table, row, column).cells.get(column))
     if found is None or not math.isfinite(found) or found != int(found):
-        raise table.refuse(row, column, f"is no whole number; give {what}")
+        raise table.refuse(row, column, f"is no whole number; {_instead(row, column, what)}")
     if found < least:
         raise table.refuse(row, column, f"is below {least}; give {what}")
-    if found > _MOST:
-        raise table.refuse(row, column, f"is above 10^9; give {what}")
+    if found > 10**power:
+        raise table.refuse(row, column, f"is above 10^{power}; give {what}")
     return int(found)
+
+
+def _instead(row: Row, column: str, what: str) -> str:
+    """Say what to write instead of a cell: of 46k that it is 46000."""
+    found = _SHORT.fullmatch(str(row.cells.get(column)))
+    if found is None:
+        return f"give {what}"
+    return f"write {float(found['number']) * _FACTORS[found['unit'].lower()]:.0f}"
 
 
 def above_zero(table: Table, row: Row, column: str, what: str) -> float:
@@ -97,7 +107,7 @@ def above_zero(table: Table, row: Row, column: str, what: str) -> float:
     """
     found = number(table, row.cells.get(column))
     if found is None or math.isnan(found):
-        raise table.refuse(row, column, f"is no number; give {what}")
+        raise table.refuse(row, column, f"is no number; {_instead(row, column, what)}")
     if found <= 0:
         raise table.refuse(row, column, f"is not above 0; give {what}")
     if found > _LARGEST:

@@ -16,7 +16,7 @@ from bsx.pictures.rates import learning_rates
 from bsx.pictures.shapes import Axis, Fit, Mark, Panel, Picture, Series, Spot
 from bsx.pictures.speed import speed
 from bsx.pictures.spots import BATCH_SIZE
-from bsx.pictures.targets import to_target
+from bsx.pictures.targets import of_pairs, to_target
 from bsx.schema import Analysis, RunRecord, Sweep
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "learning_rates",
     "loss_curves",
     "noise_scale",
+    "of_pairs",
     "pictures",
     "quality",
     "speed",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from operator import attrgetter
+from statistics import median
 from typing import NamedTuple
 
 from bsx.pictures.shapes import Axis, Panel, Picture, Series, Spot
@@ -31,7 +32,7 @@ class _Place(NamedTuple):
 
 
 def loss_curves(sweep: Sweep, analysis: Analysis, records: Sequence[RunRecord]) -> Picture | None:
-    """Return a curve for each batch size, the mean over its seeds, with the range that they span.
+    """Return a curve for each batch size, the median over its seeds, with the range they span.
 
     By iterations, by epochs and, where an iteration was timed, by seconds. None without any.
     """
@@ -41,7 +42,8 @@ def loss_curves(sweep: Sweep, analysis: Analysis, records: Sequence[RunRecord]) 
     if not found:
         return None
     log = all(min(place.losses) > 0 for _, places in found for place in places)
-    y = Axis("validation loss", log=log)
+    several = any(len(place.losses) > 1 for _, places in found for place in places)
+    y = Axis("validation loss, median of seeds" if several else "validation loss", log=log)
     panels = []
     for what in ("iterations", "epochs", "seconds"):
         at = attrgetter(what)
@@ -57,7 +59,7 @@ def loss_curves(sweep: Sweep, analysis: Analysis, records: Sequence[RunRecord]) 
 
 
 def _spot(x: float, losses: tuple[float, ...]) -> Spot:
-    return Spot(x, math.fsum(losses) / len(losses), min(losses), max(losses))
+    return Spot(x, median(losses), min(losses), max(losses))
 
 
 def _places(sweep: Sweep, row: BatchSizeSummary, records: Sequence[RunRecord]) -> list[_Place]:

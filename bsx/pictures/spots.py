@@ -13,9 +13,10 @@ def spot(x: float, found: Estimate | None, factor: float = 1.0) -> Spot | None:
     if found is None:
         return None
     if found.value is None:
-        if found.censored_at is None:
+        least = found.low if found.censored_at is None else found.censored_at
+        if least is None or (found.censored_at is None and found.high is not None):
             return None
-        return Spot(x, found.censored_at * factor, censored=True)
+        return Spot(x, least * factor, censored=True)
     low, high = (None if b is None else b * factor for b in (found.low, found.high))
     return Spot(x, found.value * factor, low, high)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from bsx.pictures.shapes import Axis, Fit, Mark, Panel, Picture, Series, Spot
 from bsx.pictures.spots import BATCH_SIZE, known, spot
-from bsx.schema import Analysis, Estimate, Sweep, TargetSummary
+from bsx.schema import Analysis, Estimate, Pairs, Sweep, TargetSummary
 
 _AXES = {
     "steps": Axis("iterations to the target", log=True),
@@ -16,6 +18,8 @@ _AXES = {
 _NAMES = {"steps": "iterations", "epochs": "epochs", "seconds": "seconds"}
 # Where the points lie on no such curve it is drawn as what it is: no description of them
 _POOR = "poor_fit"
+
+Factor = Callable[[float], float | None]  # batch size → epochs, or seconds, of an iteration
 
 
 def to_target(sweep: Sweep, analysis: Analysis, what: str, number: int = 0) -> Picture | None:
@@ -35,10 +39,41 @@ def to_target(sweep: Sweep, analysis: Analysis, what: str, number: int = 0) -> P
         for row in analysis.batch_sizes
         if number < len(row.to_target)
     }
+    return _picture(target, reached, what, lambda size: _factor(sweep, analysis, what, size))
+
+
+def of_pairs(found: Pairs) -> tuple[Picture, ...]:
+    """Return what each target takes by a table of iterations to targets."""
+    samples = found.train_samples
+    per_unit: dict[str, Factor] = {"steps": lambda size: 1.0}
+    if samples is not None:
+        per_unit["epochs"] = lambda size: size / samples
+    pictures: dict[str, Picture] = {}
+    for number, target in enumerate(found.targets):
+        for what, factor in per_unit.items():
+            reached = {s.batch_size: getattr(s.to_target[number], what) for s in found.batch_sizes}
+            picture = _picture(target, reached, what, factor)
+            if picture is None:
+                continue
+            if len(found.targets) > 1:
+                picture = replace(picture, name=f"{picture.name}-{_file_name(target.metric)}")
+            if picture.name in pictures:
+                picture = replace(picture, name=f"{picture.name}-{number + 1}")
+            pictures[picture.name] = picture
+    return tuple(pictures.values())
+
+
+def _file_name(text: str) -> str:
+    return "".join(c if c.isalnum() or c in "-._=" else "-" for c in text)[:60]
+
+
+def _picture(
+    target: TargetSummary, reached: Mapping[int, Estimate | None], what: str, factor: Factor
+) -> Picture | None:
     spots = known([spot(size, found) for size, found in reached.items()])
     if not spots:
         return None
-    fits = _fits(sweep, analysis, target, what)
+    fits = _fits(target, what, factor)
     panel = Panel(BATCH_SIZE, _AXES[what], (Series("measured", spots),), fits, _marks(target))
     return Picture(f"{_NAMES[what]}-to-target", f"{_NAMES[what]} to {goal(target)}", (panel,))
 
@@ -51,13 +86,13 @@ def goal(target: TargetSummary) -> str:
     return f"{target.split} {target.metric} {sign} {target.threshold:g}"
 
 
-def _fits(sweep: Sweep, analysis: Analysis, target: TargetSummary, what: str) -> tuple[Fit, ...]:
+def _fits(target: TargetSummary, what: str, factor_at: Factor) -> tuple[Fit, ...]:
     """Return the fitted trade-off, and the perfect scaling that it starts from."""
     if not target.curve:
         return ()
     spots = []
     for size, steps in target.curve:
-        factor = _factor(sweep, analysis, what, size)
+        factor = factor_at(size)
         found = None if factor is None else spot(size, steps, factor)
         if found is not None:
             spots.append(found)

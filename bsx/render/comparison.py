@@ -11,7 +11,7 @@ from rich.text import Text
 from bsx.render import numbers, phrases, wording
 from bsx.render.grid import Column, Grid, drop
 from bsx.render.markdown import escaped, table
-from bsx.render.tables import Plain, draw
+from bsx.render.tables import Plain, draw, prose
 from bsx.schema import SCHEMA_VERSION, ComparedSize, Comparison, Estimate, Metric, plain
 
 
@@ -35,7 +35,14 @@ def print_comparisons(console: Console, comparisons: Sequence[Comparison], metri
     for comparison in comparisons:
         title = f"{phrases.clean(comparison.second)} against {phrases.clean(comparison.first)}"
         parts += [Text(title, style="bold"), Text(f"  {critical(comparison)}")]
-        parts += [*draw(grid(comparison, metric), console.width), ""]
+        if comparison.sizes:
+            parts += [*draw(grid(comparison, metric), console.width), ""]
+        else:
+            parts += [prose(NOTHING_SHARED, 2, console.width), ""]
+    if not any(comparison.sizes for comparison in comparisons):
+        parts.pop()
+        console.print(Plain(Group(*parts)), end="")
+        return
     parts.append(Text(READING, style="dim"))
     console.print(Plain(Group(*parts)), end="")
 
@@ -46,7 +53,10 @@ def markdown(comparisons: Sequence[Comparison], metric: Metric) -> str:
     for comparison in comparisons:
         title = f"{phrases.clean(comparison.second)} against {phrases.clean(comparison.first)}"
         blocks += [f"# {escaped(title)}", wording.sentence(escaped(critical(comparison)))]
-        blocks.append(table(grid(comparison, metric)))
+        shared = bool(comparison.sizes)
+        blocks.append(table(grid(comparison, metric)) if shared else NOTHING_SHARED)
+    if not any(comparison.sizes for comparison in comparisons):
+        return "\n\n".join(blocks) + "\n"
     return "\n\n".join([*blocks, READING]) + "\n"
 
 
@@ -65,11 +75,18 @@ READING = (
 )
 
 
+NOTHING_SHARED = (
+    "No batch size is in both, and sizes are compared one by one: run those of the one in the "
+    "other, too (--batch-sizes; what is there is not trained again)."
+)
+
+
 def critical(comparison: Comparison) -> str:
     """Say the critical batch sizes of both."""
     values = [
-        "not determined" if e is None or e.value is None else numbers.whole(e.value)
+        "not determined" if told == numbers.UNKNOWN else told
         for e in comparison.critical_batch_size
+        for told in [numbers.estimate(e, numbers.whole)]
     ]
     return f"critical batch size: {values[0]} in the first, {values[1]} in the second"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from bsx.render import branched, phrases, targets, trained
 from bsx.render.grid import Column, Grid
@@ -64,15 +65,27 @@ def sweep_latex(sweep: Sweep, analysis: Analysis, label: str | None = None) -> s
 
     ``label``: what sets it apart from others that are written with it.
     """
+    return grids_latex(_sweep_grids(sweep, analysis), _name(sweep, label), sweep.sweep_id)
+
+
+def grids_latex(grids: Iterable[Grid], title: str, name: str) -> str:
+    """Write tables, each as a float of its own; ``name`` is that of them in labels."""
+    tables = [_table(grid, title, f"tab:bsx-{name}-{n}") for n, grid in enumerate(grids, 1)]
+    return "\n".join([_PREAMBLE, *tables])
+
+
+def _name(sweep: Sweep, label: str | None) -> str:
+    """Say of what the tables are: a bare name would end a caption as a word of its own."""
+    name = label or sweep.config.name
+    return trained.title(sweep) if name is None or trained.says_name(sweep) else f"Sweep {name}"
+
+
+def _sweep_grids(sweep: Sweep, analysis: Analysis) -> list[Grid]:
     found = analysis.branched
     made = list(grids(sweep, analysis) if found is None else branched.grids(found))
     for target in analysis.targets[: targets.in_full(analysis)]:
         made += [grid] if (grid := targets.trade_off_grid(target)) else []
-    title = label or sweep.config.name or trained.title(sweep)
-    tables = [
-        _table(grid, title, f"tab:bsx-{sweep.sweep_id}-{n}") for n, grid in enumerate(made, 1)
-    ]
-    return "\n".join([_PREAMBLE, *tables])
+    return made
 
 
 def _table(grid: Grid, title: str, label: str) -> str:
@@ -80,7 +93,7 @@ def _table(grid: Grid, title: str, label: str) -> str:
     lines = [
         r"\begin{table}",
         r"  \centering\small",
-        rf"  \caption{{{escaped(grid.title)}. {escaped(title)}.}}",
+        rf"  \caption{{{' '.join(f'{escaped(text)}.' for text in (grid.title, title) if text)}}}",
         rf"  \label{{{label}}}",
         rf"  \begin{{tabular}}{{{''.join(_alignment(column) for column in grid.columns)}}}",
         r"    \toprule",

@@ -45,6 +45,7 @@ _MEANINGS = {
     ),
     "no_critical_batch_size": "The measured iterations hold all the same.",
     "critical_batch_size_beyond": "Nothing was measured there, so take it as a rough guess.",
+    "reference_outside": "It goes by the fitted curve, not by what was measured there.",
     "critical_batch_size_vague": "Any size within the interval may be the true one.",
     "poor_fit": "Trust the measured rows more than the curve through them.",
     "speed_noisy": (
@@ -67,6 +68,7 @@ _MEANINGS = {
     ),
     "no_recommendation": "The tables show what was measured all the same.",
     "objective_without_seconds": "With a column of seconds the time itself could be compared.",
+    "iterations_computed": "Where epochs end in a smaller batch they are slightly more in truth.",
     "columns_left_out": "They changed nothing in these results.",
     "rows_left_out": "They changed nothing in these results.",
 }  # fmt: skip

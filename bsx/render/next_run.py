@@ -11,9 +11,11 @@ from bsx.render.phrases import listed, spelled
 # In which way the points leave the curve, as the reason of a poor fit
 _DEPARTURES = {
     "rises": "iterations rise again at the largest batch sizes, which the trade-off does not allow",
+    "never_falls": "iterations do not fall with the batch size at all, and rise at the largest "
+    "sizes, which the trade-off does not allow",
     "falls_on": "iterations fall further at the largest batch sizes than the trade-off allows",
-    "slow_fall": "iterations fall more slowly than in proportion at all sizes, with neither "
-    "perfect scaling nor a floor in sight",
+    "slow_fall": "iterations fall more slowly than in proportion already among the smallest batch "
+    "sizes, and level off more gently than the trade-off does",
     "fast_fall": "iterations fall faster than in proportion, which is no matter of the batch size "
     "alone",
     "sharp_knee": "iterations go from perfect scaling to their floor more sharply than the "
@@ -27,8 +29,9 @@ _DEPARTURES = {
 }
 _SHORT = {
     "rises": "rises at large sizes",
+    "never_falls": "never falls",
     "falls_on": "falls on at large sizes",
-    "slow_fall": "falls slowly throughout",
+    "slow_fall": "falls too slowly",
     "fast_fall": "falls too fast",
     "sharp_knee": "sharper knee",
     "soft_knee": "softer knee",
@@ -77,7 +80,7 @@ _STEPS: Mapping[str, tuple[str, str]] = {
         "only the sizes from {} on",
     ),
     "more_sizes": ("add {} more (--batch-sizes)", "{} more sizes"),
-    "min_steps": ("train longer (--min-steps {})", "runs of {} iterations"),
+    "min_steps": ("train longer (--min-steps {})", "longer runs, such as of {} iterations,"),
     "seeds": ("take about {} seeds (--seeds)", "about {} seeds"),
     "look_at": (
         "try learning rates that lie closer together (--learning-rate), first of all at batch size "
@@ -115,7 +118,9 @@ def what_next(steps: Mapping[str, Any], *, elsewhere: bool = False) -> str:
     told = [text.replace("1 more sizes", "1 more size") for text in told]
     if not told:
         return ""
-    return f"{listed(told, 'or')} would tell" if elsewhere else listed(told, "or")
+    # Longer runs help only where the curve is still on its way, which nothing shows.
+    verb = "may" if "min_steps" in steps else "would"
+    return f"{listed(told, 'or')} {verb} tell" if elsewhere else listed(told, "or")
 
 
 def _number(value: Any, *, typed: bool) -> str:

@@ -280,8 +280,13 @@ def _bounds(quantity: Estimate, form: Form) -> str:
     if low is not None and high is not None:
         return _between(low, high, form)
     if low is not None:
-        return f"≥ {form(low)}"
-    return f"≤ {form(high)}" if high is not None else UNKNOWN
+        return f"≥ {bound(low, form)}"
+    return f"≤ {bound(high, form)}" if high is not None else UNKNOWN
+
+
+def bound(value: float, form: Form = whole) -> str:
+    """Write a bound: one that was counted, such as the largest size measured, with every digit."""
+    return count(value) if form is whole and value == round(value) else form(value)
 
 
 def _between(low: float, high: float, form: Form) -> str:

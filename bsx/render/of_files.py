@@ -34,6 +34,16 @@ def _columns_left_out(group: Sequence[Values]) -> str:
     return f"left aside: {noun} {shown}{more}, of which nothing is known here"
 
 
+def _iterations_computed(group: Sequence[Values]) -> str:
+    column, size = clean(group[0]["column"]), clean(group[0]["batch_size_column"])
+    return f"iterations are the column {column} / {size}, to the nearest whole one"
+
+
+def _batch_size_in_tokens(group: Sequence[Values]) -> str:
+    column = clean(group[0]["column"])
+    return f"batch sizes are in tokens, by the column {column}: so is what is called samples here"
+
+
 def _rows_left_out(group: Sequence[Values]) -> str:
     rows = int(group[0]["rows"])
     which = "1 row" if rows == 1 else f"{numbers.count(rows)} rows"
@@ -50,6 +60,8 @@ def _reached_at_first_look(group: Sequence[Values]) -> str:
 WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "reached_at_first_look": _reached_at_first_look,
     "objective_without_seconds": _objective_without_seconds,
+    "iterations_computed": _iterations_computed,
+    "batch_size_in_tokens": _batch_size_in_tokens,
     "columns_left_out": _columns_left_out,
     "rows_left_out": _rows_left_out,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,12 +12,12 @@ from bsx.render import document as documents
 from bsx.render import numbers, phrases, targets
 from bsx.render import rows as of_rows
 from bsx.render.grid import Column, Grid, drop, shorten
+from bsx.render.latex import grids_latex
 from bsx.render.markdown import escaped, table
 from bsx.render.tables import MARGIN, Plain, draw, prose, trade_off
 from bsx.schema import (
     SCHEMA_VERSION,
     Estimate,
-    FittedSize,
     PairedSize,
     Pairs,
     TargetSummary,
@@ -24,6 +25,7 @@ from bsx.schema import (
     plain,
 )
 
+_ROUNDED = 0.005  # a share that is 0 % as it is shown
 _WIDE = 0.3  # scatter about the curve beyond which it says little
 
 # --- for machines -----------------------------------------------------------------------------
@@ -54,7 +56,8 @@ def _size(size: PairedSize) -> dict[str, Any]:
         del entry["seconds"], entry["mean_curve_steps"]
         entry["fitted_steps"] = plain(fitted.steps)
         entry["deviation"] = fitted.deviation
-        entry["efficiency"] = fitted.efficiency
+        entry["efficiency"] = fitted.efficiency.value if fitted.efficiency else None
+        entry["efficiency_estimate"] = plain(fitted.efficiency)
         entries.append(entry)
     return {
         "batch_size": size.batch_size,
@@ -110,6 +113,16 @@ def markdown(found: Pairs) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
+def latex(found: Pairs) -> str:
+    """Write the tables as LaTeX, to be taken into a paper."""
+    made: list[Grid] = []
+    for number, target in enumerate(found.targets):
+        made += [_grid(found, number)]
+        made += [grid] if (grid := targets.trade_off_grid(target)) else []
+    name = re.sub(r"[^a-zA-Z0-9]+", "-", found.file.rpartition(".")[0] or found.file)
+    return grids_latex(made, "", name)
+
+
 def _goal(target: TargetSummary) -> str:
     return phrases.goal(vars(target))
 
@@ -129,7 +142,7 @@ def _grid(found: Pairs, number: int) -> Grid:
         Column("off", "off the\ncurve", tuple(_signed(f.deviation) for f in fitted)),
         _estimates("samples", "samples", [e.samples for e in entries], told),
         _estimates("epochs", "epochs", [e.epochs for e in entries], numbers.significant),
-        Column("efficiency", "efficiency", tuple(_share(f) for f in fitted)),
+        _shares([f.efficiency for f in fitted]),
         Column("reached", "seeds that\nreached it", _reached(sizes, entries), "seeds"),
     )
     notes = ("efficiency: the fewest samples E_min, as a share of those that the size takes",)
@@ -137,9 +150,11 @@ def _grid(found: Pairs, number: int) -> Grid:
     return Grid(
         f"Iterations to {_goal(found.targets[number])}, as {phrases.clean(found.file)} says",
         columns,
-        shorten("reached", "samples", "epochs", "fitted")
-        + drop("reached", "epochs", "off", "rate")
-        + shorten("steps")
+        shorten("reached", "samples", "epochs")
+        + drop("reached", "epochs", "rate")
+        + shorten("fitted")
+        + drop("off")
+        + shorten("steps", "efficiency")
         + drop("samples"),
         notes=(*_censored(entries), *(notes if shown else ())),
     ).without(numbers.UNKNOWN)
@@ -159,8 +174,11 @@ def _signed(share: float | None) -> str:
     return f"{'0' if float(text) == 0 else text.replace('-', '−')} %"
 
 
-def _share(fitted: FittedSize) -> str:
-    return numbers.percent(fitted.efficiency, 0)
+def _shares(found: Sequence[Estimate | None]) -> Column:
+    form = numbers.fixed(0, 100.0)
+    full = numbers.aligned(found, form)
+    brief = numbers.aligned(found, form, intervals=False)
+    return Column("efficiency", "effi-\nciency, %", full, None, brief)
 
 
 def _reached(sizes: Sequence[PairedSize], entries: Sequence[ToTarget]) -> tuple[str, ...]:
@@ -192,6 +210,8 @@ def _fit(found: Pairs, number: int) -> str | None:
         if (deviation := size.fitted[number].deviation) is not None
     }
     worst = max(off, key=lambda size: abs(off[size]))
+    if max(map(abs, off.values())) < _ROUNDED:
+        return "The iterations lie on the curve."
     text = (
         f"The iterations scatter about the curve by {numbers.percent(scatter, 0)} (standard "
         f"deviation); the furthest off, by {_signed(off[worst])}, is batch size "

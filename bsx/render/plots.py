@@ -126,7 +126,7 @@ def _draw(axes: Axes, panel: Panel, *, with_x: bool, with_y: bool) -> None:
         _fit(axes, fit)
     apart = [_apart(series, number, panel) for number, series in enumerate(panel.series)]
     for number, series in enumerate(apart):
-        _series(axes, series, number)
+        _series(axes, panel, series, number)
     if with_x:
         axes.set_xlabel(phrases.clean(panel.x.label))
     if with_y:
@@ -155,7 +155,7 @@ def _colour(series: Series, number: int) -> Any:
     return matplotlib.colormaps["cividis"](0.9 * series.rank)
 
 
-def _series(axes: Axes, series: Series, number: int) -> None:
+def _series(axes: Axes, panel: Panel, series: Series, number: int) -> None:
     colour, marker = _colour(series, number), _MARKERS[number % len(_MARKERS)]
     seen = [spot for spot in series.spots if not spot.censored]
     x, y = [s.x for s in seen], [s.y for s in seen]
@@ -182,10 +182,17 @@ def _series(axes: Axes, series: Series, number: int) -> None:
         axes.plot([s.x for s in missed], [s.y for s in missed], linestyle="none", color=colour,
                   marker="^", markerfacecolor="white", zorder=4,
                   markersize=4 if series.rank is None else 3,
-                  label="not reached (at least)" if series.rank is None else None)  # fmt: skip
+                  label=_at_least(axes, panel, series))  # fmt: skip
     for spot in missed if series.rank is None else ():  # of many series it would be a thicket
         axes.annotate("", (spot.x, spot.y), (0, 12), textcoords="offset points",
                       arrowprops={"arrowstyle": "<-", "color": colour, "lw": 0.8})  # fmt: skip
+
+
+def _at_least(axes: Axes, panel: Panel, series: Series) -> str | None:
+    """Name the sign of a bound from below, once in a panel of ordered series."""
+    label = "not reached (at least)" if panel.y.label.endswith("to the target") else "at least"
+    known = axes.get_legend_handles_labels()[1] if series.rank is not None else ()
+    return None if label in known else label
 
 
 def _known(value: float | None) -> float:
@@ -216,7 +223,7 @@ def _fit(axes: Axes, fit: Fit) -> None:
 def _mark(axes: Axes, mark: Mark) -> None:
     if mark.low is not None and mark.high is not None:
         axes.axvspan(mark.low, mark.high, color=_COLOURS[4], alpha=0.22, linewidth=0, zorder=0)
-    label = f"{phrases.clean(mark.label)} {numbers.significant(mark.x)}"
+    label = f"{phrases.clean(mark.label)} {numbers.whole(mark.x)}"
     axes.axvline(mark.x, color=_COLOURS[1], linestyle="--", linewidth=0.9, label=label, zorder=1)
 
 
@@ -277,7 +284,8 @@ def _ticks(axes: Axes, panel: Panel) -> None:
         elif of.log:
             axis.set_major_formatter(FuncFormatter(_short))
             low, high = sorted(axis.get_view_interval())
-            narrow = high / low < 60
+            tens = [10.0**power for power in range(-12, 16) if low <= 10.0**power <= high]
+            narrow = high / low < 60 or len(tens) < 2
             axis.set_minor_formatter(FuncFormatter(_some) if narrow else NullFormatter())
 
 

@@ -13,13 +13,14 @@ _VERDICTS = {
     "base": "starts here",
     "holds": "holds",
     "does_not_hold": "does not hold",
-    "cannot_be_told": "cannot be told",
+    "cannot_be_told": "not settled",
 }
 _WHY = {"outside": "not tried", "not_reached": "not reached"}
 _READING = (
-    "A rule holds where its rate is shown to need at most 20 % more iterations than the tuned one, "
-    "and does not where it is shown to need more than that one and not so little; else more seeds "
-    "would tell. Its rate is read between the two nearest that were tried, never beyond them."
+    "A rule holds where its rate is shown to need at most 20 % more iterations than the tuned one: "
+    "the whole interval lies below × 1.2. It does not hold where the whole interval lies above "
+    "× 1.2. Where × 1.2 lies inside the interval it is not settled; more seeds would narrow it. "
+    "What the rule's rate needs is read between the two nearest that were tried, never beyond them."
 )
 
 
@@ -95,7 +96,7 @@ def _sentence(base: RuleBase, rows: Sequence[BatchSizeSummary], name: str) -> st
     by_verdict: dict[str, list[int]] = {}
     for size in rows:
         by_verdict.setdefault(size.rules[name].verdict, []).append(size.batch_size)
-    ways = {"holds": "holds", "does_not_hold": "does not hold", "cannot_be_told": "cannot be told"}
+    ways = {"holds": "holds", "does_not_hold": "does not hold", "cannot_be_told": "is not settled"}
     told = [
         f"{words} at {phrases.batch_sizes(by_verdict[verdict])}"
         for verdict, words in ways.items()

@@ -68,13 +68,16 @@ def _censored(group: Sequence[Values]) -> str:
     shares = [float(values["reached_fraction"]) for values in group]
     lowest, highest = (numbers.percent(share, 0) for share in (min(shares), max(shares)))
     remedy = "train longer (--epochs, --min-steps) or set an easier --target"
-    remedy = _remedy(group, remedy, "longer runs, or an easier target, would tell")
+    remedy = _remedy(group, remedy, "longer runs, or an easier target, may tell")
     if max(shares) == 0:
         return f"no seed reached {goal(group[0])} within the budget; {remedy}"
     share = lowest if lowest == highest else f"{lowest} to {highest}"
+    who = f"only {share} of the seeds"
+    if min(shares) == 0:
+        who = f"of the seeds none, or at most {highest},"
     return (
-        f"only {share} of the seeds reached {goal(group[0])} within the budget, so what it takes "
-        f"is uncertain upwards; {remedy}"
+        f"{who} reached {goal(group[0])} within the budget, so what it takes is uncertain "
+        f"upwards; {remedy}"
     )
 
 
@@ -199,6 +202,9 @@ def _and_next(said: str, first: Values) -> str:
     steps = dict(first.get("next_run") or {})
     if first.get("threshold", 0.0) is None:  # of what was told, no other target can be set
         steps = {code: value for code, value in steps.items() if not code.endswith("_target")}
+    fits = [goal(one) for one in first.get("fits_at") or ()]
+    if fits:
+        said += f" (of the same runs it is known for {listed(fits)})"
     then = next_run.what_next(steps, elsewhere=bool(first.get("elsewhere")))
     return f"{said}; {then}" if then else said
 
@@ -213,6 +219,16 @@ def _critical_batch_size_beyond(group: Sequence[Values]) -> str:
         f"the critical batch size{_towards(group)}, about {numbers.whole(value)}, lies beyond the "
         f"largest size that was run ({numbers.count(largest)}): it is an extrapolation; "
         f"{_remedy(group, 'add larger sizes', 'larger sizes would tell')}"
+    )
+
+
+def _reference_outside(group: Sequence[Values]) -> str:
+    first = group[0]
+    smallest, largest = numbers.count(first["smallest"]), numbers.count(first["largest"])
+    return (
+        "the critical batch size of 20 % overhead counts from batch size "
+        f"{numbers.count(first['reference'])}, which is outside the sizes that were run "
+        f"({smallest} to {largest}): it is an extrapolation"
     )
 
 
@@ -295,6 +311,7 @@ WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "no_target": _no_target,
     "few_seeds": _few_seeds,
     "no_critical_batch_size": _no_critical_batch_size,
+    "reference_outside": _reference_outside,
     "critical_batch_size_beyond": _critical_batch_size_beyond,
     "critical_batch_size_vague": _critical_batch_size_vague,
     "poor_fit": _poor_fit,

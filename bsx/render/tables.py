@@ -5,6 +5,7 @@ Names given by a user go through ``Text``, never through markup.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from rich import box
@@ -21,6 +22,8 @@ from bsx.render.grids import grids
 from bsx.schema import Analysis, Branched, Caution, Metric, Sweep, TargetSummary
 
 MARGIN = 2
+_GLUE = "\ue000"  # stands for a space that no line breaks at
+_TOGETHER = re.compile(r"(?<=[≥≤×±<>]) (?=\d)|(?<=\d) (?=(?:%|h|min|s|ms|µs|[KMGT]iB)(?!\w))")
 MAX_PROSE = 96  # longer lines are hard to read
 _ASCII = str.maketrans({"–": "-", "−": "-", "→": ">", "×": "x", "±": "~", "µ": "u", "≥": ">",
                         "≤": "<", "…": ".", "═": "=", "✓": "=", "✗": "x",
@@ -184,7 +187,20 @@ def _indented(renderable: RenderableType, margin: int) -> RenderableType:
 
 def prose(text: str, margin: int, width: int, style: str = "") -> RenderableType:
     """Return text that breaks before lines are too long to read."""
-    return Padding(Text(text, style=style), (0, max(0, width - MAX_PROSE), 0, margin))
+    return Padding(_Prose(text, style), (0, max(0, width - MAX_PROSE), 0, margin))
+
+
+class _Prose:
+    """Text whose lines do not break between a number and its unit or sign."""
+
+    def __init__(self, text: str, style: str) -> None:
+        self.text = Text(_TOGETHER.sub(_GLUE, text), style=style)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the lines, the spaces as they were."""
+        for line in console.render_lines(self.text, options, pad=False):
+            yield from (Segment(s.text.replace(_GLUE, " "), s.style, s.control) for s in line)
+            yield Segment.line()
 
 
 # --- advice -----------------------------------------------------------------------------------

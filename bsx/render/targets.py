@@ -206,11 +206,11 @@ def _until(boundary: Estimate | None, within: str, smallest: int) -> str:
     if boundary.value is not None:
         return f"{perfect} up to batch size {_value(boundary)}"
     if boundary.low is not None:
-        return f"{perfect} up to batch size {numbers.whole(boundary.low)} at least"
+        return f"{perfect} up to batch size {numbers.bound(boundary.low)} at least"
     if boundary.high is None or boundary.high <= smallest:
         least = numbers.count(smallest)
         return f"{perfect} at most below batch size {least}, the smallest measured"
-    return f"{perfect} up to batch size {numbers.whole(boundary.high)} at most"
+    return f"{perfect} up to batch size {numbers.bound(boundary.high)} at most"
 
 
 def _since(boundary: Estimate | None, within: str, largest: str) -> str:
@@ -221,7 +221,7 @@ def _since(boundary: Estimate | None, within: str, largest: str) -> str:
     if boundary.value is not None:
         return f"I{fewest} from batch size {_value(boundary)} on"
     if boundary.high is not None:
-        return f"I{fewest} from batch size {numbers.whole(boundary.high)} on at the latest"
+        return f"I{fewest} from batch size {numbers.bound(boundary.high)} on at the latest"
     return f"I{fewest} only beyond batch size {largest}, the largest measured"
 
 

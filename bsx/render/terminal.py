@@ -256,12 +256,14 @@ def _legend(panel: Panel, signs: Signs) -> Text:
     """Say what is what, in a line."""
     parts = [(signs.measured, "measured", phrases.clean(panel.y.label))]
     if any(spot.censored for spot in panel.series[0].spots):
-        parts.append((signs.missed, "missed", "not reached (at least)"))
+        to_target = panel.y.label.endswith("to the target")
+        said = "not reached (at least)" if to_target else "at least"
+        parts.append((signs.missed, "missed", said))
     if panel.fits:
         sign = "⠤" if signs.dots else "."
         parts.append((sign, "fit", "fit" if panel.fits[0].good else "fit (poor)"))
     for mark in panel.marks:
-        name = f"{phrases.clean(mark.label)} {numbers.significant(mark.x)}"
+        name = f"{phrases.clean(mark.label)} {numbers.whole(mark.x)}"
         parts.append((signs.mark, "mark", name))
     line = Text()
     for sign, style, name in parts:

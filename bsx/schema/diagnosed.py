@@ -101,7 +101,7 @@ class NoiseCurve:
 
     learning_rate: float
     seed: int
-    points: tuple[NoisePoint, ...]
+    points: tuple[NoisePoint, ...] = field(repr=False)
     growth: Estimate | None  # end over start
     at: str  # target | end
 

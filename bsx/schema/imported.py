@@ -25,12 +25,13 @@ class FittedSize:
     """What the fitted curve says of one batch size and target.
 
     ``deviation``: how much the measured steps lie above the curve, as a share. ``efficiency``: the
-    fewest samples that reach the target, E_min, as a share of those that this size takes.
+    fewest samples that reach the target, E_min, as a share of those that this size takes; None
+    where the target was not reached, as the samples that it would take are not known.
     """
 
     steps: Estimate | None
     deviation: float | None
-    efficiency: float | None
+    efficiency: Estimate | None
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bsx.schema import Estimate
-from bsx.stats.departure import MEANINGLESS
+from bsx.stats.departure import MEANINGLESS, refined
 from bsx.stats.hyperbola import Array, interval, profile, shape
-from bsx.stats.intervals import LEVEL, percentile_interval, t_quantile
+from bsx.stats.intervals import LEVEL, not_below, percentile_interval, t_quantile
 from bsx.stats.layout import Fit, StepsTable, fit_cells
 
 OVERHEAD = 0.2  # of Zhang et al.: 20 % more steps than perfect scaling from the reference size
@@ -72,7 +72,7 @@ class TradeOff:
         center = math.exp(log_a + float(np.logaddexp(0.0, log_c - math.log(batch_size))))
         low, high = percentile_interval(self.log_steps(np.array([float(batch_size)]))[:, 0])
         ends = math.exp(low), math.exp(high)
-        return Estimate(center, *ends, LEVEL, self.seeds, "fitted trade-off")
+        return not_below(Estimate(center, *ends, LEVEL, self.seeds, "fitted trade-off"), 1.0)
 
     def log_steps(self, batch_sizes: Array) -> Array:
         """Return joint draws of log S at ``batch_sizes``: (draws, sizes).
@@ -120,7 +120,7 @@ def _headlines(fit: Fit, reference: int, level: float) -> TradeOff:
     elif verdict == "fitted" and low is None and high is None:
         verdict = "too_scattered"
     draws = _draw(fit)
-    departure = fit.lack.departure if verdict == "poor_fit" else None
+    departure = refined(fit.lack.departure, fit.cells.seen) if verdict == "poor_fit" else None
     bare = TradeOff(
         None,
         None,
@@ -156,11 +156,14 @@ def _headlines(fit: Fit, reference: int, level: float) -> TradeOff:
         critical_batch_size=estimate(center, *bounds, located),
         critical_batch_size_20=estimate(OVERHEAD * center + lift, lifted[0], lifted[1], located),
         # Where no plateau is excluded the least steps may be as few as one likes, and so on.
-        min_steps=estimate(
-            math.exp(fit.log_a),
-            None if high is None else float(a_low),
-            float(a_high),
-            verdict != "no_plateau",
+        min_steps=not_below(
+            estimate(
+                math.exp(fit.log_a),
+                None if high is None else float(a_low),
+                float(a_high),
+                verdict != "no_plateau",
+            ),
+            1.0,
         ),
         min_samples=estimate(
             math.exp(fit.log_a + fit.log_c),

@@ -22,7 +22,7 @@ from bsx.stats.tails import f_sf, t_sf
 FIT_ALPHA = 0.05  # how rarely a true hyperbola is called a poor fit
 FORM = 0.03  # departure in log steps that is let pass: a standard deviation, of each size
 # Departures under which E_min/S_min means nothing: there is no floor, or no perfect scaling
-MEANINGLESS = frozenset({"rises", "slow_fall", "flat_start"})
+MEANINGLESS = frozenset({"rises", "never_falls", "slow_fall", "flat_start"})
 _NAMED_FROM = 0.5  # share of the departure that lies along one of those known, to be called by it
 # How fast steps fall among the smallest sizes, as the exponent of a power of the batch size
 _FLAT = 0.3  # slower is no fall
@@ -141,6 +141,19 @@ def rises_alone(seen: Array, sizes: Array, log_a: float, log_c: float) -> LackOf
         return LackOfFit()  # they fall less than on the curve, and do not rise
     p_value = float(t_sf(along / error, freedom)) if error > 0 else 0.0
     return LackOfFit(p_value, departure="rises") if p_value < FIT_ALPHA else LackOfFit()
+
+
+def refined(departure: str | None, seen: Array) -> str | None:
+    """Tell apart from steps that rise again those that are fewest at the smallest size.
+
+    Args:
+        departure: its name.
+        seen: log steps, NaN where the target was not reached: (seeds, sizes).
+    """
+    if departure != "rises":
+        return departure
+    means = [float(np.nanmean(of)) for of in seen.T if not np.isnan(of).all()]
+    return "never_falls" if means[0] == min(means) else departure
 
 
 def _name(found: Array, square: float, extra: int, names: list[tuple[str, str]]) -> str:

@@ -168,6 +168,14 @@ def product_estimate(first: Estimate, second: Estimate, method: str) -> Estimate
     )
 
 
+def not_below(estimate: Estimate, least: float) -> Estimate:
+    """Cut the interval at what the quantity cannot be less than: of iterations, one."""
+    if estimate.low is None:
+        return estimate
+    top = least if estimate.value is None else min(least, estimate.value)
+    return dataclasses.replace(estimate, low=max(estimate.low, top))
+
+
 def reciprocal(estimate: Estimate, factor: float = 1.0) -> Estimate:
     """Return the estimate of ``factor`` / the quantity (positive): the sides change places."""
 

@@ -3,9 +3,9 @@
 Codes with values, worded by the renderer:
 
 ``larger_up_to``, ``smaller_down_to``: batch sizes to add, as far as there; ``sizes_up_to``,
-``sizes_from``: leave out those above, or below; ``more_sizes``: so many more; ``min_steps``: train
-so long at least; ``seeds``: so many; ``look_at``: the size that is furthest off the curve;
-``easier_target``, ``harder_target``: true.
+``sizes_from``: leave out those above, or below; ``more_sizes``: so many more that reach the target;
+``min_steps``: train so long at least; ``seeds``: so many; ``look_at``: the size that is furthest
+off the curve; ``easier_target``, ``harder_target``: true.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def next_run(
 
 def _too_few(evidence: Evidence) -> dict[str, Any]:
     if len(evidence) < MIN_SIZES:
-        return {"more_sizes": MIN_SIZES - len(evidence)}
+        return {"more_sizes": MIN_SIZES - sum(bool(e.log_steps) for e in evidence.values())}
     lasts = [c.last for e in evidence.values() for c in e.crossings.values()]
     return {"min_steps": 2 * math.ceil(max(lasts, default=1)), "easier_target": True}
 
@@ -81,7 +81,7 @@ def _about(tradeoff: TradeOff, evidence: Evidence, train_samples: int | None) ->
     """Return what to do about points that lie on no hyperbola."""
     steps = {b: e.steps.value for b, e in evidence.items() if e.steps and e.steps.value}
     off = {b: abs(math.log(s / p)) for b, s in steps.items() if (p := _predicted(tradeoff, b))}
-    if tradeoff.departure == "rises":
+    if tradeoff.departure in ("rises", "never_falls"):
         fewest = min(steps, key=lambda b: steps[b])
         below = sum(size <= fewest for size in steps)
         return {"sizes_up_to": fewest} if below >= MIN_SIZES else _smaller(evidence)

@@ -52,7 +52,10 @@ class GradientNoise:
                 if bound
             ]
             what = ", ".join([scale.method, *bounds])
-        return f"gradient noise scale: {what}, {self.draws} draws"
+        if self.draws == 0:
+            return "gradient noise scale: nothing was observed yet"
+        draws = "1 draw" if self.draws == 1 else f"{self.draws} draws"
+        return f"gradient noise scale: {what}, {draws}"
 
 
 def effective_sizes(

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from bsx.schema import (
     Caution,
+    Estimate,
     FittedSize,
     Pair,
     PairedSize,
@@ -21,6 +22,7 @@ from bsx.schema import (
     ToTarget,
 )
 from bsx.stats.critical_batch import TradeOff
+from bsx.stats.intervals import product_estimate, reciprocal
 from bsx.stats.steps_to_target import Crossing
 from bsx.stats.summaries import (
     TargetEvidence,
@@ -32,6 +34,7 @@ from bsx.stats.summaries import (
 from bsx.stats.target_summary import fit_cautions, summarize_target
 
 THE_TARGET = "the target"
+_EFFICIENCY = "E_min / samples"
 _NO_RATE = 1.0  # stands for the rate where none was told
 _SCATTER_FROM = 4  # sizes: three points hardly scatter about a curve of two parameters
 
@@ -108,13 +111,25 @@ def _fitted(evidence: TargetEvidence | None, tradeoff: TradeOff, size: int) -> F
     predicted = tradeoff.predict(size)
     steps = evidence.steps.value if evidence and evidence.steps else None
     value = predicted.value if predicted else None
-    least = tradeoff.min_samples.value if tradeoff.min_samples else None
-    taken = value if steps is None else steps
     return FittedSize(
         predicted,
         None if steps is None or value is None else steps / value - 1,
-        None if least is None or taken is None else least / (size * taken),
+        _efficiency(evidence, tradeoff, size),
     )
+
+
+def _efficiency(evidence: TargetEvidence | None, tradeoff: TradeOff, size: int) -> Estimate | None:
+    """Return the fewest samples as a share of those that the size takes, as measured.
+
+    Of one measurement nobody knows the error: then the interval is that of the fewest samples.
+    """
+    least, steps = tradeoff.min_samples, evidence.steps if evidence else None
+    if least is None or least.value is None or steps is None or not steps.value:
+        return None
+    taken = steps.scaled(size)
+    if taken.low is None and taken.high is None:
+        return replace(least.scaled(1 / steps.value / size), method=_EFFICIENCY)
+    return product_estimate(least, reciprocal(taken), _EFFICIENCY)
 
 
 def _scatter(evidence: Evidence, tradeoff: TradeOff) -> float | None:
@@ -150,4 +165,4 @@ def _cautions(target: TargetSummary, evidence: Evidence) -> list[Caution]:
         share = found.reached_fraction
         if share is not None and share < 1:
             said.append(Caution("censored", {"reached_fraction": share, **where}, size))
-    return [*said, *fit_cautions(target, where, max(evidence))]
+    return [*said, *fit_cautions(target, where, evidence)]

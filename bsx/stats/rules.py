@@ -122,13 +122,13 @@ def _ratio(differences: Sequence[float], late: bool) -> Estimate | None:
 
 
 def _verdict(ratio: Estimate | None, late: bool) -> tuple[str, str | None]:
-    """Say whether at most a fifth more steps are shown, or more than at the tuned rate."""
+    """Say whether at most a fifth more steps are shown, or more than a fifth more."""
     if ratio is None:
         return "cannot_be_told", "no_seeds"
     if ratio.low is None:
         return "cannot_be_told", "few_seeds"
     if ratio.high is not None and ratio.high <= BASIN:
         return "holds", None
-    if ratio.low > 1:
+    if ratio.low > BASIN:
         return "does_not_hold", "not_reached" if late else None
     return "cannot_be_told", "not_reached" if late else "few_seeds"

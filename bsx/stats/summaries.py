@@ -26,7 +26,7 @@ from bsx.schema import (
 from bsx.stats.critical_batch import TradeOff, fit_tradeoff
 from bsx.stats.curves import SizeRuns, steps_table
 from bsx.stats.growth import Growth, mapped
-from bsx.stats.intervals import median_estimate, product_estimate, reciprocal
+from bsx.stats.intervals import median_estimate, not_below, product_estimate, reciprocal
 from bsx.stats.layout import StepsTable
 from bsx.stats.selection import (
     LEAVE_OUT_FROM,
@@ -188,7 +188,7 @@ def to_target(
         learning_rate=rate_of(choice.rate) if choice else None,
         learning_rate_at_edge=choice.edge is not None if choice else None,
         learning_rate_basin=choice.basin if choice else None,
-        steps=steps,
+        steps=not_below(steps, 1.0) if steps else None,
         epochs=batches.scaled(1 / steps_per_epoch) if batches else None,
         samples=_samples(batches, batch_size, steps_per_epoch, last_batch or batch_size),
         seconds=product_estimate(duration, speed.step_seconds, "steps × seconds per step")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from bsx.schema import Caution, Estimate, TargetSummary
@@ -68,16 +68,30 @@ def _curve(tradeoff: TradeOff, sizes: Collection[int]) -> tuple[tuple[float, Est
     return tuple(found)
 
 
-def fit_cautions(summary: TargetSummary, where: Mapping[str, Any], largest: int) -> list[Caution]:
+def fit_cautions(
+    summary: TargetSummary,
+    where: Mapping[str, Any],
+    sizes: Collection[int],
+    others: Sequence[TargetSummary] = (),
+) -> list[Caution]:
     """Say what the fit of one target does not tell, and what to run next.
 
     Args:
         summary: the target with its fit.
         where: the target, as cautions name it.
-        largest: the largest size of the sweep.
+        sizes: those of the sweep.
+        others: all targets of the sweep; those that fit are named where this one does not.
     """
+    smallest, largest = min(sizes), max(sizes)
     critical = summary.critical_batch_size
     values = {"departure": summary.departure, "next_run": dict(summary.next_run), **where}
+    fitting = [
+        {"metric": t.metric, "threshold": t.threshold, "higher_is_better": t.higher_is_better}
+        for t in others
+        if t.verdict == "fitted" and t.critical_batch_size and t.critical_batch_size.value
+    ]
+    if fitting:
+        values["fits_at"] = fitting
     if critical is None or critical.value is None:
         return [Caution("no_critical_batch_size", {"reason": summary.verdict, **values})]
     said: list[Caution] = []
@@ -89,4 +103,8 @@ def fit_cautions(summary: TargetSummary, where: Mapping[str, Any], largest: int)
     elif summary.next_run and not said:
         ends = {"value": critical.value, "low": critical.low, "high": critical.high}
         said.append(Caution("critical_batch_size_vague", {**ends, **values}))
+    reference = summary.reference_batch_size
+    if reference is not None and not smallest <= reference <= largest:
+        told = {"reference": reference, "smallest": smallest, "largest": largest, **where}
+        said.append(Caution("reference_outside", told))
     return said

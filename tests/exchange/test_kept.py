@@ -77,7 +77,8 @@ def test_the_same_file_is_kept_once_by_whatever_name(here: Shell) -> None:
 
 def test_a_name_that_another_sweep_has_is_left_to_it(here: Shell) -> None:
     document(here, "import", written("runs.jsonl"))
-    document(here, "import", written("runs.jsonl", slower=1.5))
+    code, _, err = here.bsx("import", written("runs.jsonl", slower=1.5))
+    assert code == 0 and "as the name runs is another sweep's; --name gives it one" in err
     assert sweeps() == [("runs", 9), (None, 9)]
     document(here, "import", written("it's so \t.jsonl", slower=2.0))
     assert sweeps()[-1] == (None, 9)

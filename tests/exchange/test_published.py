@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,22 @@ def test_efficiency_at_the_critical_batch_size_is_a_half(here: Shell) -> None:
     assert got(here, "targets.0.critical_batch_size.value", "exact.csv") == pytest.approx(64)
 
 
+def test_of_a_size_that_did_not_reach_the_target_no_efficiency_is_told(here: Shell) -> None:
+    rows = ["2,>20000", *(f"{size},{steps}" for size, steps in SHALLUE.items() if size > 2)]
+    Path("miss.csv").write_text("\n".join(["batch_size,steps", *rows]))
+    missed, reached = json.loads(here.bsx("import", "miss.csv", "--format", "json")[1])[
+        "batch_sizes"
+    ][:2]
+    [missed], [reached] = missed["to_target"], reached["to_target"]
+    assert missed["efficiency"] is None and missed["efficiency_estimate"] is None
+    found = reached["efficiency_estimate"]
+    assert found["low"] < found["value"] == reached["efficiency"] < found["high"]
+    out = here.bsx("import", "miss.csv")[1]
+    first = next(line for line in out.splitlines() if line.lstrip().startswith("2 "))
+    assert "> 40,000" in first and first.rstrip().endswith("–")
+    assert re.search(r"by the curve", out) and re.search(r"25,\d00 \(", first)
+
+
 def test_seeds_rates_and_sizes_that_did_not_reach_it_take_part(here: Shell) -> None:
     lines = ["batch_size,lr,seed,steps"]
     for size in (8, 16, 32, 64, 128):
@@ -133,6 +150,49 @@ def test_pairs_are_printed_in_every_format(
         assert "22,550" in out and "The iterations scatter about the curve by 10 %" in out
     elif form in ("csv", "jsonl"):
         assert len(out.splitlines()) == len(SHALLUE) + (form == "csv")
+
+
+def test_iterations_that_never_fell_are_not_said_to_rise_again(here: Shell) -> None:
+    Path("rev.csv").write_text("batch_size,steps\n8,1000\n16,2000\n32,4000\n64,8000\n")
+    code, out, err = here.bsx("import", "rev.csv")
+    assert code == 0 and "rise again" not in out + err
+    assert "iterations do not fall with the batch size at all" in err
+
+
+@pytest.mark.parametrize("reference", ["16", "100000"])
+def test_a_reference_outside_the_sizes_is_said_to_be_an_extrapolation(
+    here: Shell, reference: str
+) -> None:
+    rows = [f"{size},{taken}" for size, taken in zip(ZHANG_SIZES, ZHANG["85M"][0], strict=True)]
+    Path("zhang.csv").write_text("\n".join(["batch_size,steps", *rows]))
+    code, _, err = here.bsx("import", "zhang.csv", "--reference-batch-size", reference)
+    assert code == 0 and f"counts from batch size {int(reference):,}, which is outside" in err
+    assert "outside" not in here.bsx("import", "zhang.csv", "--reference-batch-size", "256")[2]
+
+
+def test_a_published_table_is_drawn_and_typeset(here: Shell) -> None:
+    lines = [
+        f"{model},{size},{taken}"
+        for model in ("85M", "a/b")
+        for size, taken in zip(ZHANG_SIZES, ZHANG["85M"][0], strict=True)
+    ]
+    Path("zhang.csv").write_text("\n".join(["target,B,steps", *lines]))
+    asked = ("zhang.csv", "--plots", "figures", "--format", "latex")
+    code, out, err = here.bsx("import", *asked)
+    assert code == 0, err
+    assert out.count(r"\begin{table}") == 4 and r"\caption{Iterations to 85M, as zhang.csv" in out
+    assert err.startswith("Drawn in figures: iterations-to-target-85M, iterations-to-target-a-b,")
+    assert len(list(Path("figures").iterdir())) == 6
+    code, _, err = here.bsx("import", *asked)
+    assert code != 0 and "add --force to replace it" in err
+    assert here.bsx("import", *asked, "--force", "--quiet")[::2] == (0, "")
+
+
+def test_curves_are_drawn_and_typeset_as_they_are_imported(here: Shell) -> None:
+    rows = [f"{b},{step},{1 - 1 / (1 + step * b / 64)}" for b in (8, 16, 32) for step in (1, 9, 99)]
+    Path("curves.csv").write_text("\n".join(["B,step,accuracy", *rows]))
+    code, out, err = here.bsx("import", "curves.csv", "--plots", "figures", "--format", "latex")
+    assert code == 0 and r"\begin{table}" in out and err.startswith("Drawn in figures: ")
 
 
 def test_too_few_sizes_are_an_answer_and_no_error(here: Shell) -> None:

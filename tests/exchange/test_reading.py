@@ -44,7 +44,11 @@ PAIRS = "batch_size,steps\n"
         (CURVES + "-8,1,0.5", "column batch_size: '-8' is below 1"),
         (CURVES + "1e99,1,0.5", "column batch_size: '1e99' is above 10^9"),
         (CURVES + "8,1,0.5\n8,1,0.6", "line 3, column step: '1' comes again for batch size 8"),
-        (CURVES + "8,5,0.5\n8,1,0.6", "'1' goes back for batch size 8, seed 0, which was at 5"),
+        (CURVES + "8,5,0.5\n8,1,0.6", "'1' goes back for batch size 8, which was at 5"),
+        (
+            "B,seed,step,loss\n8,0,5,1\n8,0,1,1",
+            "goes back for batch size 8, seed 0, which was at 5",
+        ),
         (CURVES + "8,1,", "line 2, column accuracy: '' is empty; write nan where the run diverged"),
         (CURVES + "8,1,good", "column accuracy: 'good' is no number"),
         (CURVES + "8,1,51", "'51' does not lie between 0 and 1; give a fraction, or --metric"),
@@ -58,6 +62,20 @@ PAIRS = "batch_size,steps\n"
         ("B,step,seconds,loss\n8,1,-2,1", "column seconds: '-2' is no number of at least 0"),
         ("B,step,split,loss\n8,1,train,1", "every row is of the train or test part"),
         ("B,step,loss,acc\n8,1,1,\n8,2,1,", "has no value in column acc"),
+        (
+            "B,tokens\n8,1",
+            "tokens do in place of iterations where the batch size is in tokens, too",
+        ),
+        ("tokens_per_batch,samples\n8,1", "samples do in place of iterations where the batch size"),
+        (PAIRS + "8,46k", "line 2, column steps: '46k' is no number; write 46000"),
+        (CURVES + "8,1.5k,0.5", "column step: '1.5k' is no whole number; write 1500"),
+        (
+            "model,B,steps\n85M,8,9\n85M,16,5\n151M,8,7\n151M,16,6",
+            "mixes 2 curves, by its column "
+            "model ('85M' there, '151M' here): call that column target",
+        ),
+        ("B,steps,reached\n8,9,maybe", "column reached: 'maybe' is neither true nor false"),
+        ('{"B": [8, 16], "steps": [9]}', "different lengths: steps has 1 values, B 2"),
         (PAIRS + "8,0", "line 2, column steps: '0' is not above 0; give the iterations to the"),
         (PAIRS + "8,", "column steps: '' is empty"),
         (PAIRS + "8,>x", "column steps: '>x' is no number"),
@@ -108,6 +126,7 @@ def test_a_file_that_cannot_be_meant_is_refused_with_place_value_and_remedy(
     ("args", "said"),
     [
         ((), "say which way score is better, with --metric score:max or --metric score:min"),
+        ((), "call their column steps_to_target"),
         (("--metric", "score"), "say which way is better"),
         (("--metric", "scor:max"), "did you mean score?"),
         (("--metric", "train_loss"), "quality is judged on validation"),
@@ -145,6 +164,49 @@ def test_files_that_cannot_be_read_are_refused(
     assert code == 3 and "above the 1 MiB that are read" in err
     Path("latin.csv").write_bytes(CURVES.encode() + b"8,1,caf\xe9")
     assert "latin.csv, line 2: this is no UTF-8 text" in here.bsx("import", "latin.csv")[2]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        PAIRS + "8,900\n16,500\n",
+        "# Zhang et al., 2024\n\n#read off a figure\nbatch_size,steps\n8,900\n16,500\n",
+        "# by numpy\n# batch_size,steps\n8,900\n16,500\n",
+        '{"batch_size": [8, 16], "steps": [900, 500]}',
+        '{\n "batch_size": {"0": 8, "1": 16},\n "steps": {"0": 900, "1": 500}\n}\n',
+        "batch_size,samples\n8,7200\n16,7999\n",
+        "tokens_per_batch,tokens\n8,7200\n16,8003\n",
+        "batch_size,steps,std,note\n8,900,10,ok\n16,500,5,\n",
+    ],
+)
+def test_pairs_are_read_from_what_tables_come_as(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "pairs.txt"
+    path.write_text(content)
+    layout = layout_of(table := read_table(path))
+    assert not layout.is_curves
+    assert [(p.batch_size, p.steps) for p in pairs_of(table, layout)] == [(8, 900), (16, 500)]
+
+
+def test_a_column_of_what_was_reached_is_heard(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.csv"
+    path.write_text("B,steps,reached\n8,900,False\n16,500,True\n32,300,\n")
+    layout = layout_of(table := read_table(path))
+    assert [pair.reached for pair in pairs_of(table, layout)] == [False, True, True]
+    assert layout.left_out == ()
+
+
+def test_samples_do_in_place_of_the_step_of_curves(tmp_path: Path) -> None:
+    path = tmp_path / "curves.csv"
+    path.write_text("B,samples,loss\n8,80,2\n8,161,1\n")
+    (run,) = curves_of(table := read_table(path), layout_of(table)).runs
+    assert [point.step for point in run.points] == [10, 20]
+
+
+def test_a_line_that_begins_with_a_hash_keeps_the_numbers_of_those_below(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.csv"
+    path.write_text("# a note\n" + PAIRS + "8,x\n")
+    with pytest.raises(BsxError, match="line 3, column steps: 'x'"):
+        pairs_of(table := read_table(path), layout_of(table))
 
 
 def test_semicolons_allow_for_decimal_commas(tmp_path: Path) -> None:

@@ -223,3 +223,9 @@ def test_a_negative_number_has_a_minus_and_what_rounds_to_none_has_no_sign(
     form: numbers.Form, value: float, text: str
 ) -> None:
     assert form(value) == text
+
+
+def test_a_bound_that_was_counted_keeps_its_digits() -> None:
+    assert numbers.estimate(Estimate(None, 1024.0), numbers.whole) == "≥ 1,024"
+    assert numbers.estimate(Estimate(None, None, 1437.0), numbers.whole) == "≤ 1,437"
+    assert numbers.estimate(Estimate(None, 1024.3), numbers.whole) == "≥ 1,020"

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from bsx.pictures import BATCH_SIZE, Axis, Panel, Picture, Series, Spot, pictures
+from bsx.pictures import BATCH_SIZE, Axis, Panel, Picture, Series, Spot, noise_scale, pictures
+from bsx.pictures.spots import spot
 from bsx.render.plots import COLUMN_INCHES, FORMATS, _draw, drawn
+from bsx.schema import Estimate
 from tests.exchange.exported import read, store
 from tests.fakes import analysed
 from tests.here import Shell, here
-from tests.render import sample
+from tests.render import measured, sample
 
 pytest.importorskip("matplotlib")
 
@@ -59,7 +61,7 @@ def test_a_picture_shows_what_the_analysis_says(store: Path) -> None:
     ]  # fmt: skip
 
 
-def test_loss_curves_are_the_mean_of_the_seeds_at_the_rate_best_at_the_end(store: Path) -> None:
+def test_loss_curves_are_the_median_of_the_seeds_at_the_rate_best_at_the_end(store: Path) -> None:
     _, records = read(store)
     row = analysed(store).batch_sizes[2]
     assert row.final is not None
@@ -69,10 +71,26 @@ def test_loss_curves_are_the_mean_of_the_seeds_at_the_rate_best_at_the_end(store
                and r.run.learning_rate == row.final.learning_rate]  # fmt: skip
     losses = [{p.step: p.validation_loss for p in r.curve} for r in of_size]
     assert len(losses) == 3
-    for spot in series.spots:
-        at = [curve[int(spot.x)] for curve in losses]
-        assert spot.y == pytest.approx(sum(at) / 3)
-        assert (spot.low, spot.high) == (min(at), max(at))
+    assert picture.panels[0].y.label == "validation loss, median of seeds"  # as in the report
+    for place in series.spots:
+        at = [curve[int(place.x)] for curve in losses]
+        assert place.y == sorted(at)[1]
+        assert (place.low, place.high) == (min(at), max(at))
+
+
+def test_a_noise_scale_that_is_only_a_bound_is_drawn_as_one() -> None:
+    picture = noise_scale(measured.analysis())
+    assert picture is not None
+    ends = {s.label: s.spots[-1] for s in picture.panels[0].series}
+    assert ends["1,024"].censored and ends["1,024"].y == 1140.0
+    assert not ends["256"].censored
+    assert drawn(picture, ["svg"])["svg"]
+
+
+def test_what_is_open_on_both_sides_or_above_alone_is_no_bound_from_below() -> None:
+    assert spot(1.0, Estimate(None)) is None
+    assert spot(1.0, Estimate(None, 0.0, 20.0)) is None
+    assert spot(1.0, Estimate(None, 30.0)) == Spot(1.0, 30.0, censored=True)
 
 
 @pytest.mark.slow

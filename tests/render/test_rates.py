@@ -138,12 +138,12 @@ def test_without_rates_that_is_said_in_one_sentence() -> None:
 def test_every_verdict_is_said_in_words() -> None:
     text = drawn(WELL, 120)
     for words in ("starts here", "holds", "does not hold", "does not hold: not reached",
-                  "cannot be told: not tried", "× ≥ 5.50", "× 1.60 (1.30–2.00)"):  # fmt: skip
+                  "not settled: not tried", "× ≥ 5.50", "× 1.60 (1.30–2.00)"):  # fmt: skip
         assert words in text
     linear, sqrt, reading = rules.sentences(WELL)
     assert linear.startswith(
         "The linear rule from batch size 2, learning rate 0.00391, holds at batch size 64, does "
-        "not hold at batch sizes 4, 8, 128 and 256 and cannot be told at"
+        "not hold at batch sizes 4, 8, 128 and 256 and is not settled at"
     )
     assert sqrt.startswith("The square-root rule")
     assert "20 % more" in reading

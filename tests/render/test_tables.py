@@ -257,3 +257,14 @@ def test_markdown_tables_have_equally_many_cells(name: str) -> None:
     for block in text.split("\n\n"):
         if block.startswith("|"):
             assert len({line.replace(r"\|", "").count("|") for line in block.splitlines()}) == 1
+
+
+def test_no_line_of_prose_breaks_between_a_number_and_its_unit() -> None:
+    words = "Here it is within 20 % and ≥ 0.93 at × 1.9 in 4 min, of 349 MiB. "
+    for width in range(20, 60):
+        file = io.StringIO()
+        Console(file=file, width=width).print(tables.Plain(tables.prose(words * 6, 2, width)))
+        lines = [line.strip() for line in file.getvalue().splitlines()]
+        assert all(cell_len(line) <= width for line in lines)
+        assert " ".join(" ".join(lines).split()) == " ".join((words * 6).split())
+        assert not any(line.startswith(("%", "min", "MiB", "0.93")) for line in lines)

@@ -112,7 +112,10 @@ def test_a_regime_beyond_the_sizes_measured_is_called_so(
 
 
 def test_every_departure_has_its_words() -> None:
-    names = {name for pair in directions(1.0, sample_sizes()) for name in pair} | {"uneven"}
+    names = {name for pair in directions(1.0, sample_sizes()) for name in pair} | {
+        "uneven",
+        "never_falls",
+    }
     for name in names:
         assert "_" not in next_run.reason("poor_fit", name)
         assert next_run.short("poor_fit", name) != "poor fit"

@@ -45,6 +45,7 @@ VALUES: dict[str, dict[str, object]] = {
     "branches_missing": {"runs": 30, "of": 175},
     "no_critical_batch_size": {"reason": "no_plateau", "metric": "accuracy", "threshold": 0.97},
     "critical_batch_size_beyond": {"value": 2000.0, "largest": 1024},
+    "reference_outside": {"reference": 256, "smallest": 512, "largest": 4096},
     "critical_batch_size_vague": {"value": 90.0, "low": 8.0, "high": None,
                                   "next_run": {"larger_up_to": 4096}},
     "poor_fit": {"metric": "accuracy", "threshold": 0.97},
@@ -65,6 +66,8 @@ VALUES: dict[str, dict[str, object]] = {
     "different_tasks": {"first": "classification", "second": "regression"},
     "objective_without_seconds": {"objective": "steps"},
     "columns_left_out": {"columns": ("note", "model")},
+    "iterations_computed": {"column": "samples", "batch_size_column": "B"},
+    "batch_size_in_tokens": {"column": "tokens per batch"},
     "rows_left_out": {"rows": 12},
 }  # fmt: skip
 
@@ -355,3 +358,21 @@ def test_a_reason_names_the_command_that_would_settle_it() -> None:
 def test_few_seeds_ask_for_no_number_where_another_sentence_does() -> None:
     said = wording.message(Caution("few_seeds", {"seeds": 3, "asked_elsewhere": True}))
     assert said == "3 seeds give wide, unsure intervals"
+
+
+def test_where_no_critical_batch_size_is_known_targets_that_have_one_are_named() -> None:
+    where = {"metric": "accuracy", "threshold": 0.93, "higher_is_better": True}
+    fits = [{**where, "threshold": threshold} for threshold in (0.9, 0.95)]
+    values = {"reason": "poor_fit", "departure": "slow_fall", "fits_at": fits, **where}
+    said = wording.message(Caution("no_critical_batch_size", values))
+    assert "already among the smallest batch sizes" in said
+    assert "(of the same runs it is known for accuracy ≥ 0.9 and accuracy ≥ 0.95)" in said
+
+
+def test_of_seeds_that_never_and_mostly_reach_the_target_no_odd_range_is_said() -> None:
+    cautions = [
+        Caution("censored", {"reached_fraction": share, "metric": "loss", "threshold": 0.1}, size)
+        for size, share in ((2, 0.0), (8, 0.8))
+    ]
+    [said] = wording.grouped(cautions, None)
+    assert "of the seeds none, or at most 80 %, reached" in said

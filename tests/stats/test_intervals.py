@@ -13,6 +13,7 @@ from bsx.stats.intervals import (
     geometric_mean_estimate,
     mean_estimate,
     median_estimate,
+    not_below,
     product_estimate,
     reciprocal,
 )
@@ -92,3 +93,10 @@ def test_a_product_with_an_open_or_censored_factor_stays_open_or_censored() -> N
 def test_the_sides_of_a_reciprocal_change_places() -> None:
     estimate = reciprocal(Estimate(2.0, 1.0, 4.0), factor=8.0)
     assert (estimate.low, estimate.value, estimate.high) == (2.0, 4.0, 8.0)
+
+
+def test_an_interval_of_iterations_ends_at_one_at_the_least() -> None:
+    assert not_below(Estimate(7.0, 0.4, 15.0), 1.0) == Estimate(7.0, 1.0, 15.0)
+    assert not_below(Estimate(7.0, 2.0, 15.0), 1.0) == Estimate(7.0, 2.0, 15.0)
+    assert not_below(Estimate(0.8, 0.4, 15.0), 1.0) == Estimate(0.8, 0.8, 15.0)
+    assert not_below(Estimate(7.0, None, 15.0), 1.0) == Estimate(7.0, None, 15.0)

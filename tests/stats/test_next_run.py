@@ -73,6 +73,11 @@ def test_too_few_sizes_ask_for_more() -> None:
     assert advised(curve=lambda b: 50 * (1 + 64 / b), sizes=(8, 64)) == {"more_sizes": 1}
 
 
+def test_sizes_that_do_not_reach_the_target_are_no_points_of_a_curve() -> None:
+    steps = lambda b: 50 * (1 + 64 / b)  # noqa: E731
+    assert advised(curve=steps, sizes=(8, 64), budget=200) == {"more_sizes": 2}
+
+
 def test_a_vague_interval_asks_for_seeds() -> None:
     tradeoff = TradeOff(Estimate(60.0, 15.0, 240.0, n=3), None, None, None, 2, "fitted")
     evidence = evidence_of(lambda b: 50 * (1 + 64 / b))

@@ -52,6 +52,15 @@ def test_a_rule_does_not_hold_where_it_is_shown_to_need_more() -> None:
     assert (linear.verdict, linear.reason) == ("does_not_hold", None)
 
 
+def test_a_rule_that_is_shown_to_need_more_but_not_a_fifth_more_is_not_refused() -> None:
+    rows = {0.1: [50, 50, 50], 0.2: [55.0, 56.0, 60.0], 0.4: [90, 91, 90]}
+    linear = audited(rows)["linear"]
+    ratio = linear.steps_ratio
+    assert ratio is not None and ratio.low is not None and ratio.high is not None
+    assert 1 < ratio.low < 1.2 < ratio.high
+    assert (linear.verdict, linear.reason) == ("cannot_be_told", "few_seeds")
+
+
 def test_a_difference_lost_in_the_noise_of_few_seeds_cannot_be_told() -> None:
     linear = audited({0.1: [50, 80, 60], 0.2: [90, 60, 100], 0.4: [180, 181, 182]})["linear"]
     assert linear.verdict == "cannot_be_told"
@@ -138,5 +147,5 @@ def test_every_audit_has_a_verdict_that_its_interval_supports(
         if rule.verdict == "holds":
             assert ratio is not None and ratio.high is not None and ratio.high <= 1.2
         if rule.verdict == "does_not_hold":
-            assert ratio is not None and ratio.low is not None and ratio.low > 1
+            assert ratio is not None and ratio.low is not None and ratio.low > 1.2
         assert min(tried) <= rule.nearest_learning_rate <= max(tried)
