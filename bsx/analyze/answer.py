@@ -174,7 +174,9 @@ def _targets(
     auto = automatic_target([size for size in sizes if size.seeds], metric, confirm)
     if auto is None:
         at_once = held_at_once([size for size in sizes if size.seeds], metric, confirm)
-        return [], [Caution("no_target", {"metric": metric.name, "at_once": at_once})]
+        others = [m.name for m in facts.metrics if m.name not in (metric.name, "loss")]
+        values = {"metric": metric.name, "at_once": at_once, "others": others}
+        return [], [Caution("no_target", values)]
     values = Target(metric, auto.threshold, "auto").values
     cautions = [Caution("target_auto", values)]
     if auto.beyond:

@@ -16,6 +16,7 @@ _ASKING = (
     "not_better_than_baseline",
     "few_seeds",
 )
+_ASKING_LENGTH = ("censored", "no_target", "target_not_common")  # for longer runs
 
 
 def with_command(found: Analysis, config: SweepConfig) -> Analysis:
@@ -24,11 +25,13 @@ def with_command(found: Analysis, config: SweepConfig) -> Analysis:
     The value ``goes_on`` is ``alone`` where `bsx sweep --more-seeds N` does it, ``same_options``
     for an arm of ``--vary``; nothing is added where a program takes no seed. Only one of them has
     it, the others have ``asked_elsewhere``. Cautions of what was run elsewhere have the value
-    ``elsewhere``: no option of bsx can mend it.
+    ``elsewhere``: no option of bsx can mend it; those that ask for longer runs have
+    ``own_length`` where a program decides by itself how long it trains.
     """
     if config.command is not None and config.command.program.elsewhere:
         there = (replace(c, values={**c.values, "elsewhere": True}) for c in found.cautions)
         return replace(found, cautions=tuple(there))
+    found = _of_own_length(found, config)
     how = _how(config)
     if how is None:
         return found
@@ -41,6 +44,16 @@ def with_command(found: Analysis, config: SweepConfig) -> Analysis:
         cautions=tuple(_told(caution, how, first) for caution in found.cautions),
         recommendation=advice and replace(advice, reason=_told(advice.reason, how, first)),
     )
+
+
+def _of_own_length(found: Analysis, config: SweepConfig) -> Analysis:
+    if config.command is None or {"epochs", "steps"} & set(config.command.program.placeholders):
+        return found
+    told = [
+        replace(c, values={**c.values, "own_length": True}) if c.code in _ASKING_LENGTH else c
+        for c in found.cautions
+    ]
+    return replace(found, cautions=tuple(told))
 
 
 def _how(config: SweepConfig) -> str | None:

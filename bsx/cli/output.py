@@ -166,7 +166,8 @@ def print_analysis(
     if part is None and form == Format.TABLE and get is None and not quiet:
         from rich.console import Console
 
-        tables.print_cautions(Console(stderr=True), cautions_in_full(analysis), sweep.facts.metric)
+        said = [c for c in cautions_in_full(analysis) if c.code != "no_recommendation"]  # in a box
+        tables.print_cautions(Console(stderr=True), said, sweep.facts.metric)
 
 
 def _plot(sweep: Sweep, analysis: Analysis) -> None:

@@ -27,6 +27,8 @@ from bsx.schema import (
 # Without a placeholder for the rate, a run's rate counts in units of the program's own.
 OWN_RATE = 1.0
 
+_INTERPRETERS = ("python", "bash", "sh", "torchrun", "accelerate")
+_SCRIPTS = (".py", ".sh")
 _LENGTHS = ("epochs", "steps", "samples_seen", "min_steps")
 _ONLY_HERE = ("train_samples", "source", "metrics_from", "timeout")
 
@@ -86,6 +88,7 @@ def _program(text: str, values: Mapping[str, Any]) -> Program:
             f"--command: there is no program {command[0]}; give one that is on the PATH, or its "
             "path (an executable file)"
         )
+    _check_scripts(command)
     if values["train_samples"] is None:
         raise ConfigError(
             "--command needs --train-samples: how many samples the program trains on, so that "
@@ -94,6 +97,19 @@ def _program(text: str, values: Mapping[str, Any]) -> Program:
     named = [word for word in command if word.endswith(".py") and Path(word).is_file()]
     sources = {path: _hash(path) for path in sorted({*named, *(values["source"] or ())})}
     return Program(text, used, values["train_samples"], sources, _reports(values["metrics_from"]))
+
+
+def _check_scripts(command: Sequence[str]) -> None:
+    """Refuse a script that is not there, where a word names one without any placeholder."""
+    program = Path(command[0]).name
+    if not program.startswith(_INTERPRETERS):
+        return
+    script = next((word for word in command[1:] if not word.startswith("-")), "")
+    named = script.endswith(_SCRIPTS) and "{" not in script
+    if named and not Path(script).is_file():
+        raise ConfigError(
+            f"--command: there is no file {script}; it was looked for in {Path.cwd()}"
+        )
 
 
 def _reports(given: str) -> str:

@@ -90,8 +90,8 @@ def read_curve(
     """Understand all reports of a run."""
     rows = [row for row in map(sorted_out, reports) if row.says_something]
     if not rows:
-        return Reading((), {}, "it reported no metrics: no line with a number by a known name; "
-                       'print JSON lines such as {"step": 100, "val_accuracy": 0.91}')  # fmt: skip
+        return Reading((), {}, "it reported no metrics: nothing with a number by a known name, "
+                       'as in a JSON line {"step": 100, "val_accuracy": 0.91}')  # fmt: skip
     _name_parts(rows, judged.name)
     placed = _placed(rows, steps_per_epoch(recipe, train_samples), recipe.batch_size)
     if not placed:

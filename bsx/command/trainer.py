@@ -31,6 +31,9 @@ _BY_SIGNAL = 128  # above it, the guard's exit code says which signal
 KILLED = _BY_SIGNAL + 9
 _LAST_LINES = 3
 _LONGEST_LINE = 300
+_PRINTED_BYTES = 2000
+_PRINTED_LINES = 2
+_FRAME = re.compile(r'\s+File "(.+)", line (\d+)')
 
 
 def train(group: Group, report: Progress) -> Iterator[tuple[RunRecord, ...]]:
@@ -108,6 +111,7 @@ class _OneRun:
         self._source: Source = source(program.reports)
         self._understood = 0
         self._diverged = False
+        self._printed = b""  # the end of it
 
     def train(self, report: Progress) -> RunRecord:
         """Run the program to its end and say what came of it."""
@@ -125,7 +129,7 @@ class _OneRun:
             self._command,
             self._environment(),
             self.group.timeout_seconds,
-            self._source.output,
+            self._take,
             tick,
         )
         self._source.finish()
@@ -157,6 +161,10 @@ class _OneRun:
                 "and the same command goes on from what is stored"
             ) from None
         return own
+
+    def _take(self, chunk: bytes, seconds: float) -> None:
+        self._printed = (self._printed + chunk)[-_PRINTED_BYTES:]
+        self._source.output(chunk, seconds)
 
     def _look_for_divergence(self) -> None:
         new = self._source.found()[self._understood :]
@@ -212,7 +220,7 @@ class _OneRun:
             limit = self.group.timeout_seconds or 0.0
             return RunStatus.TIMED_OUT, f"the program took longer than --timeout {limit:g} s"
         if ended.code:
-            said = _last_lines(ended.last_words)
+            said = _last_error(ended.last_words)
             status = RunStatus.FAILED
             if out_of_memory or _NO_MEMORY.search(ended.last_words):
                 status = RunStatus.OUT_OF_MEMORY
@@ -221,7 +229,11 @@ class _OneRun:
         if reading.trouble:
             said = _last_lines(ended.last_words)
             also = f" (on stderr: {said})" if said else ""
-            return RunStatus.FAILED, f"the program ended well, but {reading.trouble}{also}"
+            printed = _last_lines(self._printed.decode("utf-8", "replace"), _PRINTED_LINES)
+            shown = f"; the last that it printed: {printed}" if printed else "; it printed nothing"
+            if self._program.reports != "stdout":
+                shown = ""
+            return RunStatus.FAILED, f"the program ended well, but {reading.trouble}{shown}{also}"
         return RunStatus.COMPLETED, None
 
 
@@ -231,6 +243,18 @@ def _how_it_ended(code: int, out_of_memory: bool) -> str:
     return f"was ended by {told(code - _BY_SIGNAL, out_of_memory=out_of_memory)}"
 
 
-def _last_lines(text: str) -> str:
-    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
-    return " | ".join(line[-_LONGEST_LINE:] for line in lines[-_LAST_LINES:])
+def _last_error(text: str) -> str:
+    """Return what a traceback of Python says and where it points; else the last lines."""
+    lines = text.splitlines()
+    frames = [i for i, line in enumerate(lines) if _FRAME.match(line)]
+    said = [line for line in lines[frames[-1] + 1 :] if line[:1].strip()] if frames else []
+    if not said:
+        return _last_lines(text)
+    found = _FRAME.match(lines[frames[-1]])
+    where = f" ({Path(found[1]).name}, line {found[2]})" if found else ""
+    return f"{_last_lines(said[0])}{where}"
+
+
+def _last_lines(text: str, count: int = _LAST_LINES) -> str:
+    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip(" \t^~")]
+    return " | ".join(line[-_LONGEST_LINE:] for line in lines[-count:])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from bsx.render import numbers
-from bsx.render.phrases import Values, clean, listed, spelled
+from bsx.render.phrases import Values, clean, listed, longer, remedied, spelled
 
 _ENDINGS = {
     "failed": "failed",
@@ -13,6 +13,7 @@ _ENDINGS = {
     "out_of_memory": "ran out of memory",
     "diverged": "diverged",
 }
+_LONGEST_ERROR = 110  # characters
 _WHY = {
     "no_target": "no target was set or found",
     "no_quality": "no run was completed",
@@ -45,7 +46,44 @@ def _ended(values: Values) -> str:
     if len(counts) == 1 and runs > 1:
         said = f"all {said}"
     lines = str(values.get("error") or "").strip().splitlines()
-    return f"{said}; the first error is {clean(lines[-1])}" if lines else said
+    return f"{said}; first error: {_shortened(clean(lines[-1]))}" if lines else said
 
 
-WORDS: dict[str, Callable[[Sequence[Values]], str]] = {"no_recommendation": _no_recommendation}
+def _shortened(text: str) -> str:
+    """Return the beginning; the rest is said with the batch size that it is about."""
+    if len(text) <= _LONGEST_ERROR:
+        return text
+    begins = text[:_LONGEST_ERROR]
+    clause = max(begins.rfind("; "), begins.rfind(": "))
+    return begins[:clause] if clause > 0 else begins.rsplit(" ", 1)[0] + " …"
+
+
+def _no_target(group: Sequence[Values]) -> str:
+    metric = group[0].get("metric") or "the metric"
+    why = f"no round {metric} is reached by most batch sizes"
+    remedy = f"{longer(group, '--epochs')} or set --target"
+    if group[0].get("at_once"):
+        why = f"every round {metric} that most batch sizes reach held when first looked at"
+        remedy = _other_target(metric, group[0].get("others") or ())
+    remedy = remedied(group, remedy, "give longer and closer curves or set --target")
+    return (
+        f"no target could be set: {why}, so nothing is said of iterations or time to it; {remedy}"
+    )
+
+
+def _other_target(metric: str, others: Sequence[str]) -> str:
+    """Say how to set a target where all that are round are reached at once."""
+    asked = [f"--target {name}=VALUE" for name in others if not name.startswith("top-")]
+    if not asked:
+        return f"set one that takes longer to reach, with --target {metric}=VALUE"
+    where = " as with rare classes," if metric == "accuracy" else ""
+    return (
+        f"where {metric} is high from the start,{where} another metric may tell more: set "
+        f"{listed(asked[:3], 'or')}; nothing is trained again for that"
+    )
+
+
+WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
+    "no_recommendation": _no_recommendation,
+    "no_target": _no_target,
+}

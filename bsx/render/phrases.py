@@ -26,6 +26,8 @@ SWEEP_STATUS = {
     "failed": "finished, with units that failed",
 }
 
+OWN_LENGTH = "with {epochs} or {steps} in the command, --epochs decides how long"
+
 
 def clean(text: object) -> str:
     """Return ``text`` without control characters, which could otherwise steer a terminal."""
@@ -110,3 +112,18 @@ def each(
     values = sorted({float(v[key]) for v in group})
     ends = dict.fromkeys(form(v) for v in (values[0], values[-1]))
     return " to ".join(ends)
+
+
+# --- remedies ---------------------------------------------------------------------------------
+
+
+def remedied(group: Sequence[Values], here: str, elsewhere: str) -> str:
+    """Return the remedy: that with options of bsx, or that for what was run elsewhere."""
+    return elsewhere if group[0].get("elsewhere") else here
+
+
+def longer(group: Sequence[Values], options: str) -> str:
+    """Return how to train longer: by these options, or in a program that decides that itself."""
+    if not group[0].get("own_length"):
+        return f"train longer ({options})"
+    return f"let the program train longer ({OWN_LENGTH})"

@@ -20,24 +20,22 @@ from bsx.render import (
     searched,
 )
 from bsx.render.phrases import (
+    OWN_LENGTH,
     Values,
     batch_sizes,
     clean,
     each,
     goal,
     listed,
+    longer,
     more_seeds,
+    remedied,
     spelled,
     tolerance,
 )
 from bsx.schema import Estimate
 
 _SOME_SEEDS = 5  # more, where nobody can say how many would do
-
-
-def _remedy(group: Sequence[Values], here: str, elsewhere: str) -> str:
-    """Return the remedy: that with options of bsx, or that for what was run elsewhere."""
-    return elsewhere if group[0].get("elsewhere") else here
 
 
 def _learning_rate_at_edge(group: Sequence[Values]) -> str:
@@ -53,7 +51,7 @@ def _learning_rate_at_edge(group: Sequence[Values]) -> str:
         "low": ("lowest", "a lower"),
         "high": ("highest", "a higher"),
     }.get(str(first.get("side")), ("last", "another"))
-    remedy = _remedy(group, "give --learning-rate a grid that reaches further", "try such ones")
+    remedy = remedied(group, "give --learning-rate a grid that reaches further", "try such ones")
     if first.get("searched"):
         end, further = searched.further(first, str(first["searched"]))
         said = f"the learning rate {aim} ({which}) lies {end}, so {other} one may be better"
@@ -67,8 +65,8 @@ def _learning_rate_at_edge(group: Sequence[Values]) -> str:
 def _censored(group: Sequence[Values]) -> str:
     shares = [float(values["reached_fraction"]) for values in group]
     lowest, highest = (numbers.percent(share, 0) for share in (min(shares), max(shares)))
-    remedy = "train longer (--epochs, --min-steps) or set an easier --target"
-    remedy = _remedy(group, remedy, "longer runs, or an easier target, may tell")
+    remedy = f"{longer(group, '--epochs, --min-steps')} or set an easier --target"
+    remedy = remedied(group, remedy, "longer runs, or an easier target, may tell")
     if max(shares) == 0:
         return f"no seed reached {goal(group[0])} within the budget; {remedy}"
     share = lowest if lowest == highest else f"{lowest} to {highest}"
@@ -82,7 +80,7 @@ def _censored(group: Sequence[Values]) -> str:
 
 
 def _diverged(group: Sequence[Values]) -> str:
-    return _remedy(
+    return remedied(
         group,
         "every run diverged; try lower learning rates (--learning-rate)",
         "every run diverged; lower learning rates may not",
@@ -157,22 +155,13 @@ def _target_auto(group: Sequence[Values]) -> str:
 def _target_not_common(group: Sequence[Values]) -> str:
     sizes = group[0].get("sizes")
     who = f"; not by {batch_sizes(sizes)}" if sizes else ""
-    how = _remedy(group, "A larger budget (--epochs, --min-steps) lets", "Longer runs would let")
+    larger = "A larger budget (--epochs, --min-steps) lets"
+    if group[0].get("own_length"):
+        larger = f"Longer runs ({OWN_LENGTH}) let"
+    how = remedied(group, larger, "Longer runs would let")
     return (
         f"no target is reached reliably by every batch size; {goal(group[0])} is the one that most "
         f"of them reach{who}. {how} all take part"
-    )
-
-
-def _no_target(group: Sequence[Values]) -> str:
-    metric = group[0].get("metric") or "the metric"
-    why, remedy = "no {} is reached by most batch sizes", "train longer (--epochs)"
-    if group[0].get("at_once"):
-        why, remedy = "every {} most batch sizes reach held when first looked at", "look earlier"
-    remedy = _remedy(group, remedy, "give longer and closer curves")
-    return (
-        f"no target could be set: {why.format(f'round {metric}')}, so nothing is said of "
-        f"iterations or time to it; {remedy} or set --target"
     )
 
 
@@ -218,7 +207,7 @@ def _critical_batch_size_beyond(group: Sequence[Values]) -> str:
     return (
         f"the critical batch size{_towards(group)}, about {numbers.whole(value)}, lies beyond the "
         f"largest size that was run ({numbers.count(largest)}): it is an extrapolation; "
-        f"{_remedy(group, 'add larger sizes', 'larger sizes would tell')}"
+        f"{remedied(group, 'add larger sizes', 'larger sizes would tell')}"
     )
 
 
@@ -308,7 +297,6 @@ WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "growth_not_timed": _growth_not_timed,
     "target_auto": _target_auto,
     "target_not_common": _target_not_common,
-    "no_target": _no_target,
     "few_seeds": _few_seeds,
     "no_critical_batch_size": _no_critical_batch_size,
     "reference_outside": _reference_outside,

@@ -217,6 +217,33 @@ def test_a_program_that_always_fails_stops_the_sweep_soon(folder: Path) -> None:
     assert "Traceback" not in result.stdout
 
 
+def test_a_script_that_reports_nothing_is_shown_what_it_printed_last(folder: Path) -> None:
+    (folder / "chatty.py").write_text("print('Epoch 1/2')\nprint('Epoch 2/2 val_acc=79.50%')\n")
+    (folder / "silent.py").write_text("pass\n")
+    said = {}
+    for script in ("chatty", "silent"):
+        command = f"{sys.executable} {script}.py {{batch_size}}"
+        result = bsx("sweep", "--command", command, *SAMPLES, "--batch-sizes", "8", cwd=folder)
+        assert result.returncode == 5
+        said[script] = result.stderr
+    assert "the last that it printed: Epoch 1/2 | Epoch 2/2 val_acc=79.50%" in said["chatty"]
+    assert "it printed nothing" in said["silent"]
+
+
+def test_a_traceback_is_told_in_one_line_with_its_place(folder: Path) -> None:
+    (folder / "broken.py").write_text(
+        "def load():\n    raise ValueError('no data here')\n\nload()\n"
+    )
+    command = f"{sys.executable} broken.py {{batch_size}}"
+    result = bsx("sweep", "--command", command, *SAMPLES, "--batch-sizes", "8", cwd=folder)
+    told = "exit code 1: ValueError: no data here (broken.py, line 2)"
+    assert result.stderr.count(told) == 2  # where it happens, and in the summary
+    assert "^^" not in result.stderr
+    assert "first error: the program ended with exit" in " ".join(
+        result.stdout.replace("│", " ").split()
+    )
+
+
 def test_a_script_that_never_ends_is_reported(folder: Path) -> None:
     (folder / "endless.py").write_text("while True: pass\n")
     command = f"{sys.executable} endless.py {{batch_size}}"
@@ -238,6 +265,7 @@ REFUSED = {
     "epochs": (["--command", "python {batch_size}", *SAMPLES, "--epochs", "3"], "{epochs}"),
     "metric": (["--command", "python {batch_size}", "--train-samples", "9", "--metric", "x"],
                "x:max"),
+    "no script": (["--command", "python trian.py {batch_size}", *SAMPLES, "--dry-run"], "trian.py"),
     "source": (["--command", "python {batch_size}", *SAMPLES, "--source", "no.py"], "no.py"),
     "reports": (["--command", "python {batch_size}", *SAMPLES, "--metrics-from", "a"], "csv:FILE"),
 }  # fmt: skip

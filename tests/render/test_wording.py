@@ -97,7 +97,7 @@ def test_values_that_are_missing_do_not_stop_a_caution(code: str) -> None:
         ({"ended": {"diverged": 4}}, "all 4 diverged"),
         (
             {"ended": {"failed": 1, "diverged": 3}, "error": "Traceback\nValueError: no\n"},
-            "1 failed and 3 diverged; the first error is ValueError: no",
+            "1 failed and 3 diverged; first error: ValueError: no",
         ),
     ],
 )
@@ -111,6 +111,18 @@ def test_where_no_run_completed_it_says_how_they_ended(
 @pytest.mark.parametrize("code", ["no_critical_batch_size", "no_recommendation"])
 def test_an_unknown_reason_is_spelled_out(code: str) -> None:
     assert "moon in the way" in wording.message(Caution(code, {"reason": "moon_in_the_way"}))
+
+
+def test_without_a_target_it_says_what_helps() -> None:
+    said = wording.message(Caution("no_target", {"metric": "accuracy"}))
+    assert said.endswith("train longer (--epochs) or set --target")
+    own = wording.message(Caution("no_target", {"metric": "loss", "own_length": True}))
+    assert "let the program train longer (with {epochs} or {steps} in the command" in own
+    values = {"metric": "accuracy", "at_once": True, "others": ["top-5", "balanced-accuracy", "f1"]}
+    held = wording.message(Caution("no_target", values))
+    assert "set --target balanced-accuracy=VALUE or --target f1=VALUE" in held
+    alone = wording.message(Caution("no_target", {"metric": "mse", "at_once": True}))
+    assert alone.endswith("with --target mse=VALUE")
 
 
 def test_an_unknown_code_is_spelled_out_with_its_values() -> None:
