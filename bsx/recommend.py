@@ -199,7 +199,7 @@ def recommend(
     unsure = (_unsettled(case, found), _left_out(case, found))
     if found.batch_size == case.best:  # then what it costs to insist on it says more
         unsure = unsure[::-1]
-    return found, unsure[0] or unsure[1]
+    return found, (*(unsure[0] or unsure[1]), *_not_timed(case))
 
 
 def _least_to_target(case: _Case) -> Recommendation | str:
@@ -332,6 +332,14 @@ def _left_out(case: _Case, recommendation: Recommendation) -> tuple[Caution, ...
         "seeds": min(case.compared[size].shortfall.n for size in cheaper),
     }
     return (Caution("cheaper_left_out", values),)
+
+
+def _not_timed(case: _Case) -> tuple[Caution, ...]:
+    """Say which sizes might take the least time, but have none to be compared by."""
+    if case.objective not in ("time", "cost"):
+        return ()
+    without = [c.batch_size for c in case.admitted if c.reached and not c.step_seconds]
+    return (Caution("not_timed", {"sizes": tuple(without)}),) if without else ()
 
 
 def _indistinct(ranked: Ranked, eligible: set[int]) -> bool:

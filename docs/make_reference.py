@@ -415,6 +415,7 @@ CAUTIONS = {
     "cheaper_left_out": "sizes that may need less are left out for a quality not shown to be worse",
     "rate_ends_worse": "the recommended rate, the fastest to the target, ends worse than the one "
     "that quality is judged at; `worse` with its interval",
+    "not_timed": "sizes that end well enough have no time to be compared by",
     "taken_diverges": "some runs at the recommended size and rate diverged",
     "not_measured": "something that was to be measured beside the curves was not",
     "normalized_over": "under BatchNorm, over how many samples gradients are normalized that are "

@@ -142,7 +142,8 @@ def costs(sweep: Sweep, analysis: Analysis) -> Grid | None:
     if recommendation is None or recommendation.batch_size not in by_size:
         return None
     chosen = by_size[recommendation.batch_size]
-    others = [by_size[size] for size in _neighbours(chosen.batch_size, list(by_size))]
+    known = [row.batch_size for row in by_size.values() if row is chosen or _is_known(row)]
+    others = [by_size[size] for size in _neighbours(chosen.batch_size, known)]
     if not others:
         return None
     metric = sweep.facts.metric_named(analysis.metric) or Metric(analysis.metric, True)
@@ -182,30 +183,49 @@ def _compared_by(
 def _needed(
     recommendation: Recommendation, chosen: BatchSizeSummary, others: Sequence[BatchSizeSummary]
 ) -> list[Column]:
-    """Return what the target takes: as measured, or both counts as the sizes were compared.
+    """Return what the target takes, of one origin in a row: as the sizes were compared.
 
-    Where they were compared by iterations or samples, the one must not contradict the other.
+    That is by the fitted curve where it describes them. Where they were not compared, as measured.
     """
-    counts = (("seconds", "time"), ("steps", "iterations"), ("samples", "samples"))
-    found = {key: [_ratio(_need(o, key), _need(chosen, key)) for o in others] for key, _ in counts}
-    aim, costs = recommendation.objective, recommendation.relative_cost
-    if aim in ("steps", "samples") and not any(row.grows_to for row in (chosen, *others)):
-        for key in ("steps", "samples"):
-            found[key] = [
-                _ratio(_times(_value(costs.get(o.batch_size)), o, chosen, aim, key), 1.0)
-                for o in others
-            ]
-    return [Column(key, header, tuple(found[key])) for key, header in counts]
+    headers = {"seconds": "time", "steps": "iterations", "samples": "samples"}
+    rows = [
+        _times(recommendation, chosen, other) or _as_measured(chosen, other) for other in others
+    ]
+    return [
+        Column(key, header, tuple(_ratio(row.get(key), 1.0) for row in rows))
+        for key, header in headers.items()
+    ]
 
 
 def _times(
-    ratio: float | None, other: BatchSizeSummary, chosen: BatchSizeSummary, of: str, to: str
-) -> float | None:
-    """Turn a ratio of iterations into one of samples, or the other way round."""
-    if ratio is None or of == to:
-        return ratio
-    sizes = other.batch_size / chosen.batch_size
-    return ratio * sizes if to == "samples" else ratio / sizes
+    recommendation: Recommendation, chosen: BatchSizeSummary, other: BatchSizeSummary
+) -> dict[str, float | None] | None:
+    """Return how many times the target takes by what was compared; None where nothing was."""
+    ratio = _value(recommendation.relative_cost.get(other.batch_size))
+    if ratio is None or chosen.grows_to or other.grows_to:
+        return None
+    slower, larger = _step_time(chosen, other), other.batch_size / chosen.batch_size
+    in_steps = {"steps": 1.0, "samples": larger, "time": slower, "cost": slower}
+    each = in_steps.get(recommendation.objective)
+    if each is None:
+        return None
+    steps = ratio / each
+    seconds = None if slower is None else steps * slower
+    return {"steps": steps, "samples": steps * larger, "seconds": seconds}
+
+
+def _step_time(chosen: BatchSizeSummary, other: BatchSizeSummary) -> float | None:
+    """How many times as long a step of the other size takes."""
+    times = [_value(row.speed.step_seconds) if row.speed else None for row in (chosen, other)]
+    return times[1] / times[0] if times[0] and times[1] else None
+
+
+def _as_measured(chosen: BatchSizeSummary, other: BatchSizeSummary) -> dict[str, float | None]:
+    found: dict[str, float | None] = {}
+    for key in ("seconds", "steps", "samples"):
+        theirs, mine = _need(other, key), _need(chosen, key)
+        found[key] = theirs / mine if theirs is not None and mine else None
+    return found
 
 
 def _quality(
@@ -225,6 +245,11 @@ def _neighbours(chosen: int, sizes: Sequence[int]) -> list[int]:
     half = chosen // 2 if chosen // 2 in below else max(below, default=None)
     double = chosen * 2 if chosen * 2 in above else min(above, default=None)
     return [size for size in (half, double) if size is not None]
+
+
+def _is_known(row: BatchSizeSummary) -> bool:
+    """Whether there is anything to compare with: some run of that size came to its end."""
+    return row.final is not None
 
 
 def _name(other: BatchSizeSummary, chosen: BatchSizeSummary) -> str:

@@ -60,6 +60,7 @@ _MEANINGS = {
     "rate_ends_worse": (
         "The fastest way to a target is often a rate that is too large to get much beyond it."
     ),
+    "not_timed": "One of them may be faster than the one that is recommended.",
     "taken_diverges": "A run that diverges is lost, and its time with it.",
     "cheaper_left_out": "Quality comes first; but here it is a guess, and it costs something.",
     "not_better_than_baseline": (

@@ -48,10 +48,10 @@ _VERDICTS = {
     "growing_batches": "batches grow",
 }
 _REASONS = {
-    "no_plateau": "iterations still fall in proportion at the largest batch size, so it lies "
-    "beyond that",
+    "no_plateau": "iterations still fall at the largest batch size with no floor in sight, so that "
+    "it has a lower bound at most",
     "no_scaling": "a larger batch size saves hardly any iterations even at the smallest sizes, so "
-    "it lies below them",
+    "that it has an upper bound at most",
     "too_scattered": "the points scatter so much about the curve that no size is excluded",
     "too_few_sizes": "a curve needs three batch sizes or more that reach the target",
     "too_few_seeds": "there are too few seeds for an interval",

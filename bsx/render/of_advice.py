@@ -63,8 +63,18 @@ def _cheaper_left_out(group: Sequence[Values]) -> str:
     )
 
 
+def _not_timed(group: Sequence[Values]) -> str:
+    sizes = group[0]["sizes"]
+    end = "end well enough, but have" if len(sizes) > 1 else "ends well enough, but has"
+    return (
+        f"{batch_sizes(sizes)} {end} no time to be compared by, as the speed was not measured "
+        "there; measure it (bsx sweep, or bsx probe with a larger --max)"
+    )
+
+
 WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "rate_ends_worse": _rate_ends_worse,
     "taken_diverges": _taken_diverges,
     "cheaper_left_out": _cheaper_left_out,
+    "not_timed": _not_timed,
 }

@@ -63,8 +63,8 @@ def _only_size(values: Values) -> str:
 
 def _only_best_admitted(values: Values) -> str:
     return (
-        f"it ends with the best validation {values['metric']}, and every other batch size is "
-        f"expected to end more than {tolerance(values)} worse{_so_alone(values)}"
+        f"it ends with the best validation {values['metric']}, and every other batch size that was "
+        f"run is expected to end more than {tolerance(values)} worse{_so_alone(values)}"
     )
 
 

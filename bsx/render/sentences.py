@@ -36,6 +36,7 @@ from bsx.render.phrases import (
 from bsx.schema import Estimate
 
 _SOME_SEEDS = 5  # more, where nobody can say how many would do
+_MANY_SEEDS = 10  # times those there are: more than anybody should be told to train
 
 
 def _learning_rate_at_edge(group: Sequence[Values]) -> str:
@@ -258,14 +259,14 @@ def _quality_not_settled(group: Sequence[Values]) -> str:
     command = more_seeds(first, needed - seeds if needed else _SOME_SEEDS)
     remedy = f"about {numbers.count(needed)} would" if needed else "more of them may"
     remedy += f" ({command})" if command else ""
+    remedy += ", or a wider --tolerance"
+    if needed and needed > _MANY_SEEDS * seeds:
+        remedy = f"it would take about {numbers.count(needed)}; give a wider --tolerance"
     within = f"within {tolerance(first)} of"
     what = f"it ends {within} {batch_sizes([first['best']])}, the best"
     if first["is_best"]:
         what = f"no other ends {within} it"
-    return (
-        f"{seeds} seed{'s' * (seeds != 1)} cannot show that {what}; {remedy}, or a wider "
-        "--tolerance"
-    )
+    return f"{seeds} seed{'s' * (seeds != 1)} cannot show that {what}; {remedy}"
 
 
 def _not_better_than_baseline(group: Sequence[Values]) -> str:

@@ -29,6 +29,7 @@ _FLAT = 0.3  # slower is no fall
 _SLOW = 0.17  # so much slower than on the curve is no perfect scaling
 _RISES = ("rises", "falls_on")
 _GENTLE = frozenset({"slow_fall", "soft_knee", "flat_start"})
+_BENDS_FROM = 6  # sizes, with one measurement of each: fewer bend as scatter does
 _KNOWN = 1e6  # degrees of freedom from which on a variance is known
 _DRAWS = 4000
 
@@ -112,11 +113,12 @@ def lack_of_fit(cells: Cells, log_a: float, log_c: float, dof: float) -> LackOfF
     return LackOfFit(p_value, ratio, extra, name)
 
 
-def rises_alone(seen: Array, sizes: Array, log_a: float, log_c: float) -> LackOfFit:
-    """Test whether steps rise again, where there is one measurement of each size.
+def by_points_alone(seen: Array, sizes: Array, log_a: float, log_c: float) -> LackOfFit:
+    """Test whether steps rise again, or bend too little, with one measurement of each size.
 
-    Then nothing but the points themselves tells how far they scatter: a t test along that one
-    departure, the scatter taken from what it leaves. The others bend as scatter does.
+    Then nothing but the points themselves tells how far they scatter: a t test along each of these
+    departures, the scatter taken from what it leaves. That a knee is sharp is not asked: published
+    tables, rounded and of tuned rates, have sharper ones than the curve by a few per cent.
 
     Args:
         seen: log steps, NaN where the target was not reached: (sizes,).
@@ -130,17 +132,20 @@ def rises_alone(seen: Array, sizes: Array, log_a: float, log_c: float) -> LackOf
         return LackOfFit()
     slope = 1 / (1 + np.exp(np.clip(np.log(sizes) - log_c, -60.0, 60.0)))
     tangent = _basis(np.column_stack([np.ones(len(sizes)), slope]))
-    off = seen - log_a - shape(np.array(log_c), sizes)
+    curve = shape(np.array(log_c), sizes)
+    off = seen - log_a - curve
     off = off - tangent @ (tangent.T @ off)
-    along = float(_unit(directions(log_c, sizes)[_RISES], tangent) @ off)
-    rest, freedom = float(off @ off) - along**2, len(off) - tangent.shape[1] - 1
-    if freedom < 1 or along < FORM * math.sqrt(len(off)):
+    named = directions(log_c, sizes)
+    tests = {names: _along(off, _unit(d, tangent), tangent.shape[1]) for names, d in named.items()}
+    along, error, p_value = tests.pop(_RISES)
+    falls_less = float(seen[np.argmax(sizes)] - seen.min()) <= 2 * error
+    if along > 0 and p_value < FIT_ALPHA and not falls_less:
+        return LackOfFit(p_value, departure=_RISES[0])
+    gentle = [p for (_, less), (along, _, p) in tests.items() if along < 0 and less in _GENTLE]
+    chance = 2 * len(tests) * min(gentle, default=1.0)  # they are three, and look both ways
+    if len(sizes) < _BENDS_FROM or chance >= FIT_ALPHA:
         return LackOfFit()
-    error = math.sqrt(max(rest, 0.0) / freedom)
-    if float(seen[np.argmax(sizes)] - seen.min()) <= 2 * error:
-        return LackOfFit()  # they fall less than on the curve, and do not rise
-    p_value = float(t_sf(along / error, freedom)) if error > 0 else 0.0
-    return LackOfFit(p_value, departure="rises") if p_value < FIT_ALPHA else LackOfFit()
+    return LackOfFit(chance, departure=_gentle(seen, curve, sizes))
 
 
 def refined(departure: str | None, seen: Array) -> str | None:
@@ -154,6 +159,19 @@ def refined(departure: str | None, seen: Array) -> str | None:
         return departure
     means = [float(np.nanmean(of)) for of in seen.T if not np.isnan(of).all()]
     return "never_falls" if means[0] == min(means) else departure
+
+
+def _along(off: Array, direction: Array, taken: int) -> tuple[float, float, float]:
+    """Return how far points lie off along a direction, their error by the rest, and one-sided p.
+
+    ``taken``: the dimensions that level and shape took. What is too small to matter has p = 1.
+    """
+    along = float(direction @ off)
+    rest, freedom = float(off @ off) - along**2, len(off) - taken - 1
+    if freedom < 1 or abs(along) < FORM * math.sqrt(len(off)):
+        return along, 0.0, 1.0
+    error = math.sqrt(max(rest, 0.0) / freedom)
+    return along, error, float(t_sf(abs(along) / error, freedom)) if error > 0 else 0.0
 
 
 def _name(found: Array, square: float, extra: int, names: list[tuple[str, str]]) -> str:

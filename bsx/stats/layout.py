@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bsx.stats.departure import LackOfFit, lack_of_fit, rises_alone
+from bsx.stats.departure import LackOfFit, by_points_alone, lack_of_fit
 from bsx.stats.hyperbola import Array, Cells, best, hazard, shape
 
 _FLOOR = 1e-12  # variance of logs, where everything agrees to the last step
@@ -148,7 +148,7 @@ def fit_cells(logs: Array, beyond: Array, resolution: Array, sizes: Array) -> Fi
     lack = (
         lack_of_fit(cells, log_a, log_c, dof)
         if seeds > 1
-        else rises_alone(logs[0], sizes, log_a, log_c)
+        else by_points_alone(logs[0], sizes, log_a, log_c)
     )
     return Fit(
         cells,

@@ -209,8 +209,10 @@ def residual_variance(scores: Scores) -> tuple[float, float, frozenset[int]]:
     table = table[:, ~np.isnan(table).all(axis=0)] if table.size else table
     noisy: frozenset[int] = frozenset()
     if len(seeds) > 2 and len(sizes) > 3:
-        own = np.nanvar(_residuals(table), axis=0, ddof=1)
-        typical = float(np.median(own))
+        several = (~np.isnan(table)).sum(axis=0) > 1  # one score alone has no variance
+        own = np.zeros(len(sizes))
+        own[several] = np.nanvar(_residuals(table)[:, several], axis=0, ddof=1)
+        typical = float(np.median(own[several])) if several.any() else 0.0
         noisy = frozenset(b for b, v in zip(sizes, own, strict=True) if v > _NOISY * typical > 0)
         if noisy:
             table = table[:, [b not in noisy for b in sizes]]

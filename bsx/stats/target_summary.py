@@ -88,7 +88,8 @@ def fit_cautions(
     fitting = [
         {"metric": t.metric, "threshold": t.threshold, "higher_is_better": t.higher_is_better}
         for t in others
-        if t.verdict == "fitted" and t.critical_batch_size and t.critical_batch_size.value
+        if t is not summary and t.verdict == "fitted"
+        if t.critical_batch_size and t.critical_batch_size.value
     ]
     if fitting:
         values["fits_at"] = fitting

@@ -57,6 +57,7 @@ VALUES: dict[str, dict[str, object]] = {
                          "objective": "time", "tolerance": 0.005, "seeds": 3},
     "rate_ends_worse": {"metric": "accuracy", "bounded": True, "worse": Estimate(0.065, 0.01, 0.12),
                         "learning_rate": 0.2, "best": 0.05, "best_tuned": {}},
+    "not_timed": {"sizes": (64, 128)},
     "taken_diverges": {"diverged": 1, "runs": 5},
     "not_better_than_baseline": {
         "metric": "mse", "value": 0.0561, "baseline": 0.055, "name": "last value", "likely": False,

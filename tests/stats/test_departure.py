@@ -103,3 +103,48 @@ def test_where_every_size_scales_perfectly_the_test_still_stands() -> None:
 def test_equal_tables_give_equal_p_values() -> None:
     logs = log_steps(SIZES.astype(int).tolist(), 5, np.random.default_rng(1))
     assert looked_at(logs, 0.04) == looked_at(logs, 0.04)
+
+
+def alone(steps: Array, sizes: Array) -> str | None:
+    """Return how one measurement of each size departs from the curve, as the fit sees it."""
+    return fit_tradeoff(StepsTable.of([int(size) for size in sizes], [list(steps)])).departure
+
+
+@pytest.mark.parametrize("power", [0.5, 0.7])
+@pytest.mark.parametrize("noise", [0.0, 0.05])
+def test_a_power_law_measured_once_a_size_is_no_trade_off(power: float, noise: float) -> None:
+    rng = np.random.default_rng(0)
+    found = [
+        alone(1e4 * SIZES**-power * np.exp(rng.normal(0, noise, 10)), SIZES) for _ in range(50)
+    ]
+    assert sum(name in ("slow_fall", "flat_start") for name in found) >= 45
+
+
+def test_a_true_hyperbola_measured_once_a_size_is_seldom_doubted() -> None:
+    rng = np.random.default_rng(1)
+    curves = [100 * (1 + c / SIZES) for c in (8.0, 32.0, 128.0)]
+    found = [
+        alone(curve * np.exp(rng.normal(0, noise, 10)), SIZES)
+        for curve in curves
+        for noise in (0.03, 0.1, 0.2)
+        for _ in range(45)
+    ]
+    assert sum(name is not None for name in found) <= 0.08 * len(found)
+
+
+ZHANG = 64 * 2 ** np.arange(9)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "steps"),
+    [
+        (ZHANG, [46000, 23000, 13282, 7000, 3840, 2528, 1917, 1600, 1600]),
+        (ZHANG, [96000, 49000, 24000, 12000, 7128, 4350, 2940, 2400, 2300]),
+        (ZHANG, [196000, 90000, 46000, 23400, 13300, 7224, 4980, 3400, 2879]),
+        (np.array([2, 8, 32, 128, 512, 2048, 8192, 32768, 55000]),
+         [22550, 6360, 1794, 506, 305, 169, 155, 169, 155]),
+    ],
+    ids=["Zhang 85M", "Zhang 151M", "Zhang 302M", "Shallue"],
+)  # fmt: skip
+def test_published_tables_are_not_doubted(sizes: Array, steps: list[int]) -> None:
+    assert alone(np.array(steps, dtype=float), sizes) is None
