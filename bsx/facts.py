@@ -6,6 +6,7 @@ import math
 import os
 import platform
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bsx import __version__
+from bsx import __version__, registry
 from bsx.arithmetic import powers_of_two
 from bsx.data import Splits, check_augmentation, check_order, memory_limit, open_dataset
 from bsx.errors import BsxError, ConfigError
 from bsx.models import build_model, can_stack, can_vectorize, ghost_size, has_batchnorm
 from bsx.optim import check_tuned, try_optimizer
-from bsx.schema import Facts, Metric, SweepConfig
+from bsx.schema import Facts, Ingredient, Metric, SweepConfig
 from bsx.tasks import Task, build_task, score_baseline
 
 
@@ -58,7 +59,7 @@ def look(config: SweepConfig) -> Facts:
     history = _try_optimizer(config, free)
     task = build_task(splits.task, config.objective, splits.output_size)
     threads = config.threads or available_threads()
-    floats = _try_forward(model, splits, task, config.model.name)
+    floats = _try_forward(model, splits, task, config.model)
     trainer, *rivals = _trainers(config, model, splits.train.first(2))
     return Facts(
         dataset_name=config.dataset.name,
@@ -214,8 +215,9 @@ def _metrics(task: Task, splits: Splits) -> tuple[Metric, ...]:
     return tuple(Metric(*spec) for spec in task.metrics if spec[0] not in undefined)
 
 
-def _try_forward(model: nn.Module, splits: Splits, task: Task, name: str) -> int:
+def _try_forward(model: nn.Module, splits: Splits, task: Task, asked: Ingredient) -> int:
     """Run two samples through the model; return the numbers kept for one sample on the way."""
+    name = asked.name
     kept = [math.prod(splits.input_shape)]
     hooks = [
         layer.register_forward_hook(lambda _m, _i, out: kept.append(_numbers_of(out) // 2))
@@ -243,9 +245,19 @@ def _try_forward(model: nn.Module, splits: Splits, task: Task, name: str) -> int
         raise ConfigError(
             f"--model {name} gives outputs of shape {shape or type(outputs).__name__} for a batch "
             f"of 2; {_needed(splits)} need {' or '.join(map(str, expected))}; "
-            "build it with output_size"
+            f"{_how_to_size(name, asked.args, shape)}"
         )
     return sum(kept)
+
+
+def _how_to_size(name: str, args: Mapping[str, Any], shape: tuple[int, ...]) -> str:
+    """Say how a model is told how many numbers to give."""
+    if name in registry.targets("model"):
+        return "build it with output_size"
+    sized = [key for key, value in args.items() if shape and value == shape[-1]]
+    if len(sized) == 1:
+        return f"give --model-arg {sized[0]}={{output_size}}"
+    return "let it take output_size, or give --model-arg NAME={output_size} by its own name for it"
 
 
 def _numbers_of(output: Any) -> int:

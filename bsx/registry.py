@@ -165,10 +165,31 @@ def locate(kind: str, name: str) -> str:
     kind_of_file = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".npz": "npz"}
     if kind == "dataset" and (reader := kind_of_file.get(name[name.rfind(".") :])):
         raise ConfigError(f"--dataset {name}: a file needs its kind: --dataset {reader}:{name}")
+    if name.endswith(".py"):
+        raise ConfigError(_without_attribute(kind, name))
     near = _near(name, list(known)) or _near(name.partition(":")[0], list(known))
     raise ConfigError(
         f"{_flag(kind)} {name}: no such {kind}{near}; "
         f"see `bsx list {kind}s`, or give module:attribute or file.py:attribute"
+    )
+
+
+def _without_attribute(kind: str, file: str) -> str:
+    """Say how to name what is in a Python file, without running it."""
+    try:
+        body = ast.parse(Path(file).read_text(encoding="utf-8")).body
+    except OSError as error:
+        return f"{_flag(kind)} {file}: cannot read it: {error.strerror}"
+    except ValueError as error:  # of UTF-8
+        return f"{_flag(kind)} {file}: it is no Python file: {error}"
+    except SyntaxError as error:
+        return f"{_flag(kind)} {file}: it is no valid Python (line {error.lineno}: {error.msg})"
+    defined = (ast.ClassDef, ast.FunctionDef)
+    names = [n.name for n in body if isinstance(n, defined) and not n.name.startswith("_")]
+    has = f"; it defines {', '.join(names[:8])}{', …' if len(names) > 8 else ''}" if names else ""
+    return (
+        f"{_flag(kind)} {file}: add which of its functions or classes to take: "
+        f"{_flag(kind)} {file}:{names[0] if len(names) == 1 else 'NAME'}{has}"
     )
 
 

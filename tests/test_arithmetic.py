@@ -320,3 +320,16 @@ def test_a_batch_that_leaves_less_than_a_class_out_holds_them_all() -> None:
     assert coverage(balanced_classes(1000, 10), 901) == 1.0
     assert coverage(balanced_classes(20, 2), 11) == 1.0
     assert coverage(balanced_classes(20, 2), 10) < 1.0
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("16-64", "write 16..64 for the powers of two from one to the other, or 16,64"),
+        ("8,16 64", "part a list with commas: 16,64"),
+    ],
+)
+def test_lists_that_are_written_otherwise_are_told_how(text: str, told: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        parse_batch_sizes(text)
+    assert told in str(raised.value)

@@ -66,6 +66,8 @@ def flags_of(line: str) -> dict[str, Any]:
     [
         (["swep"], "no such command 'swep'; did you mean sweep? see `bsx --help`"),
         (["xyzzy"], "no such command 'xyzzy'; see `bsx --help`"),
+        (["list", "metrics"], "the metrics depend on the task"),
+        (["sweep", "--batch-sizes", "16", "64"], "--batch-sizes 16,64"),
         (["list", "model"], "did you mean 'models'? see `bsx list --help`"),
         (["calc", "--smaples", "8"], "no such option: --smaples; did you mean --samples or"),
     ],

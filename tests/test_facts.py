@@ -89,6 +89,11 @@ def too_few(output_size: int) -> nn.Module:
     return nn.Linear(4, output_size - 1)
 
 
+def of_own_words(n_out: int) -> nn.Module:
+    """Make a model whose word for its outputs bsx does not know."""
+    return nn.Linear(4, n_out)
+
+
 def for_other_data(output_size: int) -> nn.Module:
     """A model for inputs of another size."""
     return nn.Linear(7, output_size)
@@ -98,6 +103,10 @@ def for_other_data(output_size: int) -> nn.Module:
     ("changes", "said"),
     [
         ({"model": Ingredient("tests.test_facts:too_few")}, r"need \(2, 3\)"),
+        (
+            {"model": Ingredient("tests.test_facts:of_own_words", {"n_out": 2})},
+            r"give --model-arg n_out=\{output_size\}",
+        ),
         ({"model": Ingredient("tests.test_facts:for_other_data")}, "does not take inputs of shape"),
         ({"model": Ingredient("cnn")}, "take --model mlp"),
         ({"optimizer": Ingredient("adam", {"momentum": 0.9})}, "--momentum=0.9: adam does not"),

@@ -67,6 +67,25 @@ def test_unknown_names_are_refused_with_the_nearest(kind: str, name: str, said: 
     assert str(refused.value).startswith(f"--{kind} {name}")
 
 
+def test_of_a_file_without_an_attribute_those_it_has_are_named_without_running_it(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "net.py"
+    file.write_text("class Net: pass\ndef small(): pass\ndef _own(): pass\nraise SystemExit\n")
+    for text, said in [
+        (file.read_text(), f"--model {file}:NAME; it defines Net, small"),
+        ("class Net: pass\n", f"--model {file}:Net; it defines Net"),
+        ("x = 1\n", f"--model {file}:NAME"),
+        ("x = (", "it is no valid Python (line 1"),
+    ]:
+        file.write_text(text)
+        with pytest.raises(ConfigError) as refused:
+            registry.load("model", str(file))
+        assert said in str(refused.value)
+    with pytest.raises(ConfigError, match="cannot read it"):
+        registry.load("model", "not_there.py")
+
+
 def test_a_file_is_loaded_once_and_may_import_its_neighbours(tmp_path: Path) -> None:
     (tmp_path / "neighbour_of_net.py").write_text("WIDTH = 7\n")
     file = tmp_path / "net.py"

@@ -58,6 +58,15 @@ def _batch_sizes_of(part: str, text: str, flag: str) -> tuple[int, ...] | range:
         meant = re.sub(r"\.{3,}|…", "..", part)
         raise ConfigError(f"{flag} {part}: a range has two dots; did you mean {meant}?")
     if ".." not in part:
+        if dashed := re.fullmatch(r"(\d+)\s*[-–:]\s*(\d+)", part):
+            low, high = dashed.groups()
+            raise ConfigError(
+                f"{flag} {part}: write {low}..{high} for the powers of two from one to the other, "
+                f"or {low},{high} for these two"
+            )
+        if words := re.fullmatch(r"\d+(\s+\d+)+", part):
+            several = ",".join(words[0].split())
+            raise ConfigError(f"{flag} {part}: part a list with commas: {several}")
         return (_plain_count(part, part, flag),)
     low_text, _, rest = part.partition("..")
     high_text, colon, step_text = rest.partition(":")

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bsx.cli.completion import formats
+from bsx.errors import ConfigError
 
 if TYPE_CHECKING:
     from bsx.schema import Sweep
+
+_IN_FOLDERS = re.compile(r"(?<![^:])[^:]*/(?=[^/])")  # of each path in a name such as csv:a/b
 
 app = typer.Typer(
     help="List stored sweeps, or the models, datasets and optimizers that have a name.\n\n"
@@ -71,6 +75,8 @@ def sweeps(
             }
             for sweep in opened.sweeps()
         ]
+    if form == "table":
+        rows = [{**row, **_shortened(row)} for row in rows]
     _print("Stored sweeps", rows, form)
 
 
@@ -105,6 +111,26 @@ def optimizers(form: _Form = "table") -> None:
     $ bsx list optimizers
     """
     _print("Optimizers", _named("optimizer"), form)
+
+
+@app.command(hidden=True)
+def metrics() -> None:
+    """Say where metrics are found: they are no list of their own."""
+    raise ConfigError(
+        "bsx list metrics: the metrics depend on the task: accuracy, balanced-accuracy, f1, auroc "
+        "and top-5 of a classification, for example; `bsx show` names all that a sweep measured, "
+        "and --metric in `bsx sweep --help` those to judge quality by"
+    )
+
+
+def _shortened(row: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return what is long in a form that fits beside the rest: files without their folders."""
+    from datetime import datetime
+
+    created = str(row["created"])
+    this_year = created[:4] == str(datetime.now().astimezone().year)
+    named = {key: row[key] and _IN_FOLDERS.sub("", row[key]) for key in ("dataset", "model")}
+    return {"created": created[5:16] if this_year else created[:10], **named}
 
 
 def _ingredients(sweep: Sweep) -> dict[str, str | None]:

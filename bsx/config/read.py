@@ -267,6 +267,11 @@ def _read_toml(file: Path) -> dict[str, Any]:
     try:
         document = tomllib.loads(files.content(file).decode("utf-8"))
     except OSError as error:
+        if file.name.isdecimal():  # what a shell parts from an option before it
+            raise ConfigError(
+                f"cannot read {file}: {error.strerror}; if it belongs to a list, part that with "
+                f"commas and without spaces: --batch-sizes 16,{file}"
+            ) from None
         raise ConfigError(f"cannot read {file}: {error.strerror}") from None
     except ValueError as error:  # of TOML, of UTF-8, or a number of thousands of digits
         raise ConfigError(f"{file} is no valid TOML: {error}") from None

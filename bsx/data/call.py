@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from bsx import registry
 from bsx.errors import BsxError, ConfigError, DataError
 
+_LIST_FOLLOWS = re.compile(r"(,? but expected one of)?:?\s*$")  # torch's, in the lines after
 _SOURCES = {  # what a reader's ``source`` is annotated with
     "Folder": ("a folder", "DIR"),
     "File": ("a file", "FILE"),
@@ -40,9 +42,11 @@ def call_reader(name: str, args: dict[str, Any], split: Mapping[str, Any]) -> An
     except BsxError:
         raise
     except (Exception, SystemExit) as error:
-        first = str(error).partition("\n")[0]
+        first = _LIST_FOLLOWS.sub("", str(error).partition("\n")[0])
+        told = ", ".join(f"{key}={value}" for key, value in args.items())
         raise DataError(
             f"--dataset {name} fails when it is made: {type(error).__name__}: {first}"
+            + (f"; it was given {told}" if told else "")
         ) from error
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
+from bsx import registry
 from bsx.data.dataset import Dataset
 from bsx.data.items import all_items, all_that_come
 from bsx.data.room import Room
@@ -161,7 +162,7 @@ def labels(values: Any, name: str) -> Tensor:
         if bad.size:
             raise DataError(
                 f"--dataset {name}: target {array[bad[0]]} of sample {bad[0]} is no class label; "
-                "give whole numbers or names, or say that the task is regression"
+                f"give whole numbers or names, or say that the task is regression: {_told(name)}"
             )
     try:
         _, codes = np.unique(array, return_inverse=True)
@@ -170,6 +171,13 @@ def labels(values: Any, name: str) -> Tensor:
             f"--dataset {name}: the targets are of several kinds; give numbers or names"
         ) from None
     return torch.from_numpy(codes.astype(np.int64))
+
+
+def _told(name: str) -> str:
+    """Say how the task is said: to a reader by its argument, of a user's own data beside them."""
+    if registry.split_source("dataset", name)[0] in registry.targets("dataset"):
+        return "--dataset-arg task=regression"
+    return 'return {"x": inputs, "y": targets, "task": "regression"}'
 
 
 def _judged(array: np.ndarray) -> str:

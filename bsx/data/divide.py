@@ -101,6 +101,13 @@ def _drawn(
             rows.numpy(), test_size=max(count, 1), random_state=seed, stratify=stratify
         )
     except ValueError as error:
+        alone = _fewest(labels, rows)
+        if alone is not None and alone[1] == 1:
+            raise DataError(
+                f"--dataset {name}: the rarest class, number {alone[0]}, has 1 sample, which "
+                "cannot be in training, validation and test; give more samples of it or leave it "
+                "out, or see whether these are the right targets"
+            ) from None
         raise DataError(
             f"--dataset {name}: cannot draw a {part} part of {count} from {len(rows)} samples "
             f"({_shortened(str(error))}{_rarest(labels, rows)}); give more samples or another "
@@ -115,11 +122,17 @@ def _shortened(said: str) -> str:
 
 
 def _rarest(labels: Tensor | None, rows: Tensor) -> str:
+    found = _fewest(labels, rows)
+    return "" if found is None else f"; the rarest class, number {found[0]}, has {found[1]}"
+
+
+def _fewest(labels: Tensor | None, rows: Tensor) -> tuple[int, int] | None:
+    """Return the rarest class and how many samples it has."""
     if labels is None or not len(rows):
-        return ""
+        return None
     counts = torch.bincount(labels[rows])
     rare = int(torch.where(counts > 0, counts, counts.max() + 1).argmin())
-    return f"; the rarest class, number {rare}, has {int(counts[rare])}"
+    return rare, int(counts[rare])
 
 
 def _check_learnable(labels: Tensor, parts: Mapping[str, Tensor], name: str) -> None:

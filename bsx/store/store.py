@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import json
 import math
 import os
@@ -243,7 +244,10 @@ class Store(DiagnosticTables):
         if len(found) == 1:
             return found[0]
         problem = "several sweeps begin so" if found else "there is no such sweep"
-        raise StoreError(f"{wanted}: {problem} in {self.folder}; see `bsx list sweeps`")
+        known = {name: None for s in sweeps for name in (s.config.name, s.sweep_id) if name}
+        near = [] if found else difflib.get_close_matches(wanted, known, n=2)
+        hint = f"did you mean {' or '.join(near)}?" if near else "see `bsx list sweeps`"
+        raise StoreError(f"{wanted}: {problem} in {self.folder}; {hint}")
 
     def runs(self, sweep_id: str) -> list[RunRecord]:
         """Return the records of a sweep, in an order that does not depend on how they came."""
