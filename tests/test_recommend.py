@@ -72,6 +72,16 @@ def test_a_size_of_lower_quality_is_not_taken_however_fast() -> None:
     assert not set(answer.indifferent) & {64, 128, 256, 512, 1024}
 
 
+def test_sizes_that_end_well_enough_and_have_no_time_are_named() -> None:
+    found, fit = candidates()
+    found[-1] = replace(found[-1], step_seconds=())
+    answer, (caution,) = recommend(found, fit, ACCURACY, 0.005)
+    assert answer is not None and 1024 not in answer.relative_cost
+    assert caution.code == "not_timed" and caution.values["sizes"] == (1024,)
+    _, cautions = recommend(found, fit, ACCURACY, 0.005, "steps")
+    assert "not_timed" not in codes(cautions)
+
+
 def test_where_no_difference_can_be_shown_the_cheapest_is_taken_and_what_would_tell_is_said() -> (
     None
 ):

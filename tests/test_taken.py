@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -76,3 +77,30 @@ def test_runs_at_the_recommended_rate_that_diverged_are_told_of(
     document, _, err = told(here, name, "--target", "accuracy=0.9")
     assert document["recommendation"]["learning_rate"] == 0.5
     assert f"{said} at the recommended learning rate diverged" in err
+
+
+@pytest.mark.parametrize("objective", ["time", "steps", "samples"])
+def test_a_row_of_the_comparison_agrees_with_itself(objective: str, here: Shell) -> None:
+    rows = ["batch_size,seed,step,seconds,accuracy"]
+    for size, reached, each in ((16, 900, 1.0), (64, 300, 1.5), (256, 120, 4.0), (1024, 90, 15.0)):
+        for seed in range(3):
+            at = int(reached * (1 + 0.2 * ((seed * size) % 3 - 1)))
+            for step in (at // 2, at, 2 * at):
+                rows.append(f"{size},{seed},{step},{step * each / 1000},{0.4 + 0.5 * (step >= at)}")
+    (here.folder / "curves.csv").write_text("\n".join(rows))
+    asked = ("curves.csv", "--target", "accuracy=0.9", "--objective", objective)
+    code, tables, _ = here.bsx("import", *asked, "--format", "table")
+    assert code == 0
+    chosen = int(re.search(r"Compared with batch size ([\d,]+):", tables)[1].replace(",", ""))
+    _, rest = tables.split("Compared with", 1)
+    lines = [line.strip("│ ") for line in rest.splitlines()]
+    head = re.split(r"  +", next(line for line in lines if line.startswith("batch size  ")))
+    compared = [line for line in lines if re.match(r"(half|double|\d)", line) and "×" in line]
+    assert compared
+    for line in compared:
+        row = dict(zip(head, re.split(r"  +", line), strict=True))
+        size = int(re.search(r"[\d,]+$", row["batch size"])[0].replace(",", ""))
+        steps, samples, time = (float(row[k][2:]) for k in ("iterations", "samples", "time"))
+        assert samples == pytest.approx(steps * size / chosen, rel=0.05)
+        each = {16: 1.0, 64: 1.5, 256: 4.0, 1024: 15.0}
+        assert time == pytest.approx(steps * each[size] / each[chosen], rel=0.05)
