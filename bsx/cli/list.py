@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from bsx.cli.completion import formats
 from bsx.errors import ConfigError
@@ -18,7 +19,23 @@ if TYPE_CHECKING:
 
 _IN_FOLDERS = re.compile(r"(?<![^:])[^:]*/(?=[^/])")  # of each path in a name such as csv:a/b
 
+
+class _Group(TyperGroup):
+    """The listings; of what has none it is said where it is found."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that was named."""
+        if args[:1] == ["metrics"] and not ctx.resilient_parsing:
+            raise ConfigError(
+                "bsx list metrics: the metrics depend on the task: accuracy, balanced-accuracy, "
+                "f1, auroc and top-5 of a classification, for example; `bsx show` names all that a "
+                "sweep measured, and --metric in `bsx sweep --help` those to judge quality by"
+            )
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
+    cls=_Group,
     help="List stored sweeps, or the models, datasets and optimizers that have a name.\n\n"
     "Example:\n\n$ bsx list models",
     invoke_without_command=True,
@@ -111,16 +128,6 @@ def optimizers(form: _Form = "table") -> None:
     $ bsx list optimizers
     """
     _print("Optimizers", _named("optimizer"), form)
-
-
-@app.command(hidden=True)
-def metrics() -> None:
-    """Say where metrics are found: they are no list of their own."""
-    raise ConfigError(
-        "bsx list metrics: the metrics depend on the task: accuracy, balanced-accuracy, f1, auroc "
-        "and top-5 of a classification, for example; `bsx show` names all that a sweep measured, "
-        "and --metric in `bsx sweep --help` those to judge quality by"
-    )
 
 
 def _shortened(row: Mapping[str, Any]) -> dict[str, str | None]:
