@@ -39,6 +39,7 @@ from bsx.schema import (
 )
 
 BASELINE = "baseline"
+_MANY_MORE = 1.05  # times the samples that are seen: from there on it is said how they are counted
 
 
 def grids(sweep: Sweep, analysis: Analysis) -> list[Grid]:
@@ -139,6 +140,7 @@ def convergence(analysis: Analysis, number: int = 0, confirm: int = 1) -> Grid:
         *((targets.of_mean_curve(entries),) if confirm > 1 else ()),
     )
     held = "" if confirm == 1 else f" {confirm} evaluations in a row"
+    counted = _counted_note(sizes, entries)
     return Grid(
         f"Convergence: to validation {phrases.goal(vars(target))}{held}"
         + _at_the(analysis, ", at the", "fastest to it"),
@@ -149,8 +151,11 @@ def convergence(analysis: Analysis, number: int = 0, confirm: int = 1) -> Grid:
         + drop("epochs", "rate")
         + shorten("steps")
         + drop("seconds"),
-        notes=(*_censored_note(entries), *edge_notes, *rules.note(sizes)),
-        of_columns=tuple(("rate", note) for note in edge_notes),
+        notes=(*_censored_note(entries), *edge_notes, *counted, *rules.note(sizes)),
+        of_columns=(
+            *(("rate", note) for note in edge_notes),
+            *(("samples", note) for note in counted),
+        ),
         marked=marked_row(analysis),
     )
 
@@ -161,6 +166,23 @@ def _reached(summary: BatchSizeSummary, entry: ToTarget | None) -> str:
     if entry is None or entry.reached_fraction is None:
         return phrases.status(summary.status) or numbers.UNKNOWN
     return f"{round(entry.reached_fraction * summary.seeds)} of {summary.seeds}"
+
+
+def _counted_note(
+    sizes: Sequence[BatchSizeSummary], entries: Sequence[ToTarget | None]
+) -> tuple[str, ...]:
+    """Say how samples are counted, where the last batch of an epoch holds far fewer than others."""
+    for size, entry in zip(sizes, entries, strict=True):
+        per_epoch, last = size.steps_per_epoch, size.last_batch
+        if per_epoch is None or last is None or entry is None or entry.samples is None:
+            continue
+        seen = (per_epoch - 1) * size.batch_size + last
+        if per_epoch * size.batch_size > _MANY_MORE * seen:
+            return (
+                "samples: batch size × iterations, as the trade-off counts them; where the last "
+                "batch of an epoch is smaller, fewer are seen",
+            )
+    return ()
 
 
 def _censored_note(entries: Iterable[ToTarget | None]) -> tuple[str, ...]:
