@@ -37,6 +37,16 @@ def main(file: str) -> None:
     bars = [[abs((measured[s][end] or measured[s]["value"]) - measured[s]["value"]) for s in sizes]
             for end in ("low", "high")]  # fmt: skip
     axes.errorbar(sizes, values, yerr=bars, fmt="s-", color="#0072B2", label="bsx")
+    target = document["targets"][0]
+    least, critical = (target[key]["value"] for key in ("min_steps", "critical_batch_size"))
+
+    def curve(size: float) -> float:
+        """Return the iterations by the fitted trade-off."""
+        return float(least * (1 + critical / size))
+
+    between = [sizes[0] * (sizes[-1] / sizes[0]) ** (n / 99) for n in range(100)]
+    axes.loglog(between, [curve(size) for size in between], color="#0072B2", lw=1, alpha=0.6,
+                label="the trade-off that bsx fits")  # fmt: skip
     axes.set(xlabel="batch size", ylabel="iterations to 90 % validation accuracy")
     axes.set_xticks(
         [2, 8, 32, 128, 512, 2048, 8192, 32768], [2, 8, 32, 128, 512, "2k", "8k", "32k"]
@@ -45,16 +55,21 @@ def main(file: str) -> None:
     axes.grid(alpha=0.25)
     axes.legend()
     figure.savefig(PICTURE, dpi=150, metadata={"Software": "bsx"})
-    first = sizes[0]
+    _say("measured", {size: measured[size]["value"] for size in sizes})
+    _say("fitted", {size: curve(size) for size in sizes})
+
+
+def _say(what: str, steps: dict[int, float]) -> None:
+    """Print how far iterations, relative to those at the first size, are from the published."""
+    first, *rest = sorted(steps)
     apart = [
-        math.log2(measured[size]["value"] / measured[first]["value"])
-        - math.log2(PUBLISHED[size] / PUBLISHED[first])
-        for size in sizes[1:]
+        math.log2(steps[size] / steps[first]) - math.log2(PUBLISHED[size] / PUBLISHED[first])
+        for size in rest
     ]
     rms = math.sqrt(sum(x * x for x in apart) / len(apart))
     said = ", ".join(f"{x:+.2f}" for x in apart)
-    print(f"log2 of the iterations against those at {first}, less the published: {said}")  # noqa: T201
-    print(f"root mean square {rms:.2f}")  # noqa: T201
+    print(f"{what}: log2 of the iterations against those at {first}, less the published: {said}")  # noqa: T201
+    print(f"{what}: root mean square {rms:.2f}")  # noqa: T201
 
 
 if __name__ == "__main__":
