@@ -47,8 +47,13 @@ def _known(row: BatchSizeSummary) -> bool:
 
 def _takes(row: BatchSizeSummary) -> str:
     entry = row.to_target[0]
-    text = f"in {numbers.estimate(entry.steps, numbers.whole)} iterations, having seen "
-    text += f"{numbers.estimate(entry.samples, numbers.whole)} samples"
+    samples = numbers.estimate(entry.samples, numbers.whole)
+    text = f"in {numbers.estimate(entry.steps, numbers.whole)} iterations"
+    text += (
+        f", having seen {samples} samples"
+        if row.grows_to
+        else f" of {numbers.count(row.batch_size)} samples, {samples} in all"
+    )
     if entry.seconds is not None and entry.seconds.value is not None:
         text += f", in {_lasts(entry.seconds)}"
     return text

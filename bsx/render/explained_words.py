@@ -215,7 +215,7 @@ def _example(steps: Estimate | None, batch_size: int) -> str:
         return ""
     return (
         f"{numbers.estimate(steps, numbers.whole)} iterations at batch size "
-        f"{numbers.count(batch_size)} means: {numbers.whole(steps.value)} as measured, and "
-        f"anything from {numbers.whole(steps.low)} to {numbers.whole(steps.high)} would be no "
+        f"{numbers.count(batch_size)} means: {numbers.whole(steps.value)} by what was measured, "
+        f"and anything from {numbers.whole(steps.low)} to {numbers.whole(steps.high)} would be no "
         "surprise. "
     )

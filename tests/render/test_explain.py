@@ -245,7 +245,7 @@ def test_quality_without_bounds_is_told_in_its_own_units() -> None:
 
 def test_one_seed_has_no_intervals_and_says_why() -> None:
     assert "there are no intervals" in text_of(ONE_SEED, "intervals")
-    assert "102 (90–117) iterations at batch size 64 means: 102 as measured" in text_of(
+    assert "102 (90–117) iterations at batch size 64 means: 102 by what was measured" in text_of(
         WELL, "intervals"
     )
 
