@@ -155,7 +155,8 @@ KEYS = {
     "batch_sizes[].steps_per_epoch": "updates in one epoch; null, as all of epochs, where the "
         "training set is not known",
     "batch_sizes[].last_batch": "samples in an epoch's last batch",
-    "batch_sizes[].steps": "the budget of a run in updates",
+    "batch_sizes[].steps": "the budget of a run in updates; null for a program that is told none "
+    "and has not come to its end",
     "batch_sizes[].epochs": "the budget of a run in epochs",
     "batch_sizes[].grows_to": "with `--decay batch-size` the largest batch of a run; null where "
         "the size stays",

@@ -118,7 +118,8 @@ def analyze(
         replace(row_of(size, facts.metric), rules=rules.get(size.batch_size, {})) for size in sizes
     ]
     if config.command is not None:
-        table = [own_program.length_of_curves(row, runs) for row in table]
+        told_length = config.command.program.takes_length
+        table = [own_program.length_of_curves(row, runs, told_length) for row in table]
     found = Analysis(
         facts.metric.name,
         tuple(summaries),

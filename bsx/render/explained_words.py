@@ -39,7 +39,7 @@ def of_an_epoch(sweep: Sweep, analysis: Analysis) -> str | None:
         f"{look}, takes the mean of what they say, and changes its weights once. That is one "
         f"iteration, also called a step. {_passes(row, samples)}"
     )
-    if row.epochs is not None:
+    if row.epochs is not None and row.steps is not None:
         text += (
             f" A run is {_times(row.steps, 'iteration')} long, which is "
             f"{numbers.significant(row.epochs)} epochs."

@@ -87,7 +87,9 @@ def arithmetic(sweep: Sweep, analysis: Analysis) -> Grid:
     )
 
 
-def _samples_seen(summary: BatchSizeSummary) -> int:
+def _samples_seen(summary: BatchSizeSummary) -> int | None:
+    if summary.steps is None:
+        return None
     if summary.steps_per_epoch is None or summary.last_batch is None or summary.epochs is None:
         return summary.steps * summary.batch_size
     per_epoch = (summary.steps_per_epoch - 1) * summary.batch_size + summary.last_batch

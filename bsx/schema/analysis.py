@@ -132,7 +132,7 @@ class BatchSizeSummary:
     diverged_fraction: float | None
     steps_per_epoch: int | None  # None, as what follows from it: the training set is not known
     last_batch: int | None
-    steps: int
+    steps: int | None  # None where a program of the user's ends where it likes, and none did
     epochs: float | None
     to_target: tuple[ToTarget, ...]
     final: Final | None

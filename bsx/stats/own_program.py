@@ -51,17 +51,22 @@ def _step_seconds(record: RunRecord) -> float | None:
     return seconds / steps if seconds / steps > _SHORTEST else None
 
 
-def length_of_curves(row: BatchSizeSummary, runs: Sequence[RunRecord]) -> BatchSizeSummary:
+def length_of_curves(
+    row: BatchSizeSummary, runs: Sequence[RunRecord], takes_length: bool
+) -> BatchSizeSummary:
     """Return the row with the steps that the program really took, where it came to its end.
 
-    Else with those that its runs were to take.
+    Else with those that its runs were to take; of a program that is not told them, with none.
     """
     of_size = [record for record in runs if record.run.recipe.batch_size == row.batch_size]
     taken = [
         record.curve[-1].step
         for record in of_size
         if record.status is RunStatus.COMPLETED and record.curve
-    ] or [record.run.recipe.steps for record in of_size]
+    ]
+    if not taken and not takes_length:
+        return dataclasses.replace(row, steps=None, epochs=None)
+    taken = taken or [record.run.recipe.steps for record in of_size]
     if not taken:
         return row
     epochs = max(taken) / row.steps_per_epoch if row.steps_per_epoch else None

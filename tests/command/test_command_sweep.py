@@ -202,6 +202,9 @@ def test_memory_that_ends_is_shown_at_its_batch_sizes(folder: Path) -> None:
     assert [row["status"] for row in found["batch_sizes"]] == [
         "ok", "ok", "out_of_memory", "out_of_memory",
     ]  # fmt: skip
+    # How long a run is the program decides; where none came to its end nobody knows.
+    assert [row["steps"] for row in found["batch_sizes"]] == [1000, 1000, None, None]
+    assert [row["epochs"] is None for row in found["batch_sizes"]] == [False, False, True, True]
     assert len(calls(folder)) == 2 * 4 + 2
 
 
