@@ -122,21 +122,23 @@ def plan_document(
 ) -> dict[str, Any]:
     """Return what ``--dry-run`` says of one sweep."""
     rows: dict[int, dict[str, Any]] = {}
+    command = sweep.config.command
+    told = command is None or command.program.takes_length  # else a run is as long as it likes
     foretold = [(unit, part) for unit in groups for part in branched.foretold(unit)]
     for unit, (recipe, runs, predicted) in foretold:
         row = rows.setdefault(
             recipe.batch_size,
             {
                 "batch_size": recipe.batch_size,
-                "steps": recipe.length(sweep.facts.train_samples),
-                "epochs": recipe.steps / _steps_per_epoch(sweep, recipe),
+                "steps": recipe.length(sweep.facts.train_samples) if told else None,
+                "epochs": recipe.steps / _steps_per_epoch(sweep, recipe) if told else None,
                 "trainer": unit.worker,
                 "runs": 0,
-                "seconds": 0.0 if sweep.config.command is None else None,  # None: unknown
+                "seconds": 0.0 if command is None else None,  # None: unknown
             },
         )
         row["runs"] += runs
-        if sweep.config.command is None:
+        if command is None:
             row["seconds"] = round(row["seconds"] + predicted, 3)
     return {
         "sweep_id": sweep.sweep_id,
@@ -144,7 +146,7 @@ def plan_document(
         "model": {"name": sweep.config.model.name, "parameters": sweep.facts.parameters or None},
         "trainer": sweep.facts.trainer,
         "runs": sum(len(group.runs) for group in groups),
-        "seconds": round(seconds, 1) if sweep.config.command is None else None,
+        "seconds": round(seconds, 1) if command is None else None,
         "batch_sizes": [rows[size] for size in sorted(rows)],
     }
 

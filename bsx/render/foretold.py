@@ -48,7 +48,7 @@ def _table(found: Mapping[str, Any]) -> list[dict[str, Any]]:
         {
             "batch_size": numbers.count(row["batch_size"]),
             "iterations": numbers.count(row["steps"]),
-            "epochs": f"{row['epochs']:.1f}",
+            "epochs": numbers.UNKNOWN if row["epochs"] is None else f"{row['epochs']:.1f}",
             "runs": numbers.count(row["runs"]),
             "about": numbers.UNKNOWN
             if row["seconds"] is None

@@ -306,6 +306,8 @@ def test_dry_run_runs_nothing(folder: Path) -> None:
     args = ["--command", f"{PROGRAM} --log log", *SAMPLES, "--batch-sizes", "8,64", "--dry-run"]
     table = bsx("sweep", *args, cwd=folder)
     assert table.returncode == 0, table.stderr
-    assert json.loads(bsx("sweep", *args, "--format", "json", cwd=folder).stdout)["seconds"] is None
+    found = json.loads(bsx("sweep", *args, "--format", "json", cwd=folder).stdout)
+    assert found["seconds"] is None
+    assert [(row["steps"], row["epochs"]) for row in found["batch_sizes"]] == [(None, None)] * 2
     assert calls(folder) == []
     assert not (folder / "bsx-runs").exists()
