@@ -62,6 +62,16 @@ def test_where_both_rates_end_alike_nothing_is_warned_of(here: Shell) -> None:
     assert "rate_ends_worse" not in {caution["code"] for caution in document["cautions"]}
 
 
+def test_that_a_rate_ends_worse_is_said_only_where_it_is_shown(here: Shell) -> None:
+    name = written(here.folder, FAST)
+    rows = (here.folder / name).read_text().splitlines()
+    rows = [row for row in rows if row.split(",")[2] in ("seed", "0")]  # one seed shows nothing
+    (here.folder / name).write_text("\n".join(rows))
+    document, tables, _ = told(here, name, "--target", "accuracy=0.9")
+    assert "rate_ends_worse" not in {caution["code"] for caution in document["cautions"]}
+    assert "0.1 is best at this size: it ends at 9" in tables
+
+
 def test_whoever_asks_for_quality_gets_the_rate_that_ends_best_and_no_warning(here: Shell) -> None:
     asked = (written(here.folder, FAST), "--target", "accuracy=0.9", "--objective", "quality")
     document, _, _ = told(here, *asked)

@@ -51,6 +51,8 @@ def _ends_worse(
     mean = sum(best.values()) / len(best) if best else 0.0
     if worse is None or worse.value is None or worse.value <= metric.margin(tolerance, mean):
         return []
+    if worse.low is None or worse.low <= 0:  # the best of several rates always looks better
+        return []
     values = {
         "metric": metric.name,
         "bounded": metric.bounded,
