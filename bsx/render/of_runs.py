@@ -37,7 +37,7 @@ def _ended(values: Values) -> str:
     ended: Mapping[str, int] = values["ended"]
     runs = sum(ended.values())
     if not runs:
-        return "none was started yet; the same command goes on"
+        return "none is finished yet; the same command goes on"
     counts = [
         f"{numbers.count(count)} {_ENDINGS.get(status, spelled(status))}"
         for status, count in ended.items()

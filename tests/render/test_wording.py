@@ -94,7 +94,7 @@ def test_values_that_are_missing_do_not_stop_a_caution(code: str) -> None:
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ({"ended": {}}, "none was started yet; the same command goes on"),
+        ({"ended": {}}, "none is finished yet; the same command goes on"),
         ({"ended": {"diverged": 4}}, "all 4 diverged"),
         (
             {"ended": {"failed": 1, "diverged": 3}, "error": "Traceback\nValueError: no\n"},
