@@ -115,7 +115,7 @@ def _alignment(column: Column) -> str:
 
 def _headers(grid: Grid) -> list[str]:
     """Return the header in as many lines as its highest cell has, the shorter ones at the foot."""
-    parts = [column.header.split("\n") for column in grid.columns]
+    parts = [column.header.replace("-\n", "").split("\n") for column in grid.columns]
     most = max(map(len, parts))
     padded = [[""] * (most - len(lines)) + lines for lines in parts]
     return [_row(line, False) for line in zip(*padded, strict=True)]

@@ -181,6 +181,7 @@ def test_a_published_table_is_drawn_and_typeset(here: Shell) -> None:
     code, out, err = here.bsx("import", *asked)
     assert code == 0, err
     assert out.count(r"\begin{table}") == 4 and r"\caption{Iterations to 85M, as zhang.csv" in out
+    assert r"efficiency, \%" in out  # not divided as at a terminal
     assert err.startswith("Drawn in figures: iterations-to-target-85M, iterations-to-target-a-b,")
     assert len(list(Path("figures").iterdir())) == 6
     code, _, err = here.bsx("import", *asked)
