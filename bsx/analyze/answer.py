@@ -218,7 +218,7 @@ def _size(
         tuple(s for s in speeds if s.batch_size == b),
         runs,
         targets,
-        final_evidence(runs, facts.metric, metrics, facts.samples),
+        final_evidence(runs, facts.metric, metrics),
         speed_summary(speeds, b, loop, per_epoch, growth.largest),
         record.step_seconds if record else (),
         growth,

@@ -118,12 +118,6 @@ class Facts:
             threads=threads,
         )
 
-    @property
-    def samples(self) -> dict[str, int]:
-        """How many samples each split has."""
-        counts = (self.train_samples, self.validation_samples, self.test_samples)
-        return dict(zip(("train", "validation", "test"), counts, strict=True))
-
     def timed_loop(self, asked: str) -> str:
         """Return the loop whose speed is measured: one that streams cannot be timed otherwise."""
         return "stream" if self.streamed else asked

@@ -24,7 +24,7 @@ class FinalEvidence:
 
     ``quality`` is on validation, by which the rate was chosen, ``left_out`` each seed's score there
     at the rate that the other seeds would have chosen; empty where there was no choice, or too few
-    seeds. ``test`` is on test. ``samples``: how many each split has, where known.
+    seeds. ``test`` is on test.
     """
 
     choice: Choice
@@ -32,21 +32,16 @@ class FinalEvidence:
     quality: Mapping[int, float]
     test: Mapping[int, float] = field(default_factory=dict)
     left_out: Mapping[int, float] = field(default_factory=dict)
-    samples: Mapping[str, int] = field(default_factory=dict)
 
 
 def final_evidence(
-    runs: SizeRuns,
-    metric: Metric,
-    names: Mapping[str, Metric],
-    samples: Mapping[str, int] | None = None,
+    runs: SizeRuns, metric: Metric, names: Mapping[str, Metric]
 ) -> FinalEvidence | None:
     """Choose the rate best on validation at the end and summarize where its runs end.
 
-    ``names`` are the metrics to summarize, ``samples`` how many each split has, where known. The
-    validation metric that the rate was chosen by looks better than it is, and ``method`` says so:
-    see :func:`give_back_at_end`. Train and test had no part in the choice. None where no run came
-    to its end.
+    ``names`` are the metrics to summarize. The validation metric that the rate was chosen by looks
+    better than it is, and ``method`` says so: see :func:`give_back_at_end`. Train and test had no
+    part in the choice. None where no run came to its end.
     """
     values, losses = runs.final("validation", metric.name), runs.final("validation", LOSS)
 
@@ -66,7 +61,7 @@ def final_evidence(
         for name, by_seed in by_name.items():
             chosen_by = several and split == "validation" and name == metric.name
             method = _CHOSEN_BY if chosen_by else "t interval"
-            estimate = _mean(by_seed, names[name], method, (samples or {}).get(split))
+            estimate = _mean(by_seed, names[name], method)
             if estimate is not None:
                 tables[split][name] = estimate
     summary = Final(
@@ -84,7 +79,7 @@ def final_evidence(
         rates = leave_one_out(values, best)
         left_out = _known({seed: values[rate].get(seed) for seed, rate in rates.items()})
     quality, test = (scores[split][metric.name] for split in ("validation", "test"))
-    return FinalEvidence(choice, summary, quality, test, left_out, samples or {})
+    return FinalEvidence(choice, summary, quality, test, left_out)
 
 
 def give_back_at_end(
@@ -116,7 +111,7 @@ def _given_back(evidence: FinalEvidence, metric: Metric, shift: float) -> FinalE
     if not evidence.left_out:
         return evidence
     quality = {seed: score + shift for seed, score in evidence.quality.items()}
-    estimate = _mean(quality, metric, _GIVEN_BACK, evidence.samples.get("validation"))
+    estimate = _mean(quality, metric, _GIVEN_BACK)
     validation = {**evidence.summary.validation}
     if estimate is not None:
         validation[metric.name] = estimate
@@ -125,12 +120,8 @@ def _given_back(evidence: FinalEvidence, metric: Metric, shift: float) -> FinalE
     )
 
 
-def _mean(
-    by_seed: Mapping[int, float], metric: Metric, method: str, samples: int | None
-) -> Estimate | None:
-    steps = 1 / samples if samples and metric.bounded else 0.0
-    scores = list(by_seed.values())
-    return mean_estimate(scores, bounds=bounds_of(metric), resolution=steps, method=method)
+def _mean(by_seed: Mapping[int, float], metric: Metric, method: str) -> Estimate | None:
+    return mean_estimate(list(by_seed.values()), bounds=bounds_of(metric), method=method)
 
 
 def bounds_of(metric: Metric) -> tuple[float | None, float | None]:

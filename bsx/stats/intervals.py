@@ -31,15 +31,12 @@ def mean_estimate(
     *,
     level: float = LEVEL,
     bounds: tuple[float | None, float | None] = (None, None),
-    resolution: float = 0.0,
     method: str = "t interval",
 ) -> Estimate | None:
     """Estimate a mean by Student's t; None for no values.
 
     ``bounds`` are what the quantity cannot leave (0 and 1 for an accuracy): the interval is cut
-    there. ``resolution``: the steps in which values come (1/n for an accuracy over n samples). Each
-    then stands for any value in a step, so that draws which happen to be equal do not make a mean
-    known exactly: their variance, resolution²/12, is added. One value has no interval.
+    there. One value has no interval.
     """
     if not values:
         return None
@@ -47,8 +44,7 @@ def mean_estimate(
     center = float(draws.mean())
     if len(draws) == 1:
         return Estimate(center, None, None, level, 1, method)
-    variance = float(draws.var(ddof=1)) + resolution**2 / 12
-    half = t_quantile(len(draws) - 1, level) * math.sqrt(variance / len(draws))
+    half = t_quantile(len(draws) - 1, level) * float(draws.std(ddof=1)) / math.sqrt(len(draws))
     low, high = center - half, center + half
     if bounds[0] is not None:
         low = max(low, bounds[0])

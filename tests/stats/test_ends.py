@@ -11,7 +11,6 @@ from scipy import stats
 from bsx.schema import Metric, RunRecord, RunStatus
 from bsx.stats.curves import SizeRuns
 from bsx.stats.ends import FinalEvidence, final_evidence, give_back_at_end
-from bsx.stats.intervals import mean_estimate
 from bsx.stats.rates import rate_summaries
 from bsx.stats.summaries import target_evidence
 from tests.stats.oracles import ACCURACY, recipe, run_record
@@ -144,13 +143,3 @@ def test_each_rate_is_summarized_as_it_was_measured() -> None:
     assert high.to_target[0].reached_fraction == pytest.approx(1 / 3)
     assert middle.validation["accuracy"].n == 3
     assert high.validation["accuracy"].n == 1
-
-
-def test_seeds_that_happen_to_agree_do_not_make_an_accuracy_known_exactly() -> None:
-    found = mean_estimate([0.96, 0.96, 0.96], bounds=(0.0, 1.0), resolution=1 / 200)
-    assert found is not None and found.low is not None and found.high is not None
-    assert 0.95 < found.low < 0.96 - 1 / 600 and 0.96 + 1 / 600 < found.high < 0.97
-    spread = [0.90, 0.96, 0.99]
-    wide, plain = mean_estimate(spread, resolution=1 / 200), mean_estimate(spread)
-    assert wide is not None and plain is not None and wide.high and plain.high
-    assert wide.high - wide.value == pytest.approx(plain.high - plain.value, rel=0.01)
