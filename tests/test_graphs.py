@@ -6,7 +6,10 @@ that with torch's operations on the CPU, so that whatever a step takes from Pyth
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,6 +21,8 @@ from torch.utils._pytree import tree_leaves, tree_map
 from bsx.schema import Ingredient, Point, Recipe, RunStatus, Sampling, Training, Trial
 from bsx.train import graphs
 from bsx.train.graphs import Play, Played
+from bsx.train.lanes import Lanes
+from bsx.train.session import Session
 from tests.contracts.test_trainers import MEMBERS, MODELS, values
 from tests.train_setup import group, recipe, trained
 
@@ -159,7 +164,7 @@ def on_tape(step: Callable[[], object]) -> Play:
 def test_a_recording_that_does_not_repeat_the_step_is_not_used() -> None:
     numbers = iter(range(1000))
     step, kept = adder(lambda: float(next(numbers)))
-    played = Played(step, lambda: [kept], on_tape)
+    played = partial(Played(on_tape), step, lambda: [kept])
     for _ in range(60):
         played(1.0, torch.ones(2))
     computed = [float(n) for n in range(61)]
@@ -173,7 +178,7 @@ def test_a_step_that_cannot_be_recorded_is_computed_and_none_is_taken_twice() ->
         raise RuntimeError("operation not permitted when stream is capturing")
 
     step, kept = adder(lambda: 1.0)
-    played = Played(step, lambda: [kept], refuses)
+    played = partial(Played(refuses), step, lambda: [kept])
     for _ in range(60):
         played(1.0, torch.ones(2))
     assert kept.tolist() == [60.0, 60.0]
@@ -182,10 +187,29 @@ def test_a_step_that_cannot_be_recorded_is_computed_and_none_is_taken_twice() ->
 def test_numbers_that_are_not_finite_are_repeated_too() -> None:
     step, kept = adder(lambda: float("nan"))
     tapes: list[Play] = []
-    played = Played(step, lambda: [kept], lambda step: tapes.append(on_tape(step)) or tapes[-1])
+
+    def record(step: Callable[[], object]) -> Play:
+        tapes.append(on_tape(step))
+        return tapes[-1]
+
+    played = partial(Played(record), step, lambda: [kept])
     for _ in range(60):
         played(1.0, torch.ones(2))
     assert len(tapes) == 1 and kept.isnan().all()
+
+
+def test_lanes_are_let_go_without_the_collector_and_with_them_what_their_data_hold() -> None:
+    of = group(recipe(), MEMBERS, "lanes")
+    gc.disable()
+    try:
+        lanes = Lanes(Session(of), of)
+        for _ in range(30):
+            lanes.step()
+        gone = weakref.ref(lanes)
+        del lanes
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

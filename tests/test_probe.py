@@ -299,7 +299,7 @@ def test_settings_that_mean_nothing_are_refused(here: Shell) -> None:
 
 
 def test_a_program_of_the_users_cannot_be_probed(here: Shell) -> None:
-    text = 'command = "python x.py {batch_size}"\ntrain_samples = 100\n'
+    text = 'command = "python -m x {batch_size}"\ntrain_samples = 100\n'
     Path("own.toml").write_text(text, encoding="utf-8")
     code, _, err = here.bsx("probe", "own.toml")
     assert code == 2

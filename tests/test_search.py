@@ -389,7 +389,7 @@ def test_the_best_weight_decay_at_the_end_of_its_range_is_said(tmp_path: Path) -
     found = [c for c in analysed(tmp_path).cautions if c.code == "tuned_at_edge"]
     assert {c.values["side"] for c in found} == {"high"}
     [line] = wording.grouped(found)
-    assert "weight decay of the trial fastest to the target" in line
+    assert "weight decay of the trial fastest to accuracy" in line
     assert "--search weight-decay=LOW..HIGH" in line
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -17,6 +18,8 @@ from torch import Tensor
 RECORDED_AFTER = 20
 _MOST_KINDS = 64  # numbers that change all the time are no kinds to wait for
 
+Step = Callable[..., None]
+State = Callable[[], Sequence[Tensor]]
 Play = Callable[[], object]
 Recorder = Callable[[Callable[[], object]], Play]
 
@@ -35,30 +38,31 @@ def _on_cuda(step: Callable[[], object]) -> Play:
 
 
 class Played:
-    """A step, played back from a recording where there is one.
+    """Steps, played back from recordings where there are such.
+
+    It keeps nothing of who steps: what holds files and processes is let go when that is.
 
     Args:
-        step: takes a number and tensors, and changes the tensors of ``state`` by them alone.
-        state: all that the step changes and the next one reads, where it lies now.
         record: what makes recordings; None lets every step be computed.
     """
 
-    def __init__(
-        self,
-        step: Callable[..., None],
-        state: Callable[[], Sequence[Tensor]],
-        record: Recorder | None,
-    ) -> None:
-        self._step = step
-        self._state = state
+    def __init__(self, record: Recorder | None) -> None:
         self._record = record
         self._came: Counter[object] = Counter()
         self._recordings: dict[object, tuple[Sequence[Tensor], Play]] = {}
 
-    def __call__(self, number: float, *inputs: Tensor) -> None:
-        """Take the step."""
+    def __call__(self, step: Step, state: State, number: float, *inputs: Tensor) -> None:
+        """Take a step.
+
+        Args:
+            step: takes ``number`` and ``inputs``, and changes the tensors of ``state`` by them
+                alone.
+            state: all that the step changes and the next one reads, where it lies now.
+            number: what Python says of the step.
+            inputs: what else does.
+        """
         if self._record is None and not self._recordings:
-            self._step(number, *inputs)
+            step(number, *inputs)
             return
         kind = (number, *((tensor.shape, tensor.dtype) for tensor in inputs))
         if kind in self._recordings:
@@ -68,50 +72,55 @@ class Played:
             play()
             return
         self._came[kind] += 1
-        if self._record is None or self._came[kind] < RECORDED_AFTER:
-            self._step(number, *inputs)
-            if len(self._came) > _MOST_KINDS:
+        if self._record is not None and self._came[kind] >= RECORDED_AFTER:
+            held = [tensor.clone() for tensor in inputs]
+            taken = partial(step, number, *held)
+            recording = self._begun(self._record, taken, state, held[0].device)
+            if recording is None:
                 self._record = None
-        else:
-            self._begin(kind, self._record, number, inputs)
+            else:
+                self._recordings[kind] = held, recording
+            return
+        step(number, *inputs)
+        if len(self._came) > _MOST_KINDS:
+            self._record = None
 
     def forget(self) -> None:
         """Play nothing back any more that was recorded before: its tensors were exchanged."""
         self._recordings.clear()
         self._came.clear()
 
-    def _begin(
-        self, kind: object, record: Recorder, number: float, inputs: Sequence[Tensor]
-    ) -> None:
-        """Take the step, record it, and see whether what is played back comes to the same."""
-        held = [tensor.clone() for tensor in inputs]
-        before, draws = self._copies(), _draws(inputs[0].device)
-        self._step(number, *held)
-        after = self._copies()
-        if not torch.equal(draws, _draws(inputs[0].device)):
-            self._record = None  # a recording would have to draw anew
-            return
+    @staticmethod
+    def _begun(
+        record: Recorder, step: Callable[[], None], state: State, device: torch.device
+    ) -> Play | None:
+        """Take the step, record it, and return what plays it back, if that comes to the same."""
+        before, draws = _copies(state), _draws(device)
+        step()
+        after = _copies(state)
+        if not torch.equal(draws, _draws(device)):
+            return None  # a recording would have to draw anew
         try:
-            self._put(before)
-            play = record(lambda: self._step(number, *held))
-            self._put(before)
+            _put(state, before)
+            play = record(step)
+            _put(state, before)
             play()
-            repeats = all(map(_is_same, self._state(), after))
+            if all(map(_is_same, state(), after)):
+                return play
         except RuntimeError:  # what cannot be recorded is computed
-            repeats = False
-        if repeats:
-            self._recordings[kind] = held, play
-        else:
-            self._record = None
-            self._put(after)
+            pass
+        _put(state, after)
+        return None
 
-    def _copies(self) -> list[Tensor]:
-        return [tensor.clone() for tensor in self._state()]
 
-    @torch.no_grad()
-    def _put(self, values: Sequence[Tensor]) -> None:
-        for mine, value in zip(self._state(), values, strict=True):
-            mine.copy_(value)
+def _copies(state: State) -> list[Tensor]:
+    return [tensor.clone() for tensor in state()]
+
+
+@torch.no_grad()
+def _put(state: State, values: Sequence[Tensor]) -> None:
+    for mine, value in zip(state(), values, strict=True):
+        mine.copy_(value)
 
 
 def _draws(device: torch.device) -> Tensor:

@@ -107,7 +107,7 @@ class Lanes:
         # What is known of the lanes' own layers and of descent is not known of anything else:
         # that a step depends on nothing but tensors that stay where they are.
         record = recorder(session.device) if grid and self._model.is_known else None
-        self._descend = Played(self._take_step, self._changing, record)
+        self._played = Played(record)
 
     @property
     def alive(self) -> list[int]:
@@ -117,7 +117,8 @@ class Lanes:
     def step(self) -> None:
         """Take one optimizer step in every lane; nothing waits for the device."""
         inputs, targets = self._feed.batch(self.taken, self._streams)
-        self._descend(self.session.factor(self.taken), inputs, targets)
+        factor = self.session.factor(self.taken)
+        self._played(self._take_step, self._changing, factor, inputs, targets)
         self.taken += 1
 
     def _take_step(self, factor: float, inputs: Tensor, targets: Tensor) -> None:
@@ -209,7 +210,7 @@ class Lanes:
             mine.copy_(theirs)
         self._updater.restore(state["updater"])
         self._loss_sum, self._finite, self._finite_steps = state["tally"]
-        self._descend.forget()
+        self._played.forget()
         self._stopped_at = dict(state["stopped_at"])
         self._behind = set(state.get("behind", ()))
         self.curves = {lane: curve_from(curve) for lane, curve in state["curves"].items()}
@@ -260,7 +261,7 @@ class Lanes:
         self._updater = self._updater.keeping(self._model, kept)
         self._lanes = [self._lanes[position] for position in kept]
         self._begin_tally()
-        self._descend.forget()
+        self._played.forget()
 
     def _begin_tally(self) -> None:
         count, device = len(self._lanes), self.session.device

@@ -27,7 +27,7 @@ QUESTIONS: list[dict[str, Any]] = [
     {"vary": ["optimizer=sgd,adam", "model.norm=none,batch"], "name": 'a "name" of\tmine ö'},
     {"clip_norm": "none", "hang_timeout": "none", "freeze": ["layers.*"], "drop_last": True},
     {"learning_rate": "tuned", "learning_rate_rule": "linear", "base_batch_size": "16"},
-    {"command": "python t.py {batch_size} {lr}", "train_samples": "10_000", "seeds": "1"},
+    {"command": "python -m t {batch_size} {lr}", "train_samples": "10_000", "seeds": "1"},
 ]
 
 
