@@ -199,6 +199,8 @@ def test_ctrl_c_keeps_what_was_finished_and_leaves_no_process_behind(
 
     def interrupt(folder: Path) -> None:
         trained.append(training(folder, 16))
+        taken, who = folder / "steps-16", str(trained[0])  # some steps: there is a state to keep
+        wait_until(lambda: taken.read_text().split().count(who) > 5, 120, "some steps")
         os.kill(os.getpid(), signal.SIGINT)
 
     where = ["--executor", executor, *(["--slurm-cluster", "local"] * (executor == "slurm"))]
