@@ -47,7 +47,7 @@ def with_command(found: Analysis, config: SweepConfig) -> Analysis:
 
 
 def _of_own_length(found: Analysis, config: SweepConfig) -> Analysis:
-    if config.command is None or {"epochs", "steps"} & set(config.command.program.placeholders):
+    if config.command is None or config.command.program.takes_length:
         return found
     told = [
         replace(c, values={**c.values, "own_length": True}) if c.code in _ASKING_LENGTH else c

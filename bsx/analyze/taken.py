@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from bsx.schema import Caution, Metric, Point, Recommendation, RunStatus, rate_of, tuned_of
+from bsx.stats.ends import known
 from bsx.stats.paired import paired_difference
 from bsx.stats.sizes import SizeEvidence
 
@@ -24,9 +24,7 @@ def taken_cautions(
     taken = _point(size, recommendation)
     if taken is None:
         return []
-    ends = _ends_worse(size, taken, metric, tolerance)
-    found = [*ends, *_diverges(size, taken)]
-    return [Caution(caution.code, caution.values, size.batch_size) for caution in found]
+    return [*_ends_worse(size, taken, metric, tolerance), *_diverges(size, taken)]
 
 
 def _point(size: SizeEvidence, recommendation: Recommendation) -> Point | None:
@@ -42,7 +40,7 @@ def _ends_worse(
     if final is None or final.choice.rate == taken:
         return []
     ends = size.runs.final("validation", metric.name)
-    best, mine = (_known(ends[point]) for point in (final.choice.rate, taken))
+    best, mine = (known(ends[point]) for point in (final.choice.rate, taken))
     sign = 1.0 if metric.higher_is_better else -1.0
     worse = paired_difference(
         {seed: sign * value for seed, value in best.items()},
@@ -61,7 +59,7 @@ def _ends_worse(
         "best": rate_of(final.choice.rate),
         "best_tuned": tuned_of(final.choice.rate),
     }
-    return [Caution("rate_ends_worse", values)]
+    return [Caution("rate_ends_worse", values, size.batch_size)]
 
 
 def _diverges(size: SizeEvidence, taken: Point) -> list[Caution]:
@@ -69,8 +67,5 @@ def _diverges(size: SizeEvidence, taken: Point) -> list[Caution]:
     diverged = sum(record.status is RunStatus.DIVERGED for record in row)
     if not diverged:
         return []
-    return [Caution("taken_diverges", {"diverged": diverged, "runs": len(row)})]
-
-
-def _known(row: Mapping[int, float | None]) -> dict[int, float]:
-    return {seed: v for seed, v in row.items() if v is not None and math.isfinite(v)}
+    values = {"diverged": diverged, "runs": len(row)}
+    return [Caution("taken_diverges", values, size.batch_size)]

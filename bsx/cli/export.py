@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bsx.cli.exporting import CURVES, FORMATS, TRACKERS, Exported, Wish, draw, track, write
-from bsx.cli.options import warn_of_variables, with_settings
+from bsx.cli.options import Plots, warn_of_variables, with_settings
 from bsx.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -59,14 +59,6 @@ _Curves = Annotated[
         "batch size.",
     ),
 ]
-_Plots = Annotated[
-    Path | None,
-    typer.Option(
-        "--plots",
-        help="Draw figures for a paper into this folder, each as SVG, PNG and PDF.",
-        metavar="DIR",
-    ),
-]
 _Arms = Annotated[
     bool,
     typer.Option("--arms", help="All arms of the --vary that the sweep is one of."),
@@ -86,7 +78,7 @@ def export(
     to: _To = None,
     output: _Output = None,
     curves: _Curves = False,
-    plots: _Plots = None,
+    plots: Plots = None,
     arms: _Arms = False,
     force: _Force = False,
     **flags: Any,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bsx.cli.options import warn_of_variables, with_settings
+from bsx.cli.options import Plots, warn_of_variables, with_settings
 from bsx.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -46,14 +46,6 @@ _TrainSamples = Annotated[
         "--train-samples", help="How many samples an epoch has, to count epochs.", metavar="INT"
     ),
 ]
-_Plots = Annotated[
-    Path | None,
-    typer.Option(
-        "--plots",
-        help="Draw figures for a paper into this folder, each as SVG, PNG and PDF.",
-        metavar="DIR",
-    ),
-]
 _Force = Annotated[bool, typer.Option("--force", help="Replace figures that are there already.")]
 
 
@@ -68,7 +60,7 @@ def import_(
     file: _File,
     metric: _MetricOption = None,
     train_samples: _TrainSamples = None,
-    plots: _Plots = None,
+    plots: Plots = None,
     force: _Force = False,
     **flags: Any,
 ) -> None:

@@ -5,12 +5,23 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from bsx.cli.completion import completing
 from bsx.settings import SETTINGS, Setting
+
+# Of every command that draws
+Plots = Annotated[
+    Path | None,
+    typer.Option(
+        "--plots",
+        help="Draw figures for a paper into this folder, each as SVG, PNG and PDF.",
+        metavar="DIR",
+    ),
+]
 
 
 def with_settings(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import importlib
-import io
 import math
 import shlex
 from collections.abc import Mapping, Sequence
@@ -14,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from bsx.data.cells import COMMA, EMPTY, POINT, is_number, missing_texts
+from bsx.data.csv_rows import csv_rows
 from bsx.data.given import read_text
 from bsx.data.room import check_room
-from bsx.data.source import check_cells, the_file
+from bsx.data.source import the_file
 from bsx.data.table import Table
 from bsx.errors import ConfigError, DataError
 
@@ -43,8 +42,7 @@ def read_csv(
     name = f"--dataset {kind}:{source}"
     text, separator = read_text(source, encoding, kind), _separator(separator)
     decimal = _decimal(decimal, separator)
-    check_cells(text, separator, name)
-    lines, rows = _rows(text, separator, name)
+    lines, rows = csv_rows(text, separator, name, "one row for each sample", skip_space=True)
     if header not in (True, False, "auto", "yes", "no"):
         raise ConfigError(f"--dataset-arg header={header}: give auto, true or false")
     has = _is_header(rows, decimal) if header == "auto" else header in (True, "yes")
@@ -108,23 +106,6 @@ def _other_separator(text: str, taken: str) -> str:
     these = shlex.quote(f"separator={word}")
     shown = "tabs" if word == "tab" else repr(word)
     return f"the first line has {shown} between its cells: give --dataset-arg {these}"
-
-
-def _rows(content: str, separator: str, name: str) -> tuple[list[int], list[list[str]]]:
-    reader = csv.reader(
-        io.StringIO(content, newline=""), delimiter=separator, skipinitialspace=True
-    )
-    lines, rows = [], []
-    try:
-        for row in reader:
-            if any(cell.strip() for cell in row):
-                lines.append(reader.line_num)
-                rows.append([cell.strip() for cell in row])
-    except csv.Error as error:
-        raise DataError(f"{name}: line {reader.line_num}: {error}; it is no csv file") from None
-    if not rows:
-        raise DataError(f"{name}: the file is empty; give one row for each sample")
-    return lines, rows
 
 
 def _is_header(rows: Sequence[Sequence[str]], decimal: str) -> bool:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import datetime
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +11,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from bsx.data.csv_rows import csv_rows
 from bsx.data.given import read_text
-from bsx.data.source import check_cells
 from bsx.errors import ConfigError, DataError
 
 Column = str | int
@@ -174,19 +172,7 @@ def when(text: str) -> float | None:
 def _rows(content: str, delimiter: str, name: str) -> tuple[list[int], list[list[str]]]:
     if not isinstance(delimiter, str) or len(delimiter) != 1:
         raise ConfigError(f"--dataset-arg delimiter={delimiter}: give one character")
-    check_cells(content, delimiter, name)
-    reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter)
-    lines, cells = [], []
-    try:
-        for row in reader:
-            if any(cell.strip() for cell in row):
-                lines.append(reader.line_num)
-                cells.append([cell.strip() for cell in row])
-    except csv.Error as error:
-        raise DataError(f"{name}: line {reader.line_num}: {error}; it is no csv file") from None
-    if not cells:
-        raise DataError(f"{name}: the file is empty; give a csv with one row for each moment")
-    return lines, cells
+    return csv_rows(content, delimiter, name, "a csv with one row for each moment")
 
 
 def _number(text: str) -> float | None:

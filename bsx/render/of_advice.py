@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from bsx.render import numbers
 from bsx.render.phrases import (
+    SOME_SEEDS,
     Values,
     batch_sizes,
     clean,
@@ -17,7 +18,6 @@ from bsx.render.phrases import (
 )
 from bsx.schema import Estimate
 
-_SOME_SEEDS = 5  # more, where nobody can say how many would do
 _MEASURED_BY = {"cost": "cost", "steps": "iterations", "samples": "samples"}
 
 
@@ -54,7 +54,7 @@ def _cheaper_left_out(group: Sequence[Values]) -> str:
     seeds, objective = int(first["seeds"]), str(first["objective"])
     less = _MEASURED_BY.get(objective, spelled(objective))
     times = listed([f"× {numbers.estimate(r, numbers.fixed(2))}" for r in first["ratios"]])
-    command = more_seeds(first, _SOME_SEEDS)
+    command = more_seeds(first, SOME_SEEDS)
     more = f"more of them may ({command})" if command else "more of them may"
     return (
         f"{sizes} may take less {less}, {times}, and {are} left out, as {they} {are} expected to "

@@ -9,6 +9,8 @@ from bsx.render import numbers
 
 Values = Mapping[str, Any]
 
+SOME_SEEDS = 5  # more, where nobody can say how many would do
+
 STATUS = {
     "ok": "",
     "censored": "target not reached",

@@ -21,6 +21,7 @@ from bsx.render import (
 )
 from bsx.render.phrases import (
     OWN_LENGTH,
+    SOME_SEEDS,
     Values,
     batch_sizes,
     clean,
@@ -35,7 +36,6 @@ from bsx.render.phrases import (
 )
 from bsx.schema import Estimate
 
-_SOME_SEEDS = 5  # more, where nobody can say how many would do
 _MANY_SEEDS = 10  # times those there are: more than anybody should be told to train
 
 
@@ -256,7 +256,7 @@ def _speed_of_other(group: Sequence[Values]) -> str:
 def _quality_not_settled(group: Sequence[Values]) -> str:
     first = group[0]
     needed, seeds = first.get("seeds_needed"), int(first["seeds"])
-    command = more_seeds(first, needed - seeds if needed else _SOME_SEEDS)
+    command = more_seeds(first, needed - seeds if needed else SOME_SEEDS)
     remedy = f"about {numbers.count(needed)} would" if needed else "more of them may"
     remedy += f" ({command})" if command else ""
     remedy += ", or a wider --tolerance"
@@ -277,7 +277,7 @@ def _not_better_than_baseline(group: Sequence[Values]) -> str:
         f"{baseline} of the baseline ({clean(first['name'])}), which needs no model"
     )
     if first.get("likely"):
-        command = more_seeds(first, _SOME_SEEDS)
+        command = more_seeds(first, SOME_SEEDS)
         return f"{said}; add seeds to be sure{f' ({command})' if command else ''}"
     return f"{said}; train longer (--epochs), or try other learning rates or another --model"
 

@@ -191,10 +191,8 @@ class TargetSummary:
     next_run: Mapping[str, Any] = field(default_factory=dict)
     noise_scale: Estimate | None = None  # where it is reached, over the batch sizes
     noise_scale_verdict: str | None = None  # agrees | larger | smaller | undetermined
-    # too long to be shown among the rest
-    curve: tuple[tuple[float, Estimate], ...] = field(
-        default=(), repr=False
-    )  # batch size → steps by the fit, to be drawn
+    # batch size → steps by the fit, to be drawn: too long to be shown among the rest
+    curve: tuple[tuple[float, Estimate], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def final_evidence(
     if choice is None:
         return None
     scores = {
-        split: {name: _known(runs.final(split, name)[choice.rate]) for name in names}
+        split: {name: known(runs.final(split, name)[choice.rate]) for name in names}
         for split in SPLITS
     }
     several = len(runs.rates) > 1
@@ -77,7 +77,7 @@ def final_evidence(
     left_out: dict[int, float] = {}
     if several and len(runs.seeds) >= LEAVE_OUT_FROM:
         rates = leave_one_out(values, best)
-        left_out = _known({seed: values[rate].get(seed) for seed, rate in rates.items()})
+        left_out = known({seed: values[rate].get(seed) for seed, rate in rates.items()})
     quality, test = (scores[split][metric.name] for split in ("validation", "test"))
     return FinalEvidence(choice, summary, quality, test, left_out)
 
@@ -131,5 +131,6 @@ def bounds_of(metric: Metric) -> tuple[float | None, float | None]:
     return (0.0, None) if metric.name in _NEVER_NEGATIVE else (None, None)
 
 
-def _known(row: Mapping[int, float | None]) -> dict[int, float]:
+def known(row: Mapping[int, float | None]) -> dict[int, float]:
+    """Return the seeds' scores that are finite numbers."""
     return {s: v for s, v in row.items() if v is not None and math.isfinite(v)}
