@@ -152,7 +152,7 @@ class Conductor:
             )  # of this round, too, some may be stored
             coming = self._coming()
             groups = coming.groups if coming else self._to_be_observed()
-            units = self._ordered(groups, speeds)
+            units = plan.in_order(self.config, self.facts, groups, speeds)
             if not units:
                 return "failed" if self._outcomes.any_failed else "complete"
             alone = sum(unit.predicted_seconds for unit in speeds)
@@ -213,17 +213,6 @@ class Conductor:
         ):
             return not running
         return len(running) < self.facts.workers
-
-    def _ordered(self, groups: Sequence[Trained], speeds: Sequence[SpeedUnit]) -> list[Unit]:
-        """Say which unit comes when.
-
-        With the time limited, the cheapest sizes come first, each whole. Otherwise speeds are
-        timed before all else, and the longest groups begin first, so that no slot ends late.
-        """
-        if self.config.within_seconds is not None or self.facts.workers == 1:
-            return _interleaved(groups, speeds)
-        longest = sorted(groups, key=lambda group: -group.predicted_seconds)
-        return [*speeds, *longest]
 
     def _coming(self) -> plan.Round | None:
         known = self._outcomes.known
@@ -336,15 +325,3 @@ class Conductor:
         """The seconds left of the time for the whole sweep."""
         within = self.config.within_seconds
         return float("inf") if within is None else within - (time.monotonic() - self._began)
-
-
-def _interleaved(groups: Sequence[Trained], speeds: Sequence[SpeedUnit]) -> list[Unit]:
-    """Put each size's speed right behind its group: a size is of use when both are known."""
-    waiting = {unit.recipe.batch_size: unit for unit in speeds}
-    units: list[Unit] = []
-    for group in groups:
-        units.append(group)
-        speed = waiting.pop(group.recipe.batch_size, None)
-        if speed is not None:
-            units.append(speed)
-    return [*units, *waiting.values()]

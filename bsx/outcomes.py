@@ -92,7 +92,13 @@ class Outcomes:
         if isinstance(unit, SpeedUnit):
             size, reason = unit.recipe.batch_size, error.reason
             failed = SpeedRecord(
-                unit.unit_id, size, unit.loop, status, environment=how, error=reason
+                unit.unit_id,
+                size,
+                unit.loop,
+                status,
+                environment=how,
+                error=reason,
+                timed=unit.timed,
             )
             self.store.append_speed(self.sweep_id, failed, anew=True)
         if isinstance(unit, DiagnosticUnit):

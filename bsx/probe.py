@@ -130,7 +130,7 @@ class Prober:
 
     def _measure(self, size: int, number: int) -> None:
         recipe = plan.probe_recipe(self.config, self.facts, size)
-        (unit,) = plan.speed_units(self.config, self.facts, [recipe], self.machine, _NOTHING)
+        unit = plan.speed_unit(self.config, self.facts, recipe, self.machine, _NOTHING)
         try:
             record = self._only_record(unit, f"speed at batch size {size:,}", SpeedRecord)
         except UnitError as error:

@@ -427,6 +427,8 @@ CAUTIONS = {
     "different_tasks": "of `bsx compare`: the sweeps are of different tasks",
     "objective_without_seconds": "of `bsx import`: the file has no seconds, so that the "
     "recommendation counts iterations or samples",
+    "objective_without_speed": "of `--command`: its reports came all at once, so that the "
+    "recommendation counts iterations",
     "columns_left_out": "of `bsx import`: columns of which nothing is known",
     "iterations_computed": "of `bsx import`: iterations are samples (or tokens) / batch size",
     "batch_size_in_tokens": "of `bsx import`: what is called samples is tokens",

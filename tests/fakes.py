@@ -154,11 +154,12 @@ STEP_SECONDS, SAMPLE_SECONDS = 2e-4, 1e-6
 def measure_speed(unit: SpeedUnit, report: Report) -> Iterator[tuple[SpeedRecord]]:
     """Yield seconds per step = α + βB, with a little spread."""
     size = unit.recipe.batch_size
-    noise = random.Random(size)
+    noise = random.Random(size + unit.visit)
     mean = STEP_SECONDS + SAMPLE_SECONDS * size
-    draws = tuple(mean * math.exp(noise.gauss(0, 0.01)) for _ in range(9))
+    draws = tuple(mean * math.exp(noise.gauss(0, 0.01)) for _ in range(unit.draws))
     report(1.0, None)
-    yield (SpeedRecord(unit.unit_id, size, unit.loop, RunStatus.COMPLETED, draws, 10**8),)
+    found = SpeedRecord(unit.unit_id, size, unit.loop, RunStatus.COMPLETED, draws, 10**8)
+    yield (dataclasses.replace(found, timed=unit.timed),)
 
 
 @contextlib.contextmanager

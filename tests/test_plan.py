@@ -22,6 +22,7 @@ from bsx.schema import (
     RunRecord,
     RunStatus,
     Sampling,
+    SpeedUnit,
     SweepConfig,
     TargetSpec,
     Training,
@@ -246,17 +247,41 @@ def test_the_identity_of_a_unit_is_what_it_does_not_when() -> None:
         assert dataclasses.replace(group, **other).unit_id != group.unit_id
 
 
-def test_speed_is_measured_once_a_size_and_does_not_travel() -> None:
+def test_speed_is_measured_in_two_visits_to_each_size_and_does_not_travel() -> None:
     of = plan.recipes(config(), facts())
     here = plan.speed_units(config(), facts(), of, {"machine": "a"}, COST)
     there = plan.speed_units(config(), facts(), of, {"machine": "b"}, COST)
-    assert [unit.recipe.batch_size for unit in here] == [recipe.batch_size for recipe in of]
+    sizes = [recipe.batch_size for recipe in of]
+    assert [(unit.visit, unit.recipe.batch_size) for unit in here] == [
+        (visit, size) for visit in range(2) for size in sizes
+    ]
+    assert len({unit.unit_id for unit in here}) == 2 * len(sizes)
+    assert len({unit.timed for unit in here}) == len(sizes)
+    assert [unit.unit_id for unit in here[: len(sizes)]] == [
+        unit.timed for unit in here[len(sizes) :]
+    ]
     assert not {unit.unit_id for unit in here} & {unit.unit_id for unit in there}
     loaded = plan.speed_units(config(speed_loop="dataloader"), facts(), of, {"machine": "a"}, COST)
     assert not {unit.unit_id for unit in here} & {unit.unit_id for unit in loaded}
     longer = plan.recipes(config(budget=Budget(steps=99)), facts())
     same = plan.speed_units(config(), facts(), longer, {"machine": "a"}, COST)
     assert [unit.unit_id for unit in same] == [unit.unit_id for unit in here]
+
+
+@pytest.mark.parametrize("limited", [False, True], ids=["free", "limited"])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_visits_to_a_size_are_far_apart(workers: int, limited: bool) -> None:
+    asked = config(within_seconds=60.0 if limited else None)
+    known = dataclasses.replace(facts(), workers=workers)
+    of = plan.recipes(asked, known)
+    groups = coming(asked).groups
+    units = plan.in_order(asked, known, groups, plan.speed_units(asked, known, of, {}, COST))
+    assert sorted(unit.unit_id for unit in units) == sorted(
+        unit.unit_id for unit in (*groups, *plan.speed_units(asked, known, of, {}, COST))
+    )
+    visits = [unit.visit if isinstance(unit, SpeedUnit) else None for unit in units]
+    assert visits[-len(of) :] == [1] * len(of)
+    assert 1 not in visits[: -len(of)]
 
 
 @pytest.mark.parametrize(
@@ -292,8 +317,8 @@ def test_the_spacing_of_evaluations_is_part_of_a_run_and_the_usual_one_changes_n
 def test_a_rate_that_changes_does_not_change_the_speed() -> None:
     [plain] = plan.recipes(config(batch_sizes=BatchSizes((4,))), facts())
     cosine = dataclasses.replace(plain, training=Training(schedule="cosine", warmup=0.1))
-    [one], [other] = (
-        plan.speed_units(config(), facts(), [recipe], {"machine": "a"}, COST)
+    one, other = (
+        plan.speed_unit(config(), facts(), recipe, {"machine": "a"}, COST)
         for recipe in (plain, cosine)
     )
     assert one.unit_id == other.unit_id

@@ -153,15 +153,19 @@ def _recommend(
     tradeoffs: Sequence[TradeOff],
 ) -> tuple[Recommendation | None, tuple[Caution, ...]]:
     """Recommend by what was asked for and the first target, among the sizes that were run."""
-    candidates = [candidate_of(size, config.aim) for size in sizes if size.runs.seeds]
-    return recommend(
+    aim = own_program.aim_of(config, sizes)
+    candidates = [candidate_of(size, aim) for size in sizes if size.runs.seeds]
+    found, said = recommend(
         candidates,
         tradeoffs[0] if tradeoffs else None,
         facts.metric,
         config.tolerance,
-        config.aim,
+        aim,
         config.price_per_hour,
     )
+    if found is not None and aim != config.aim:
+        said = (*said, Caution("objective_without_speed", {"objective": aim}))
+    return found, said
 
 
 def _targets(

@@ -179,15 +179,19 @@ def _part(store: Store, label: str, sweep: Sweep, view: View | None) -> Part:
         sweep,
         analyzed(store, sweep, recipes),
         store.runs(sweep.sweep_id),
-        _knee(store.speeds(sweep.sweep_id)),
+        _knee(store.speeds(sweep.sweep_id), sweep.facts.timed_loop(sweep.config.speed_loop)),
         command_line(sweep.config),
     )
 
 
-def _knee(speeds: Sequence[SpeedRecord]) -> Estimate | None:
+def _knee(speeds: Sequence[SpeedRecord], loop: str) -> Estimate | None:
     from bsx.stats.step_model import step_model
+    from bsx.stats.summaries import speed_visits
 
-    return step_model({s.batch_size: [s.step_seconds] for s in speeds if s.step_seconds}).knee
+    visits = {s.batch_size: speed_visits(speeds, s.batch_size, loop) for s in speeds}
+    return step_model(
+        {size: [v.step_seconds for v in of] for size, of in visits.items() if of}
+    ).knee
 
 
 def _comparisons(store: Store, parts: Sequence[Part], view: View | None) -> list[Comparison]:

@@ -24,7 +24,6 @@ from bsx.train.loop import Gradient, backward, trained, treat_gradients
 from bsx.train.ranks import Rank, together
 from bsx.train.session import Session, environment, synchronize
 
-DRAWS = 9
 DRAW_SECONDS = 0.04  # long against the clock's resolution and a scheduler's time slice
 WARM_UP_SECONDS = 0.1
 WARM_UP_STEPS = 3
@@ -66,16 +65,18 @@ def _measured(
     per_step = _warmed_up(step, session.device, agree)
     steps = max(1, round(DRAW_SECONDS / agree(per_step)))
     draws = []
-    for number in range(DRAWS):
+    for number in range(unit.draws):
         draws.append(_timed(step, steps, session.device) / steps)
-        report((number + 1) / DRAWS, None)
-    count = energy.counter(session.device) if unit.devices == 1 else None
+        report((number + 1) / unit.draws, None)
+    once = unit.devices == 1 and unit.visit == 0  # energy takes seconds, and is steadier
+    count = energy.counter(session.device) if once else None
     joules: tuple[float, ...] = ()
     if count is not None:
         settle = partial(synchronize, session.device)
         joules = energy.joules_per_step(count, step, per_step, settle)
     return SpeedRecord(
         unit_id=unit.unit_id,
+        timed=unit.timed,
         batch_size=unit.recipe.batch_size,
         loop=unit.loop,
         status=RunStatus.COMPLETED,

@@ -5,6 +5,7 @@ from bsx.plan.observing import diagnostic_units, not_measured
 from bsx.plan.probing import doubling, memory_unit, next_size, probe_range, probe_recipe
 from bsx.plan.recipes import batch_sizes
 from bsx.plan.rounds import Round, calibration
+from bsx.plan.timing import in_order, speed_unit
 
 __all__ = [
     "Round",
@@ -12,6 +13,7 @@ __all__ = [
     "calibration",
     "diagnostic_units",
     "doubling",
+    "in_order",
     "members",
     "memory_unit",
     "next_round",
@@ -20,5 +22,6 @@ __all__ = [
     "probe_range",
     "probe_recipe",
     "recipes",
+    "speed_unit",
     "speed_units",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bsx.plan import branches, rounds
+from bsx.plan import branches, rounds, timing
 from bsx.plan.recipes import recipes as from_start
 from bsx.plan.rounds import Round
 from bsx.schema import CostModel, Facts, Recipe, RunRecord, SpeedUnit, SweepConfig
@@ -56,4 +56,4 @@ def speed_units(
     """Return the solo speed measurements of a sweep; branches say nothing of time."""
     if config.branching is not None:
         return ()
-    return rounds.speed_units(config, facts, of, machine, cost)
+    return timing.speed_units(config, facts, of, machine, cost)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from bsx.plan.completed import rates_after
 from bsx.plan.recipes import staying
 from bsx.plan.runs import runs_of
+from bsx.plan.timing import SPEED_RATE
 from bsx.schema import (
     BranchUnit,
     CalibrationUnit,
@@ -21,9 +22,7 @@ from bsx.schema import (
     Point,
     Recipe,
     RunRecord,
-    SpeedUnit,
     SweepConfig,
-    digest,
 )
 from bsx.tuning import MOST_ROUNDS, Rates, Seeds, first_rates
 
@@ -32,8 +31,6 @@ from bsx.tuning import MOST_ROUNDS, Rates, Seeds, first_rates
 LANES_BYTES = 2**30
 _SHARE = 4  # of the memory there is: one in so many bytes, cut to a power of two, as it varies
 _COPIES = 4  # of each number kept: values, gradients, and two temporaries
-_ENERGY_SECONDS = 3.0  # that a device's counter of energy is watched for, if it has one
-_SPEED_RATE = 1e-3  # small enough that no timed run diverges
 _CALIBRATION_SIZE = 256  # large against the smallest size, and quickly run
 
 
@@ -82,39 +79,6 @@ def members(
     return {run.run_id for run in runs}
 
 
-def speed_units(
-    config: SweepConfig,
-    facts: Facts,
-    of: Sequence[Recipe],
-    machine: Mapping[str, object],
-    cost: CostModel,
-) -> tuple[SpeedUnit, ...]:
-    """Return the solo speed measurement of each batch size, and of what batches grow to.
-
-    None for a program of the user's: it alone can say how fast it is, and does so in its reports.
-    """
-    if config.command is not None:
-        return ()
-    largest = {recipe.largest_batch(facts.train_samples): recipe for recipe in of}
-    timed = {size: staying(recipe, size) for size, recipe in largest.items()}
-    timed |= {recipe.batch_size: staying(recipe, recipe.batch_size) for recipe in of}
-    return tuple(
-        SpeedUnit(
-            recipe=recipe,
-            learning_rate=_SPEED_RATE,
-            loop=facts.timed_loop(config.speed_loop),
-            device=facts.device,
-            threads=facts.threads,
-            worker="speed" if facts.devices == 1 else "speed-devices",
-            devices=facts.devices,
-            machine=digest(machine),
-            predicted_seconds=max(0.8, cost.group_seconds(20, recipe.batch_size, 1))
-            + (_ENERGY_SECONDS if facts.device.startswith("cuda") else 0.0),
-        )
-        for _, recipe in sorted(timed.items())
-    )
-
-
 def calibration(
     config: SweepConfig, facts: Facts, of: Sequence[Recipe], trainer: str
 ) -> CalibrationUnit:
@@ -128,7 +92,7 @@ def calibration(
     alone = trainer != "lanes"
     return CalibrationUnit(
         recipe=staying(of[0], of[0].batch_size),
-        members=tuple([(_SPEED_RATE, 0)] if alone else lanes[: _most_lanes(config, facts, large)]),
+        members=tuple([(SPEED_RATE, 0)] if alone else lanes[: _most_lanes(config, facts, large)]),
         batch_sizes=tuple(sorted({small, large})),
         trainer=trainer,
         device=facts.device,

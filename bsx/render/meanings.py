@@ -69,6 +69,10 @@ _MEANINGS = {
     ),
     "no_recommendation": "The tables show what was measured all the same.",
     "objective_without_seconds": "With a column of seconds the time itself could be compared.",
+    "objective_without_speed": (
+        "Where the program writes each report as it comes (in Python: print(…, flush=True)), or "
+        "tells its seconds in them, time counts."
+    ),
     "iterations_computed": "Where epochs end in a smaller batch they are slightly more in truth.",
     "columns_left_out": "They changed nothing in these results.",
     "rows_left_out": "They changed nothing in these results.",

@@ -26,6 +26,14 @@ def _objective_without_seconds(group: Sequence[Values]) -> str:
     )
 
 
+def _objective_without_speed(group: Sequence[Values]) -> str:
+    objective = str(group[0]["objective"])
+    return (
+        "the program's reports came all at once, so that its speed is not known; what is "
+        f"recommended takes {_LEAST[objective]} to the target, {_PRICES[objective]}"
+    )
+
+
 def _columns_left_out(group: Sequence[Values]) -> str:
     columns = group[0]["columns"]
     noun = "the column" if len(columns) == 1 else "the columns"
@@ -60,6 +68,7 @@ def _reached_at_first_look(group: Sequence[Values]) -> str:
 WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "reached_at_first_look": _reached_at_first_look,
     "objective_without_seconds": _objective_without_seconds,
+    "objective_without_speed": _objective_without_speed,
     "iterations_computed": _iterations_computed,
     "batch_size_in_tokens": _batch_size_in_tokens,
     "columns_left_out": _columns_left_out,

@@ -64,6 +64,7 @@ class SpeedRecord:
     """How fast one batch size runs alone: seconds per step of each draw, and the peak memory.
 
     ``step_joules``: the energy of a step, of each draw; empty where the device does not count it.
+    ``timed``: what was timed, the same for all visits to it; empty where there was but one.
     """
 
     unit_id: str
@@ -75,6 +76,12 @@ class SpeedRecord:
     environment: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
     step_joules: tuple[float, ...] = ()
+    timed: str = ""
+
+    @property
+    def same_as(self) -> str:
+        """What records of one and the same thing have in common."""
+        return self.timed or self.unit_id
 
 
 @dataclass(frozen=True)

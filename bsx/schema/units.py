@@ -140,7 +140,11 @@ class BranchUnit:
 
 @dataclass(frozen=True)
 class SpeedUnit:
-    """One batch size timed alone: one model, nothing else running."""
+    """One batch size timed alone: one model, nothing else running.
+
+    A machine is not as quick at every minute, so that each size is timed in several visits, far
+    apart. They are units of their own; what they time is the same.
+    """
 
     recipe: Recipe
     learning_rate: float
@@ -152,6 +156,8 @@ class SpeedUnit:
     predicted_seconds: float = field(default=0.0, compare=False)
     micro_batch_size: int | None = None  # as of a group
     devices: int = 1
+    visit: int = 0
+    draws: int = field(default=9, compare=False)
 
     @property
     def streamed(self) -> bool:
@@ -165,7 +171,12 @@ class SpeedUnit:
 
     @cached_property
     def unit_id(self) -> str:
-        """The unit's identity: what is timed, how, and on which machine."""
+        """The unit's identity: what is timed, how, and on which machine; and which time."""
+        return f"{self.timed}-{self.visit}" if self.visit else self.timed
+
+    @cached_property
+    def timed(self) -> str:
+        """The identity of what all visits time."""
         recipe = self.recipe
         how = [recipe.optimizer, recipe.task, recipe.batch_size, recipe.tail, self.loop]
         return digest(

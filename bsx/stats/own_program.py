@@ -15,6 +15,7 @@ from bsx.schema import (
     SpeedRecord,
     SweepConfig,
 )
+from bsx.stats.sizes import SizeEvidence
 
 LOOP = "command"
 _SHORTEST = 1e-15  # seconds of a step; below it is no time
@@ -49,6 +50,15 @@ def _step_seconds(record: RunRecord) -> float | None:
     if len(times) < max(2.0, _DATED * len(points)) or steps <= 0 or seconds <= 0:
         return None
     return seconds / steps if seconds / steps > _SHORTEST else None
+
+
+def aim_of(config: SweepConfig, sizes: Sequence[SizeEvidence]) -> str:
+    """Return by what a size is recommended: iterations, where a program's reports tell no time.
+
+    Its time is read off them, so that there is nothing that a further run of it would make known.
+    """
+    untimed = config.command is not None and not any(size.step_seconds for size in sizes)
+    return "steps" if config.aim == "time" and untimed else config.aim
 
 
 def length_of_curves(

@@ -247,7 +247,25 @@ def speed_summary(
 def measured_speed(
     records: Sequence[SpeedRecord], batch_size: int, loop: str
 ) -> SpeedRecord | None:
-    """Return the newest record with a measured speed, of the loop asked for if there is one."""
+    """Return what was measured of the speed, all visits in one; None where nothing was."""
+    visits = speed_visits(records, batch_size, loop)
+    if not visits:
+        return None
+    return replace(
+        visits[-1],
+        step_seconds=tuple(draw for visit in visits for draw in visit.step_seconds),
+        step_joules=tuple(draw for visit in visits for draw in visit.step_joules),
+        peak_memory_bytes=max(visit.peak_memory_bytes or 0 for visit in visits) or None,
+    )
+
+
+def speed_visits(
+    records: Sequence[SpeedRecord], batch_size: int, loop: str
+) -> tuple[SpeedRecord, ...]:
+    """Return the visits in which a size was timed, on the machine where that was done last.
+
+    The loop asked for comes first; where it was not timed, another one.
+    """
     usable = [
         r
         for r in records
@@ -255,7 +273,7 @@ def measured_speed(
     ]
     asked = [r for r in usable if r.loop == loop]
     found = asked or usable
-    return found[-1] if found else None
+    return tuple(record for record in found if record.same_as == found[-1].same_as)
 
 
 def step_times(records: Sequence[SpeedRecord], loop: str) -> dict[int, float]:

@@ -271,7 +271,7 @@ class Store(DiagnosticTables):
         ]
 
     def speeds(self, sweep_id: str) -> list[SpeedRecord]:
-        """Return the speed records of a sweep."""
+        """Return the speed records of a sweep, in the order in which they came."""
         return self._speeds("JOIN sweep_speeds USING (unit_id) WHERE sweep_id = ?", sweep_id)
 
     def speeds_by_id(self, unit_ids: Iterable[str]) -> list[SpeedRecord]:
@@ -289,7 +289,7 @@ class Store(DiagnosticTables):
             return run_records(rows, recipes, self.path)
 
     def _speeds(self, where: str, value: str) -> list[SpeedRecord]:
-        rows = self._rows(f"SELECT record FROM speeds {where}", (value,))
+        rows = self._rows(f"SELECT record FROM speeds {where} ORDER BY speeds.rowid", (value,))
         with self._decoding():
             return [from_json(SpeedRecord, row[0]) for row in rows]
 

@@ -300,6 +300,17 @@ def test_a_csv_file_is_read_as_well(folder: Path) -> None:
     found = document(bsx("sweep", *args, cwd=folder))
     steps = [row["to_target"][0]["steps"]["value"] for row in found["batch_sizes"]]
     assert steps == pytest.approx([72, 16])
+    # it is written in one go, so that nothing is known of time: iterations are counted instead
+    assert [row["speed"] for row in found["batch_sizes"]] == [None, None]
+    advice = found["recommendation"]
+    assert (advice["objective"], advice["batch_size"]) == ("steps", 64)
+    assert [c["code"] for c in found["cautions"]].count("objective_without_speed") == 1
+    told = bsx("show", "--explain", cwd=folder)
+    assert "flush=True" in told.stdout + told.stderr
+    asked = bsx(
+        "show", "--objective", "cost", "--price-per-hour", "2", "--format", "json", cwd=folder
+    )
+    assert document(asked)["recommendation"] is None  # of money nothing can be said
 
 
 def test_dry_run_runs_nothing(folder: Path) -> None:

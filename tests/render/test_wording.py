@@ -66,6 +66,7 @@ VALUES: dict[str, dict[str, object]] = {
     "different_data": {"first": "iris", "second": "wine", "samples": (120, 142)},
     "different_tasks": {"first": "classification", "second": "regression"},
     "objective_without_seconds": {"objective": "steps"},
+    "objective_without_speed": {"objective": "steps"},
     "columns_left_out": {"columns": ("note", "model")},
     "iterations_computed": {"column": "samples", "batch_size_column": "B"},
     "batch_size_in_tokens": {"column": "tokens per batch"},

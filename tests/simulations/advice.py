@@ -3,9 +3,9 @@
     python -m tests.simulations.advice FOLDER --data DIR
 
 Each data set is swept once with 130 seeds, all at the same rates. The first 30 are the reference,
-and every five (or ten) of the others a sweep of their own: the very runs that ``bsx sweep`` would train for
-those seeds, analysed as it analyses them, with the target that it chooses for them. The time of a
-step is that of one line for all, so that a busy machine disturbs nothing. The regret is
+and every five (or ten) of the others a sweep of their own: the very runs that ``bsx sweep`` would
+train for those seeds, analysed as it analyses them, with the target that it chooses for them. The
+time of a step is that of one line for all, so that a busy machine disturbs nothing. The regret is
 by which share the recommended size takes longer to that target than the fastest size, both as the
 reference measured them. What is stored in FOLDER is not run again; FOLDER/advice.json gets every
 number, and the table of docs/statistics.md is printed.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -147,6 +148,27 @@ def test_the_newest_speed_of_the_loop_asked_for_counts() -> None:
     assert measured_speed([old, loader], 8, "dataloader") == loader
     assert measured_speed([old], 8, "dataloader") == old
     assert measured_speed([old], 16, "device") is None
+
+
+def test_visits_to_one_size_are_taken_together_and_those_on_another_machine_left_out() -> None:
+    def visit(unit: str, draws: tuple[float, ...], peak: int | None, timed: str) -> SpeedRecord:
+        done = RunStatus.COMPLETED
+        return SpeedRecord(unit, 8, "device", done, draws, peak, timed=timed)
+
+    elsewhere = visit("old", (9.0, 9.0), 10**9, "")  # stored when there was one visit
+    first = visit("new", (0.10,) * 5, 500, "new")
+    second = visit("new-1", (0.13,) * 5, 600, "new")
+    both = measured_speed([elsewhere, first, second], 8, "device")
+    assert both is not None
+    assert both.step_seconds == (0.10,) * 5 + (0.13,) * 5
+    assert both.peak_memory_bytes == 600
+    assert measured_speed([elsewhere, first], 8, "device") == first
+    assert measured_speed([dataclasses.replace(first, timed=""), second], 8, "device") == both
+    speed = speed_summary([first, second], 8, "device", 10)
+    assert speed is not None
+    step = speed.step_seconds
+    # what the machine did between the visits is in the interval
+    assert (step.low, step.value, step.high) == (0.10, pytest.approx(0.115), 0.13)
 
 
 def test_speed_is_told_in_steps_samples_and_epochs() -> None:

@@ -1,0 +1,116 @@
+"""When which batch size is timed alone.
+
+A machine is not equally quick at every minute: it has other tenants, and it warms up. Draws that
+are taken right after one another share that, however many they are. So each size is visited more
+than once, as far apart as the sweep allows, with fewer draws a visit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bsx.plan.recipes import staying
+from bsx.schema import (
+    BranchUnit,
+    CostModel,
+    DiagnosticUnit,
+    Facts,
+    Group,
+    Recipe,
+    SpeedUnit,
+    SweepConfig,
+    Unit,
+    digest,
+)
+
+SPEED_RATE = 1e-3  # small enough that no timed run diverges
+_VISITS, _DRAWS = 2, 5
+_ENERGY_SECONDS = 3.0  # that a device's counter of energy is watched for, if it has one
+_LEAST_SECONDS = 0.3, 0.05  # of a visit and of each draw, however quick the steps are
+
+
+def speed_units(
+    config: SweepConfig,
+    facts: Facts,
+    of: Sequence[Recipe],
+    machine: Mapping[str, object],
+    cost: CostModel,
+) -> tuple[SpeedUnit, ...]:
+    """Return the solo speed measurements of each batch size, and of what batches grow to.
+
+    The first visits to all sizes come first. There are none for a program of the user's: it alone
+    can say how fast it is, and does so in its reports.
+    """
+    if config.command is not None:
+        return ()
+    largest = {recipe.largest_batch(facts.train_samples): recipe for recipe in of}
+    timed = {size: staying(recipe, size) for size, recipe in largest.items()}
+    timed |= {recipe.batch_size: staying(recipe, recipe.batch_size) for recipe in of}
+    return tuple(
+        speed_unit(config, facts, recipe, machine, cost, visit=visit, draws=_DRAWS)
+        for visit in range(_VISITS)
+        for _, recipe in sorted(timed.items())
+    )
+
+
+def speed_unit(
+    config: SweepConfig,
+    facts: Facts,
+    recipe: Recipe,
+    machine: Mapping[str, object],
+    cost: CostModel,
+    *,
+    visit: int = 0,
+    draws: int = 9,
+) -> SpeedUnit:
+    """Return one visit to one batch size."""
+    once, each = _LEAST_SECONDS
+    energy = _ENERGY_SECONDS if facts.device.startswith("cuda") and visit == 0 else 0.0
+    steps = draws + 3  # at least, with those that warm up
+    return SpeedUnit(
+        recipe=recipe,
+        learning_rate=SPEED_RATE,
+        loop=facts.timed_loop(config.speed_loop),
+        device=facts.device,
+        threads=facts.threads,
+        worker="speed" if facts.devices == 1 else "speed-devices",
+        devices=facts.devices,
+        machine=digest(machine),
+        visit=visit,
+        draws=draws,
+        predicted_seconds=energy
+        + max(once + draws * each, cost.group_seconds(steps, recipe.batch_size, 1)),
+    )
+
+
+def in_order(
+    config: SweepConfig,
+    facts: Facts,
+    groups: Sequence[Group | BranchUnit | DiagnosticUnit],
+    speeds: Sequence[SpeedUnit],
+) -> list[Unit]:
+    """Say which unit comes when; what a size is visited for again comes last of all.
+
+    With the time limited, the cheapest sizes come first, each whole. Otherwise speeds are timed
+    before all else, and the longest groups begin first, so that no slot ends late.
+    """
+    first = [unit for unit in speeds if unit.visit == 0]
+    again = [unit for unit in speeds if unit.visit > 0]
+    if config.within_seconds is not None or facts.workers == 1:
+        return [*_interleaved(groups, first), *again]
+    longest = sorted(groups, key=lambda group: -group.predicted_seconds)
+    return [*first, *longest, *again]
+
+
+def _interleaved(
+    groups: Sequence[Group | BranchUnit | DiagnosticUnit], speeds: Sequence[SpeedUnit]
+) -> list[Unit]:
+    """Put each size's speed right behind its group: a size is of use when both are known."""
+    waiting = {unit.recipe.batch_size: unit for unit in speeds}
+    units: list[Unit] = []
+    for group in groups:
+        units.append(group)
+        speed = waiting.pop(group.recipe.batch_size, None)
+        if speed is not None:
+            units.append(speed)
+    return [*units, *waiting.values()]
