@@ -7,7 +7,9 @@ import io
 import json
 import os
 import re
+import shutil
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -139,7 +141,7 @@ _COMMANDS = re.compile(r"\\[a-zA-Z]+|\\[^a-zA-Z]")
 
 def assert_compiles(text: str) -> None:
     """Assert what LaTeX asks of a table: groups closed, no character that means something else."""
-    bare = re.sub(r"(?m)^%.*$", "", text)
+    bare = re.sub(r"(?m)(^|(?<={))%.*$", "", text)
     begun = re.findall(r"\\(begin|end)\{(\w+)\}", bare)
     opened: list[str] = []
     for what, name in begun:
@@ -166,6 +168,30 @@ def test_latex_tables_compile_whatever_names_hold() -> None:
         assert_compiles(text)
         assert "\\input" not in text and "批" in text
         assert text.count(r"\toprule") == text.count(r"\bottomrule") == text.count(r"\begin{table}")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="there is no pdflatex")
+def test_latex_itself_compiles_the_tables_and_none_is_too_wide(here: Shell) -> None:
+    hostile = "a_b & 100% of {x} ~^\\input{secrets} $1 #2 <|> \"q\" 'r' [t] --"
+    made = sample.sweep(name=hostile)
+    tables = [sweep_latex(made, analysis) for analysis in (sample.analysis(), sample.troubled())]
+    for form in ("article", "[twocolumn]{article}"):
+        kind = form if form.startswith("[") else f"{{{form}}}"
+        Path("paper.tex").write_text(
+            f"\\documentclass{kind}\n\\usepackage{{booktabs,graphicx}}\n\\begin{{document}}\n"
+            + "\n".join(tables)
+            + "\\end{document}\n"
+        )
+        done = subprocess.run(
+            ["pdflatex", "-interaction=nonstopmode", "-no-shell-escape", "paper.tex"],
+            capture_output=True, timeout=120,
+        )  # fmt: skip
+        log = done.stdout.decode(errors="replace")
+        assert done.returncode == 0, log
+        assert "Missing character" not in log
+        # of the captions some lines may be; of tables none
+        assert not re.findall(r"Overfull.*alignment|Overfull \\hbox \((?:\d{2,})", log), log
 
 
 def test_latex_has_the_trade_off_with_its_intervals() -> None:

@@ -10,7 +10,9 @@ from bsx.render.grid import Column, Grid
 from bsx.render.grids import grids
 from bsx.schema import Analysis, Sweep
 
-_PREAMBLE = "% Tables of bsx. The document needs \\usepackage{booktabs}.\n"
+_PREAMBLE = "% Tables of bsx. The document needs \\usepackage{booktabs,graphicx}.\n"
+# A table that is too wide for its column is made smaller; no other is. Of graphicx.
+_FITTED = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 # What LaTeX would take for its own, and what its fonts may lack
 _WRITTEN = {
     "\\": r"\textbackslash{}",
@@ -26,7 +28,7 @@ _WRITTEN = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
+    '"': r"\char34{}",  # \textquotedbl is not in every encoding
     "'": r"\textquotesingle{}",
     "`": r"\textasciigrave{}",
     "-": "{-}",  # two of them would become a dash
@@ -92,16 +94,17 @@ def _table(grid: Grid, title: str, label: str) -> str:
     rows = list(zip(*(column.cells for column in grid.columns), strict=True))
     lines = [
         r"\begin{table}",
-        r"  \centering\small",
+        r"  \centering\small\setlength{\tabcolsep}{4pt}",
         rf"  \caption{{{' '.join(f'{escaped(text)}.' for text in (grid.title, title) if text)}}}",
-        rf"  \label{{{label}}}",
+        rf"  \label{{{label}}}\smallskip",
+        rf"  {_FITTED}",
         rf"  \begin{{tabular}}{{{''.join(_alignment(column) for column in grid.columns)}}}",
         r"    \toprule",
         *(f"    {line}" for line in _headers(grid)),
         r"    \midrule",
         *(f"    {_row(cells, number == grid.marked)}" for number, cells in enumerate(rows)),
         r"    \bottomrule",
-        r"  \end{tabular}",
+        r"  \end{tabular}}",
     ]
     if grid.notes:
         notes = escaped("; ".join(grid.notes))
