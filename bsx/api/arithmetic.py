@@ -14,8 +14,17 @@ if TYPE_CHECKING:
 Count = int | Mapping[str, int] | None  # a span {"low", "high"[, "multiple_of"]} of answers
 
 
+class _Table:
+    """Printed it is a table, in a notebook too."""
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return f"<pre>{escape(str(self))}</pre>"
+
+
 @dataclass(frozen=True)
-class Calculation:
+class Calculation(_Table):
     """Iterations, epochs and tails of one batch size; None is what was not asked or is not known.
 
     The fields are those of ``bsx calc --format json``, explained in the reference.
@@ -62,7 +71,7 @@ class Calculation:
         return table_text([self.document()])
 
 
-class Calculations(list[Calculation]):
+class Calculations(list[Calculation], _Table):
     """One for each batch size; printed it is a table."""
 
     def to_frame(self) -> pandas.DataFrame:

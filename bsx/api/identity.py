@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, range, slice, type(...))
+_LIBRARIES = {"site-packages", "dist-packages"}  # as every installer calls the folder
 _NOT_OF_CLASS = frozenset(
     {"__dict__", "__weakref__", "__doc__", "__module__", "__firstlineno__", "__annotate__"}
     | {"__static_attributes__", "__annotations_cache__", "__annotate_func__"}
@@ -56,6 +57,8 @@ def is_installed(module_name: str) -> bool:
         return root == "bsx"
     places = {sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib")}
     real = Path(file).resolve()
+    if not _LIBRARIES.isdisjoint(real.parts):  # the user's own, or of what this one is based on
+        return True
     return any(place and real.is_relative_to(Path(place).resolve()) for place in places)
 
 

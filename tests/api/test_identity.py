@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import functools
 import io
+import sys
 import threading
+import types
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +16,7 @@ import pytest
 import torch
 from torch import nn
 
-from bsx.api.identity import Unknowable, identity
+from bsx.api.identity import Unknowable, identity, is_installed
 
 
 def defined(source: str, name: str = "make", **known: Any) -> Any:
@@ -83,6 +86,17 @@ def test_what_goes_round_comes_to_an_end() -> None:
 def test_the_order_in_which_a_table_was_filled_does_not_count() -> None:
     assert identity({"a": 1, "b": 2}) == identity({"b": 2, "a": 1}) != identity({"a": 2, "b": 1})
     assert identity({"one", "two", "three"}) == identity({"three", "two", "one"})
+
+
+def test_a_library_is_one_wherever_its_installer_put_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder, installed in (("venv/site-packages", True), ("debian/dist-packages", True),
+                              ("project/src", False)):  # fmt: skip
+        module = types.ModuleType("some_library")
+        module.__file__ = str(tmp_path / folder / "some_library" / "__init__.py")
+        monkeypatch.setitem(sys.modules, "some_library", module)
+        assert is_installed("some_library") is installed
 
 
 def test_what_cannot_be_told_is_refused() -> None:

@@ -29,6 +29,7 @@ asked = dict(dataset=(inputs, labels), batch_sizes=[8, 32, 64], learning_rate=0.
     "bsx.sweep(model=Net, epochs=3, threads=1, target={'accuracy': 0.8}, **asked)",
     "bsx.sweep(model='mlpp')",
     "bsx.load().to_frame()[['steps', 'seeds']]",
+    "bsx.calc(samples=1000, batch_size=[8, 64], epochs=2)",
 ]
 
 
@@ -47,7 +48,7 @@ def test_a_notebook_shows_progress_tables_and_a_picture(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the libraries that run it
         client.execute()
-    defined, swept, refused, framed = (cell.outputs for cell in notebook.cells)
+    defined, swept, refused, framed, computed = (cell.outputs for cell in notebook.cells)
     assert defined == []
     assert [output.output_type for output in swept] == ["display_data", "execute_result"]
     page = swept[-1].data["text/html"]
@@ -56,6 +57,7 @@ def test_a_notebook_shows_progress_tables_and_a_picture(tmp_path: Path) -> None:
         assert "data:image/png;base64," in page
     (error,) = refused
     assert error.ename == "ConfigError" and "did you mean mlp" in error.evalue
+    assert "iterations" in computed[-1].data["text/html"]
     if _there("pandas"):
         assert "steps" in framed[-1].data["text/html"]
 
