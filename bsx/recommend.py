@@ -52,6 +52,7 @@ class _Case:
     price_per_hour: float | None
     best: int
     allowed: float  # by which a size may end worse
+    share: float | None  # of the best, that this is; None: of a metric from 0 to 1
     compared: Mapping[int, Comparison]
 
     @property
@@ -80,6 +81,21 @@ class _Case:
         low = comparison.shortfall.low
         return low is not None and low > self.allowed
 
+    def passed_over(self, relative: Mapping[int, Estimate]) -> tuple[int, ...]:
+        """The sizes shown to need less but to end worse than is allowed, the least first.
+
+        A peak of memory has no interval: it is less where it is not alike.
+        """
+        by_memory = self.objective == "memory"
+        less = {
+            size: ratio.value
+            for size, ratio in relative.items()
+            if ratio.value is not None and size in self.compared
+            if self.is_worse(self.compared[size])
+            if (ratio.value * (1 + SAME_MEMORY) if by_memory else ratio.high or 1.0) < 1
+        }
+        return tuple(sorted(less, key=lambda size: less[size]))
+
     def ranked(self, price: Price, among: Collection[Candidate]) -> list[Ranked]:
         """Rank by what the target takes, the least of ``among`` first; empty without any known."""
         able = {c.batch_size: c for c in self.candidates if c.reached and price(c)}
@@ -104,9 +120,16 @@ class _Case:
             return "target_not_reached"
         return None
 
-    def quality_values(self) -> dict[str, object]:
-        """Return what the reasons say of quality."""
-        return {"metric": self.metric.name, "tolerance": self.allowed, "best": self.best}
+    def said_values(self, relative: Mapping[int, Estimate]) -> dict[str, object]:
+        """Return what the reasons say of quality, and of where times are from."""
+        return {
+            "passed_over": self.passed_over(relative),
+            "metric": self.metric.name,
+            "tolerance": self.allowed,
+            "share": self.share,
+            "best": self.best,
+            "by_curve": self.tradeoff is not None and self.tradeoff.usable,
+        }
 
     def answer(
         self,
@@ -125,7 +148,7 @@ class _Case:
             None if rate is None else rate_of(rate),
             self.objective,
             tuple(sorted(set(indifferent) - {chosen.batch_size})),
-            Caution(code, {**self.quality_values(), **values}, chosen.batch_size),
+            Caution(code, {**self.said_values(relative), **values}, chosen.batch_size),
             dict(sorted(relative.items())),
             self.price_per_hour,
             self._money(chosen),
@@ -189,6 +212,7 @@ def recommend(
         price_per_hour,
         best,
         allowed,
+        None if metric.bounded else metric.margin(tolerance, 1.0),
         compared,
     )
     if objective == "quality":
