@@ -82,9 +82,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("label_smoothing", parse.fraction, "Label smoothing of the cross-entropy.", _TRAINING,
             0.0, "FLOAT"),
     Setting("metric", parse.text, "Metric that quality is judged by, and after commas others to "
-            "measure, such as top-3 or auroc; with --command NAME:max or NAME:min says which way "
-            "is better.  (default: the task's own)", _TRAINING,
-            metavar="NAME"),
+            "measure, such as top-3 or auroc; the reference has those of each task under Metrics. "
+            "With --command NAME:max or NAME:min says which way is better.  (default: the task's "
+            "own)", _TRAINING, metavar="NAME"),
     Setting("schedule", parse.one_of("constant", "step", "exponential", "cosine", "linear",
             "one-cycle"), "Learning-rate schedule over the run's iterations: constant, step, "
             "exponential, cosine, linear or one-cycle.", _TRAINING, "constant", "NAME"),

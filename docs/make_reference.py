@@ -31,6 +31,7 @@ from bsx.render.formats import Format
 from bsx.render.rows import rate_rows, rows
 from bsx.render.sentences import WORDS
 from bsx.schema import (
+    METRICS,
     AgainstSmall,
     Analysis,
     Baseline,
@@ -394,6 +395,8 @@ CAUTIONS = {
     "filled_gaps": "how many missing values of the table were filled, by column",
     "tail_merged": "a last batch of one sample was merged into the one before (BatchNorm)",
     "target_auto": "the target was chosen from the results",
+    "target_below_baseline": "the target is no better than what the trivial prediction reaches",
+    "target_not_kept": "every size reaches the target on its way and ends short of it",
     "target_not_common": "no target is reached reliably by every size",
     "no_target": "no target could be chosen",
     "few_seeds": "too few seeds for good intervals",
@@ -433,6 +436,36 @@ CAUTIONS = {
     "iterations_computed": "of `bsx import`: iterations are samples (or tokens) / batch size",
     "batch_size_in_tokens": "of `bsx import`: what is called samples is tokens",
     "rows_left_out": "of `bsx import`: rows of the train or test part",
+}
+
+METRIC_MEANINGS = {
+    "classification accuracy": "the share of samples whose likeliest class is the right one",
+    "classification top-K": "the share whose right class is among the K likeliest; with K below "
+    "the number of classes",
+    "classification balanced-accuracy": "the mean over classes of the share of their samples that "
+    "is recognized (recall): each class counts alike, however rare it is",
+    "classification f1": "the F1 score of each class, 2·TP / (2·TP + FP + FN), averaged over the "
+    "classes (macro-averaged): each counts alike; one that is neither there nor predicted does not "
+    "count",
+    "classification auroc": "the area under the ROC curve: the chance that a sample of the class "
+    "has a higher score than one of another, ties counting half. Of two classes, that of the "
+    "second; of several, each class against all others, averaged (macro-averaged, one against the "
+    "rest)",
+    "multi-label f1": "the F1 score of each label, averaged over the labels (macro-averaged); a "
+    "label is predicted where its probability is above one half",
+    "multi-label exact-match": "the share of samples of which every label is right",
+    "multi-label auroc": "the area under the ROC curve of each label, averaged over the labels "
+    "that some samples have and others lack",
+    "regression mse": "the mean squared error, averaged over samples and targets. Where targets "
+    "are standardized, it and mae are in units of their spread",
+    "regression mae": "the mean absolute error, averaged over samples and targets",
+    "regression r2": "the coefficient of determination, 1 - squared error / variance of the "
+    "targets of that part: 1 is exact, 0 no better than their mean; averaged over the targets",
+    "language-modelling perplexity": "exp of the mean cross-entropy of a token, in nats",
+    "language-modelling bits-per-character": "the same cross-entropy in bits (of a token, whatever "
+    "the tokens are)",
+    "language-modelling accuracy": "the share of tokens whose likeliest prediction is the right "
+    "one",
 }
 
 VARIABLES = {
@@ -753,6 +786,27 @@ def _codes() -> Iterator[str]:
         "`BSX_STORE` is also read by `bsx show` and `bsx list sweeps`. Besides:"
     )
     yield _table(("Variable", "Meaning"), [(f"`{k}`", v) for k, v in VARIABLES.items()])
+    yield "## Metrics"
+    yield (
+        "The metrics that each task has, the one that judges quality first; `--metric` names "
+        "another one, and after commas others to measure. All are measured on validation, on test "
+        "and, at the end, on the training part. Every task has its `loss`, too, of which less is "
+        "better, and which may be a target but judges nothing."
+    )
+    known = [(task, one) for task, found in METRICS.items() for one in found]
+    paths = [f"{task} {one.metric.name}" for task, one in known]
+    meanings = [meaning for _, meaning in _matched(paths, METRIC_MEANINGS, "metric")]
+    lines = [
+        (
+            task,
+            f"`{one.metric.name}`",
+            meaning,
+            "higher" if one.metric.higher_is_better else "lower",
+            one.measured,
+        )
+        for (task, one), meaning in zip(known, meanings, strict=True)
+    ]
+    yield _table(("Task", "Metric", "What it is", "Better", "Measured"), lines)
     yield "## Formats"
     yield "`--format` is one of " + ", ".join(f"`{form}`" for form in Format) + "."
     yield "## Names"

@@ -140,6 +140,11 @@ def test_a_tail_of_one_is_merged_under_batchnorm_and_only_then() -> None:
         (TargetSpec("acuracy", 0.9), "did you mean accuracy"),
         (TargetSpec("accuracy", 97), "for 97 % write 0.97"),
         (TargetSpec("accuracy", 0.0), "lies between"),
+        (TargetSpec("recall", 0.5), "the task is classification, which has accuracy, top-K, .*f1"),
+        (TargetSpec("balanced-acuracy", 0.5), "did you mean balanced-accuracy"),
+        (TargetSpec("auroc", 0.9), "name more with --metric accuracy,auroc"),
+        (TargetSpec("top-3", 0.9), "name more with --metric accuracy,top-3"),
+        (TargetSpec("top-99", 0.9), "which has accuracy"),
     ],
 )
 def test_targets_that_cannot_be_meant_are_refused(target: TargetSpec, said: str) -> None:

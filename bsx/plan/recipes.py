@@ -7,7 +7,15 @@ from dataclasses import replace
 
 from bsx.arithmetic import LARGEST_SHARE, last_batch, powers_of_two, steps_per_epoch
 from bsx.errors import ConfigError
-from bsx.schema import Facts, Ingredient, Recipe, SweepConfig
+from bsx.schema import (
+    METRICS,
+    Facts,
+    Ingredient,
+    Recipe,
+    SweepConfig,
+    metric_of,
+    no_such_metric,
+)
 from bsx.stats import own_program
 
 # torch's defaults, for the rules that rescale them
@@ -151,21 +159,9 @@ def _check_targets(config: SweepConfig, facts: Facts) -> None:
         known.add("loss")  # every task has one
     for target in config.targets:
         if target.metric not in known:
-            near = difflib.get_close_matches(target.metric, known, n=1)
-            if near:
-                raise ConfigError(
-                    f"--target {target.metric}={target.threshold:g}: {target.metric} is not "
-                    f"measured; did you mean {near[0]}?"
-                )
-            if imported:
-                raise ConfigError(
-                    f"--target {target.metric}={target.threshold:g}: {facts.dataset_name} has no "
-                    f"such metric; it has {', '.join(sorted(known))}"
-                )
             raise ConfigError(
-                f"--target {target.metric}={target.threshold:g}: what is measured of this "
-                f"{facts.task} is {', '.join(sorted(known))}; name more with --metric "
-                f"{facts.metric.name},{target.metric}"
+                f"--target {target.metric}={target.threshold:g}: "
+                + _not_measured(facts, target.metric, sorted(known), imported=imported)
             )
         metric = facts.metric_named(target.metric)
         if metric is not None and metric.bounded and not 0 < target.threshold <= 1:
@@ -173,3 +169,19 @@ def _check_targets(config: SweepConfig, facts: Facts) -> None:
                 f"--target {target.metric}={target.threshold:g}: {target.metric} lies between "
                 "0 and 1; for 97 % write 0.97"
             )
+
+
+def _not_measured(facts: Facts, metric: str, known: list[str], *, imported: bool) -> str:
+    """Say that a metric cannot be a target, and what can, or how it is measured, too."""
+    has_it = metric_of(facts.task, metric, facts.classes) is not None
+    if facts.task in METRICS and not has_it and not imported:
+        return no_such_metric(metric, facts.task, known)
+    near = [] if has_it else difflib.get_close_matches(metric, known, n=1)
+    if near:
+        return f"{metric} is not measured; did you mean {near[0]}?"
+    if imported:
+        return f"{facts.dataset_name} has no such metric; it has {', '.join(known)}"
+    return (
+        f"what is measured of this {facts.task} is {', '.join(known)}; name more with --metric "
+        f"{facts.metric.name},{metric}"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -24,7 +25,7 @@ SWEEP_STATUS = {
     "running": "running",
     "complete": "complete",
     "stopped": "stopped; the same command goes on from here",
-    "out_of_time": "out of time; what is missing is shown as not run",
+    "out_of_time": "out of time; what is missing is shown as not run, or has no time",
     "failed": "finished, with units that failed",
 }
 
@@ -112,7 +113,12 @@ def more_seeds(values: Values, seeds: int) -> str:
     if how is None or seeds < 1:
         return ""
     flag = f"--more-seeds {seeds}"
-    return f"`bsx sweep {flag}`" if how == "alone" else f"the same command with {flag}"
+    if how != "alone":
+        return f"the same command with {flag}"
+    which = (
+        f"{shlex.quote(clean(values['sweep']))} " if "sweep" in values else ""
+    )  # else the newest
+    return f"`bsx sweep {which}{flag}`"
 
 
 def each(

@@ -91,6 +91,12 @@ from bsx.schema.known import (
     MemoryLimit,
     Metric,
 )
+from bsx.schema.metrics import (
+    METRICS,
+    TaskMetric,
+    metric_of,
+    no_such_metric,
+)
 from bsx.schema.probed import (
     ComparedProbeSize,
     Probe,
@@ -152,6 +158,7 @@ __all__ = [
     "FEWEST_SEEDS",
     "LEARNING_RATE",
     "MEASURES",
+    "METRICS",
     "MOMENTUM",
     "SCHEMA_VERSION",
     "SETTLED",
@@ -236,6 +243,7 @@ __all__ = [
     "SweepConfig",
     "TargetSpec",
     "TargetSummary",
+    "TaskMetric",
     "ToTarget",
     "Training",
     "Trial",
@@ -249,6 +257,8 @@ __all__ = [
     "diagnostic_id",
     "digest",
     "digest_of",
+    "metric_of",
+    "no_such_metric",
     "plain",
     "point_of",
     "rate_of",

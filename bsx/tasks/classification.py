@@ -31,7 +31,6 @@ class Classification(Learned):
         self, output_size: int | None, asked: str
     ) -> tuple[tuple[MetricSpec, ...], dict[str, MetricSpec]]:
         """Return the metrics; AUROC of more than two classes, sort upon sort, is on request."""
-        auroc: MetricSpec = ("auroc", True, True)
         two = output_size == 2
         tops = {name: int(name[4:]) for name in re.split(r"[,\s]+", asked) if _TOP.fullmatch(name)}
         if output_size is not None:
@@ -44,14 +43,9 @@ class Classification(Learned):
         if output_size is not None and output_size > _USUAL_K:
             tops.setdefault(f"top-{_USUAL_K}", _USUAL_K)
         self._tops = tops
-        usual = (
-            ("accuracy", True, True),
-            *((name, True, True) for name in tops),
-            ("balanced-accuracy", True, True),
-            ("f1", True, True),
-            *((auroc,) if two else ()),
-        )
-        return usual, {} if two else {"auroc": auroc}
+        usual = ("accuracy", *tops, "balanced-accuracy", "f1", *(("auroc",) if two else ()))
+        on_request = {} if two else {"auroc": metrics.spec(self.name, "auroc")}
+        return metrics.specs(self.name, *usual), on_request
 
     def observe(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """Keep what was right, counts of each class, and the outputs if AUROC is measured."""

@@ -30,11 +30,7 @@ class LanguageModelling(Learned):
         self, output_size: int | None, asked: str
     ) -> tuple[tuple[MetricSpec, ...], dict[str, MetricSpec]]:
         """Return the metrics."""
-        return (
-            ("perplexity", False, False),
-            ("bits-per-character", False, False),
-            ("accuracy", True, True),
-        ), {}
+        return metrics.specs(self.name, "perplexity", "bits-per-character", "accuracy"), {}
 
     def observe(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """Keep three numbers of each sample: loss, nats and accuracy, averaged over its tokens."""

@@ -5,13 +5,13 @@ Everything works on any leading axes at once and answers in float64.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
 from bsx.errors import ConfigError
+from bsx.schema import metric_of, no_such_metric
 from bsx.tasks.base import MetricSpec
 
 
@@ -33,14 +33,27 @@ def chosen(
     first = []
     for name in (part.strip() for part in (asked or "").split(",") if part.strip()):
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f" (did you mean {near[0]}?)" if near else ""
-            raise ConfigError(
-                f"--metric {name}: the task is {task}, which has {', '.join(known)}{hint}"
-            )
+            raise ConfigError(f"--metric {name}: {no_such_metric(name, task)}")
         if known[name] not in first:
             first.append(known[name])
     return (*first, *(spec for spec in usual if spec not in first))
+
+
+def spec(task: str, name: str) -> MetricSpec:
+    """Return what a task's metric is: its name, and which way it is better.
+
+    Raises:
+        KeyError: for one that the list of metrics does not know.
+    """
+    found = metric_of(task, name)
+    if found is None:
+        raise KeyError(name)
+    return found.name, found.higher_is_better, found.bounded
+
+
+def specs(task: str, *names: str) -> tuple[MetricSpec, ...]:
+    """Return what these metrics of a task are."""
+    return tuple(spec(task, name) for name in names)
 
 
 def mean(rows: Tensor) -> Tensor:

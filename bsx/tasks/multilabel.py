@@ -26,7 +26,8 @@ class MultiLabel(Learned):
         self, output_size: int | None, asked: str
     ) -> tuple[tuple[MetricSpec, ...], dict[str, MetricSpec]]:
         """Return the metrics; AUROC, a sort for each label, is on request."""
-        return (("f1", True, True), ("exact-match", True, True)), {"auroc": ("auroc", True, True)}
+        usual = metrics.specs(self.name, "f1", "exact-match")
+        return usual, {"auroc": metrics.spec(self.name, "auroc")}
 
     def rows(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Flatten to (rows, labels) twice."""

@@ -25,7 +25,7 @@ class Regression(Learned):
         self, output_size: int | None, asked: str
     ) -> tuple[tuple[MetricSpec, ...], dict[str, MetricSpec]]:
         """Return the metrics: mean squared and absolute error, and the share explained."""
-        return (("mse", False, False), ("mae", False, False), ("r2", True, False)), {}
+        return metrics.specs(self.name, "mse", "mae", "r2"), {}
 
     def aligned(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the outputs in the shape of as many targets: no number meets another's target.

@@ -34,6 +34,9 @@ VALUES: dict[str, dict[str, object]] = {
     "normalized_over": {"measure": "noise-scale", "samples": 32},
     "target_auto": {"metric": "accuracy", "threshold": 0.97},
     "target_not_common": {"metric": "accuracy", "threshold": 0.97, "sizes": (512, 1024)},
+    "target_below_baseline": {"metric": "accuracy", "threshold": 0.89, "baseline": 0.896,
+                              "name": "most frequent class", "source": "auto"},
+    "target_not_kept": {"metric": "f1", "threshold": 0.56, "best": 0.521},
     "no_target": {"metric": "accuracy"},
     "few_seeds": {"seeds": 2},
     "branch_batchnorm": {},
@@ -396,6 +399,13 @@ def test_a_reason_names_the_command_that_would_settle_it() -> None:
     text = wording.reason(Recommendation(64, 0.1, "quality", (8,), reason))
     assert "about 30 seeds, not 5, would settle" in text
     assert "(`bsx sweep --more-seeds 25`)" in text
+
+
+def test_the_command_for_more_seeds_names_the_sweep() -> None:
+    values = {"seeds": 3, "goes_on": "alone"}
+    assert "`bsx sweep --more-seeds 2`" in wording.message(Caution("few_seeds", values))
+    named = {**values, "sweep": "my first"}
+    assert "`bsx sweep 'my first' --more-seeds 2`" in wording.message(Caution("few_seeds", named))
 
 
 def test_few_seeds_ask_for_no_number_where_another_sentence_does() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from bsx.errors import ConfigError
-from bsx.schema import Objective
+from bsx.schema import METRICS, Objective
 from bsx.tasks import build_task
 
 PAIRS = [
@@ -174,7 +174,7 @@ def test_shapes_that_do_not_pair_are_never_broadcast(
         ("classification", {"label_smoothing": 1.0}, "from 0 to below 1"),
         ("classification", {"label_smoothing": math.nan}, "from 0 to below 1"),
         ("classification", {"metric": "acuracy"}, "did you mean accuracy"),
-        ("classification", {"metric": "mse"}, "--metric mse: .* has accuracy, top-5"),
+        ("classification", {"metric": "mse"}, "--metric mse: .* has accuracy, top-K"),
         ("classification", {"metric": "top-10"}, "with 10 classes it is always 1"),
         ("regression", {"metric": "accuracy"}, "has mse, mae, r2"),
     ],
@@ -213,6 +213,13 @@ def test_the_metric_asked_for_judges_quality_and_the_others_stay(asked: str, fir
     assert names[0] == first
     assert {"accuracy", "top-5", "balanced-accuracy", "f1"} < {*names, "?"}
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("task", METRICS)
+def test_the_list_of_metrics_is_what_tasks_measure_where_all_are_asked_for(task: str) -> None:
+    listed = [one.metric.name.replace("K", "5") for one in METRICS[task]]
+    asked = Objective(metric=",".join(listed))
+    assert [name for name, _, _ in build_task(task, asked, 9).metrics] == listed
 
 
 def test_errors_fall_and_scores_rise() -> None:
