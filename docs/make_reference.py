@@ -260,6 +260,8 @@ KEYS = {
     "recommendation.reason": "why, as a sentence",
     "recommendation.price_per_hour": "as given with `--price-per-hour`, or null",
     "recommendation.cost": "of training it to the first target at that price; an estimate",
+    "recommendation.ends_worse": "how much worse on validation its rate ends than the one best at "
+    "the end at this size; an estimate, null where they are the same",
     "recommendation.memory_share": "its peak memory as a share of `memory_limit`; an estimate",
     "cautions[].code": "see below",
     "cautions[].message": "what to know, as a sentence",

@@ -20,7 +20,7 @@ from bsx.analyze.cautions import (
 )
 from bsx.analyze.diagnose import diagnosed
 from bsx.analyze.remedies import with_command
-from bsx.analyze.taken import taken_cautions
+from bsx.analyze.taken import taken_cautions, with_its_end
 from bsx.recommend import recommend
 from bsx.schema import (
     Analysis,
@@ -107,6 +107,7 @@ def analyze(
     nothing = none_completed(runs)
     if nothing is not None:  # then there is no other reason to look for
         recommendation, cautions = None, [nothing]
+    recommendation = with_its_end(sizes, recommendation, facts.metric)
     cautions += taken_cautions(sizes, recommendation, facts.metric, config.tolerance)
     cautions += target_cautions(facts, sizes, chosen)
     cautions += baseline_cautions(facts, sizes, recommendation)
