@@ -265,6 +265,17 @@ def test_a_time_by_the_fitted_curve_is_called_so() -> None:
         assert f"{said} by" not in reason_of(code, "time", by_curve=False)
 
 
+def test_a_model_is_called_worse_than_the_baseline_only_where_that_is_shown() -> None:
+    def said(**values: object) -> str:
+        given = {**VALUES["not_better_than_baseline"], **values}
+        return wording.message(Caution("not_better_than_baseline", given))
+
+    assert "test mse 0.0561 at the end is not shown to be better than the 0.055" in said()
+    assert "test mse 0.0561 at the end is worse than the 0.055 of" in said(worse=True)
+    assert "balanced-accuracy" not in said()
+    assert said(unbalanced=True).endswith("--metric balanced-accuracy tells more")
+
+
 def test_a_size_takes_less_where_that_is_shown_and_may_where_it_is_not() -> None:
     ratios = {16: Estimate(0.5, 0.3, 0.7), 32: Estimate(0.6, 0.5, 0.8), 64: Estimate(0.9, 0.7, 1.1)}
 
