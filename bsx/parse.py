@@ -131,6 +131,17 @@ def not_negative(value: Any, flag: str) -> float:
     return number
 
 
+def tolerance(value: Any, flag: str) -> float:
+    """Read how much worse is as good: a share below 1, not per cent."""
+    number = _real(value)
+    if number is None or not 0 <= number < 1:
+        raise ConfigError(
+            f"{flag} {value}: give a share from 0 up to below 1, not per cent: 0.005 is half a "
+            "point of a metric from 0 to 1, and of any other ten times that, 5 % of the best"
+        )
+    return number
+
+
 def fraction(value: Any, flag: str) -> float:
     """Read a number from 0 up to below 1."""
     number = _real(value)
