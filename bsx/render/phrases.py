@@ -90,11 +90,21 @@ def goal(values: Values) -> str:
 
 
 def tolerance(values: Values) -> str:
-    """Name a tolerance: in points for a metric between 0 and 1, else as it is."""
-    width = float(values["tolerance"])
+    """Name a tolerance: in points for a metric between 0 and 1, else as it is.
+
+    Behind it the ``share`` of the best value that it is, where that is told.
+    """
+    width, share = float(values["tolerance"]), values.get("share")
     if values.get("bounded", True):
         return f"{numbers.significant(100 * width)} points"
-    return numbers.significant(width)
+    of_best = "" if share is None else f" ({numbers.significant(100 * share)} %)"
+    return f"{numbers.significant(width)}{of_best}"
+
+
+def less(objective: object) -> str:
+    """Say what a size takes less of: ``less time``, ``fewer iterations``."""
+    named = {"steps": "fewer iterations", "samples": "fewer samples", "cost": "less money"}
+    return named.get(str(objective), f"less {spelled(objective)}")
 
 
 def more_seeds(values: Values, seeds: int) -> str:
