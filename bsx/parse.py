@@ -131,23 +131,21 @@ def not_negative(value: Any, flag: str) -> float:
     return number
 
 
-def tolerance(value: Any, flag: str) -> float:
-    """Read how much worse is as good: a share below 1, not per cent."""
-    number = _real(value)
-    if number is None or not 0 <= number < 1:
-        raise ConfigError(
-            f"{flag} {value}: give a share from 0 up to below 1, not per cent: 0.005 is half a "
-            "point of a metric from 0 to 1, and of any other ten times that, 5 % of the best"
-        )
-    return number
-
-
 def fraction(value: Any, flag: str) -> float:
     """Read a number from 0 up to below 1."""
     number = _real(value)
     if number is None or not 0 <= number < 1:
         raise ConfigError(f"{flag} {value}: give a number from 0 up to below 1")
     return number
+
+
+def tolerance(value: Any, flag: str) -> float:
+    """Read how much worse is as good: a share, not per cent."""
+    try:
+        return fraction(value, flag)
+    except ConfigError as error:
+        told = "0.005 is half a point of a metric from 0 to 1, and 5 % of the best of any other"
+        raise ConfigError(f"{error}, not per cent: {told}") from None
 
 
 def share(value: Any, flag: str) -> float:
@@ -344,16 +342,3 @@ def _real(value: Any) -> float | None:
     except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
-
-
-def check_price(aim: str | None, price_per_hour: float | None) -> None:
-    """Refuse to recommend by cost where nobody said what training costs.
-
-    Raises:
-        ConfigError: in that case, with the remedy.
-    """
-    if aim == "cost" and price_per_hour is None:
-        raise ConfigError(
-            "--objective cost needs --price-per-hour: what an hour of training costs, in your "
-            "currency"
-        )

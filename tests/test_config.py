@@ -248,7 +248,7 @@ def test_a_rule_starts_from_its_base() -> None:
         ({"objective": "money"}, "give one of time, steps, samples, quality, memory, cost"),
         (
             {"tolerance": "5"},
-            "--tolerance 5: give a share from 0 up to below 1, not per cent: 0.005",
+            "--tolerance 5: give a number from 0 up to below 1, not per cent: 0.005",
         ),
         ({"price_per_hour": "0"}, "--price-per-hour 0: give a number above 0"),
         ({"model": "mpl"}, "did you mean mlp"),
