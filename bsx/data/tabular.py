@@ -58,7 +58,7 @@ def csv(
     target: _Columns = -1,
     task: str = "auto",
     header: bool | str = "auto",
-    separator: str = ",",
+    separator: str = "auto",
     decimal: str = ".",
     missing: str = "refuse",
     categorical: _Columns = (),
@@ -75,7 +75,8 @@ def csv(
     ``target`` is a column's name or number (from 0; -1, the last, by default), or several.
     ``task`` is judged by the target: text and few whole numbers are classes. Columns of text
     become a column for each category; ``categorical`` names columns of numbers that are to be
-    taken so, ``drop`` those to leave out. With ``decimal=comma`` numbers are written 1.234,5.
+    taken so, ``drop`` those to leave out. Cells are parted by commas, semicolons, tabs or bars, as
+    the first rows say, or by ``separator``. With ``decimal=comma`` numbers are written 1.234,5.
     ``missing`` values (nothing, ``?``, NA, N/A, NaN, null, none, and ``missing_texts``) are
     refused, or filled with the mean, median or most frequent value of the training part; in
     columns of categories it is always the most frequent. Rows whose target is missing are refused

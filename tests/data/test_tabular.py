@@ -229,7 +229,7 @@ def test_separators_and_encodings_are_given(written: Written) -> None:
     assert opened(written(rows().replace(",", "\t")), separator="tab").classes == 3
     name = written(rows().replace(",", ";"))
     assert opened(name, separator=";").classes == 3
-    assert "there is one column" in refused(name)
+    assert "there is one column" in refused(name, separator=",")
     assert "one character" in refused(name, ConfigError, separator=";;")
     assert "no such encoding" in refused(name, ConfigError, encoding="klingon")
     assert "give auto" in refused(name, ConfigError, header="maybe")
