@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from bsx.data.csv_rows import csv_rows
 from bsx.data.given import read_text
+from bsx.data.table import no_such_column, shown_columns
 from bsx.errors import ConfigError, DataError
 from bsx.separators import separator_of
 
@@ -202,7 +203,7 @@ def _column_of(titles: Sequence[str], asked: Column, argument: str) -> int:
         return titles.index(asked)
     if type(asked) is int and -len(titles) <= asked < len(titles):
         return asked % len(titles)
-    shown = ", ".join(titles[:12]) + (", …" if len(titles) > 12 else "")
     raise ConfigError(
-        f"--dataset-arg {argument}={asked}: there is no such column; the file has {shown}"
+        f"--dataset-arg {argument}={asked}: {no_such_column(asked, titles)}; the file has "
+        f"{shown_columns(titles)}"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from bsx.literals import as_typed
 from bsx.render import branched, numbers, phrases, searched
 from bsx.schema import Branched, Program, Sweep
 
@@ -95,9 +96,11 @@ def _ingredient(ingredient: object) -> str:
 
 
 def _argument(value: object) -> str:
+    if isinstance(value, str):
+        return as_typed(value) if "," in value else value
     if not isinstance(value, list | tuple):
         return str(value)
-    return ("," if any(isinstance(one, str) for one in value) else "×").join(map(str, value))
+    return ",".join(_argument(one) for one in value)
 
 
 def _data(sweep: Sweep) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from bsx.data.cells import number_format
 from bsx.errors import ConfigError
-from bsx.parse import literal
+from bsx.literals import literal
 from tests.data.opening import opened, refused, sizes
 
 
