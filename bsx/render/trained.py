@@ -6,6 +6,7 @@ import dataclasses
 
 from bsx.literals import as_typed
 from bsx.render import branched, numbers, phrases, searched
+from bsx.render.usual import unusual
 from bsx.schema import Branched, Program, Sweep
 
 _UNSAID = frozenset({"complete", "planned"})  # states in which nothing is amiss
@@ -35,6 +36,8 @@ def described(sweep: Sweep, found: Branched | None = None) -> list[tuple[str, st
             *branched.described(sweep, found),
             ("seeds", str(config.seeds)),
         ]
+    if told := unusual(config):
+        lines.insert(-1, ("training", told))
     if sweep.status not in _UNSAID:
         lines.append(("status", phrases.sweep_status(sweep.status)))
     return lines
