@@ -239,7 +239,8 @@ class Conductor:
     def _has_time_for(self, unit: Unit) -> bool:
         # The first unit is begun in any case: nobody is helped by a forecast alone.
         if self._begun and self._left() < unit.predicted_seconds * self._pace * _LATE:
-            self._skipped = True
+            again = isinstance(unit, SpeedUnit) and unit.visit > 0
+            self._skipped = self._skipped or not again  # without it a sweep has all its results
             return False
         self._begun = True
         return True

@@ -10,141 +10,16 @@ that were really run are recommended; the arithmetic of uncertainty is in ``bsx.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from bsx.schema import AIMS, Caution, Estimate, Metric, Recommendation, rate_of, tuned_of
+from bsx.schema import AIMS, Caution, Estimate, Metric, Recommendation
 from bsx.stats.candidates import Candidate
-from bsx.stats.costs import Ranked, rank
+from bsx.stats.case import HOUR, PRICES, SAME_MEMORY, Case, seconds
+from bsx.stats.costs import Ranked
 from bsx.stats.critical_batch import TradeOff
-from bsx.stats.paired import Comparison, best_of, non_inferior
-
-# Peaks that are so close no measurement here tells apart: those of a process on the CPU hold the
-# libraries, and vary by what the system happened to give.
-SAME_MEMORY = 0.05
-_HOUR = 3600.0
+from bsx.stats.paired import best_of, non_inferior
 
 Answer = tuple[Recommendation | None, tuple[Caution, ...]]
-Price = Callable[[Candidate], tuple[float, ...]]
-
-
-def _seconds(candidate: Candidate) -> tuple[float, ...]:
-    return candidate.step_seconds
-
-
-# what is counted to the target → the draws of the price of one step; empty where it is not known
-PRICES: dict[str, Price] = {
-    "time": _seconds,
-    "cost": _seconds,  # so much an hour: the same sizes are cheap
-    "steps": lambda candidate: (1.0,),
-    "samples": lambda candidate: (float(candidate.batch_size),),
-}
-
-
-@dataclass(frozen=True)
-class _Case:
-    """What there is to choose from: the sizes, and how they compare in quality with the best."""
-
-    candidates: tuple[Candidate, ...]
-    tradeoff: TradeOff | None  # None: there is no target
-    metric: Metric
-    objective: str
-    price_per_hour: float | None
-    best: int
-    allowed: float  # by which a size may end worse
-    compared: Mapping[int, Comparison]
-
-    @property
-    def admitted(self) -> list[Candidate]:
-        """The sizes whose quality is shown to be good enough, or is to be expected so."""
-        return [c for c in self.candidates if self._good_enough(c.batch_size)]
-
-    @property
-    def alike(self) -> list[Candidate]:
-        """The best size, and those within the tolerance that are not shown to be worse."""
-        return [
-            c
-            for c in self.candidates
-            if c.batch_size in self.compared
-            and not self.compared[c.batch_size].differs
-            and self.compared[c.batch_size].expected <= self.allowed
-        ]
-
-    @property
-    def shown(self) -> tuple[int, ...]:
-        """The sizes whose quality is shown to be good enough."""
-        return tuple(sorted(size for size, found in self.compared.items() if found.shown))
-
-    def is_worse(self, comparison: Comparison) -> bool:
-        """Say whether a size is shown to end worse than is allowed."""
-        low = comparison.shortfall.low
-        return low is not None and low > self.allowed
-
-    def ranked(self, price: Price, among: Collection[Candidate]) -> list[Ranked]:
-        """Rank by what the target takes, the least of ``among`` first; empty without any known."""
-        able = {c.batch_size: c for c in self.candidates if c.reached and price(c)}
-        eligible = {c.batch_size for c in among}
-        if self.tradeoff is None or able.keys().isdisjoint(eligible):
-            return []
-        return rank(
-            {size: price(c) for size, c in able.items()},
-            {size: c.steps for size, c in able.items() if c.steps is not None},
-            {c.batch_size: c.log_steps for c in self.candidates if c.log_steps},
-            self.tradeoff,
-            eligible,
-        )
-
-    def obstacle(self, price: Price, among: Collection[Candidate]) -> str | None:
-        """Return why nothing can be ranked; None where something can."""
-        if self.tradeoff is None:
-            return "no_target"
-        if any(c.reached for c in among) and not any(price(c) for c in among):
-            return "no_speed"
-        if not any(c.reached and price(c) for c in among):
-            return "target_not_reached"
-        return None
-
-    def quality_values(self) -> dict[str, object]:
-        """Return what the reasons say of quality."""
-        return {"metric": self.metric.name, "tolerance": self.allowed, "best": self.best}
-
-    def answer(
-        self,
-        chosen: Candidate,
-        indifferent: Collection[int],
-        code: str,
-        values: Mapping[str, object],
-        relative: Mapping[int, Estimate],
-    ) -> Recommendation:
-        """Return the recommendation of one size."""
-        by_quality = self.objective == "quality"
-        rate = chosen.final_rate if by_quality else chosen.learning_rate
-        code = "only_size" if len(self.candidates) == 1 else code
-        return Recommendation(
-            chosen.batch_size,
-            None if rate is None else rate_of(rate),
-            self.objective,
-            tuple(sorted(set(indifferent) - {chosen.batch_size})),
-            Caution(code, {**self.quality_values(), **values}, chosen.batch_size),
-            dict(sorted(relative.items())),
-            self.price_per_hour,
-            self._money(chosen),
-            tuned_of(rate),
-        )
-
-    def _good_enough(self, batch_size: int) -> bool:
-        found = self.compared.get(batch_size)
-        if found is None or self.is_worse(found):  # whatever it is shrunk to
-            return False
-        return found.shown or found.expected <= self.allowed
-
-    def _money(self, chosen: Candidate) -> Estimate | None:
-        """Price the time to the target; None where it is not known, or steps do not say it."""
-        counts_time = not chosen.grows or self.objective not in ("steps", "samples")
-        if self.price_per_hour is None or not counts_time:
-            return None
-        ranked = self.ranked(_seconds, [chosen])
-        return ranked[0].cost.scaled(self.price_per_hour / _HOUR) if ranked else None
 
 
 def recommend(
@@ -181,7 +56,7 @@ def recommend(
     mean = sum(scores[best].values()) / len(scores[best])
     allowed = metric.margin(tolerance, mean)
     compared = non_inferior(scores, higher_is_better=metric.higher_is_better, tolerance=allowed)
-    case = _Case(
+    case = Case(
         tuple(candidates),
         tradeoff,
         metric,
@@ -189,6 +64,7 @@ def recommend(
         price_per_hour,
         best,
         allowed,
+        None if metric.bounded else metric.margin(tolerance, 1.0),
         compared,
     )
     if objective == "quality":
@@ -202,7 +78,7 @@ def recommend(
     return found, (*(unsure[0] or unsure[1]), *_not_timed(case))
 
 
-def _least_to_target(case: _Case) -> Recommendation | str:
+def _least_to_target(case: Case) -> Recommendation | str:
     """Take the admitted size that needs least to the target, or say what is missing."""
     admitted, price = case.admitted, PRICES[case.objective]
     missing = case.obstacle(price, admitted)
@@ -213,7 +89,7 @@ def _least_to_target(case: _Case) -> Recommendation | str:
     eligible = {c.batch_size for c in admitted}
     cost = ranked[0].cost.value
     if case.objective == "cost" and cost is not None and case.price_per_hour is not None:
-        cost *= case.price_per_hour / _HOUR
+        cost *= case.price_per_hour / HOUR
     return case.answer(
         chosen,
         [r.batch_size for r in ranked[1:] if _indistinct(r, eligible)],
@@ -223,7 +99,7 @@ def _least_to_target(case: _Case) -> Recommendation | str:
     )
 
 
-def _least_memory(case: _Case) -> Recommendation | str:
+def _least_memory(case: Case) -> Recommendation | str:
     """Take the admitted size of the lowest peak; of peaks that are alike, the fastest size.
 
     Without times the smallest of them, which holds the least at once.
@@ -235,7 +111,7 @@ def _least_memory(case: _Case) -> Recommendation | str:
         return "no_memory"
     least = min(peaks[c.batch_size] for c in known)
     tied = [c for c in known if peaks[c.batch_size] <= least * (1 + SAME_MEMORY)]
-    ranked = case.ranked(_seconds, tied) if len(tied) > 1 else []
+    ranked = case.ranked(seconds, tied) if len(tied) > 1 else []
     first = ranked[0].batch_size if ranked else min(c.batch_size for c in tied)
     chosen = next(c for c in tied if c.batch_size == first)
     values = {
@@ -256,17 +132,17 @@ def _least_memory(case: _Case) -> Recommendation | str:
     )
 
 
-def _best_in_quality(case: _Case) -> Recommendation:
+def _best_in_quality(case: Case) -> Recommendation:
     """Take the size that ends best; of those not shown to end worse, the fastest."""
     alike = case.alike
-    ranked = case.ranked(_seconds, alike) if len(alike) > 1 else []
+    ranked = case.ranked(seconds, alike) if len(alike) > 1 else []
     first = ranked[0].batch_size if ranked else case.best
     chosen = next(c for c in alike if c.batch_size == first)
     comparison = case.compared[first]
     values = {
         "alike": tuple(sorted(c.batch_size for c in alike)),
         "seconds": ranked[0].cost.value if ranked else None,
-        "missing": None if ranked else case.obstacle(_seconds, alike),
+        "missing": None if ranked else case.obstacle(seconds, alike),
         "seeds": comparison.shortfall.n,
         "seeds_needed": comparison.seeds_to_differ,
         "spread_known": comparison.shortfall.low is not None,
@@ -275,7 +151,7 @@ def _best_in_quality(case: _Case) -> Recommendation:
     return case.answer(chosen, [c.batch_size for c in alike], code, values, {})
 
 
-def _code(kind: str, case: _Case, chosen: Candidate) -> str:
+def _code(kind: str, case: Case, chosen: Candidate) -> str:
     """Return the code of the reason: which sizes there were to choose from, and how surely."""
     if len(case.admitted) == 1:
         return "only_best_admitted"
@@ -287,7 +163,7 @@ def _nothing(reason: str, objective: str) -> Caution:
     return Caution("no_recommendation", {"reason": reason, **asked})
 
 
-def _unsettled(case: _Case, recommendation: Recommendation) -> tuple[Caution, ...]:
+def _unsettled(case: Case, recommendation: Recommendation) -> tuple[Caution, ...]:
     """Say that the quality of the chosen size is not shown, and how many seeds would show it.
 
     Of the best nothing is to be shown; but where no other is left, others may be as good.
@@ -310,7 +186,7 @@ def _unsettled(case: _Case, recommendation: Recommendation) -> tuple[Caution, ..
     return (Caution("quality_not_settled", values, chosen),)
 
 
-def _left_out(case: _Case, recommendation: Recommendation) -> tuple[Caution, ...]:
+def _left_out(case: Case, recommendation: Recommendation) -> tuple[Caution, ...]:
     """Say which sizes need less and are left out for a quality that is not shown to be worse."""
     admitted = {c.batch_size for c in case.admitted}
     cheaper = {
@@ -334,7 +210,7 @@ def _left_out(case: _Case, recommendation: Recommendation) -> tuple[Caution, ...
     return (Caution("cheaper_left_out", values),)
 
 
-def _not_timed(case: _Case) -> tuple[Caution, ...]:
+def _not_timed(case: Case) -> tuple[Caution, ...]:
     """Say which sizes might take the least time, but have none to be compared by."""
     if case.objective not in ("time", "cost"):
         return ()

@@ -395,6 +395,8 @@ CAUTIONS = {
     "filled_gaps": "how many missing values of the table were filled, by column",
     "tail_merged": "a last batch of one sample was merged into the one before (BatchNorm)",
     "target_auto": "the target was chosen from the results",
+    "target_below_baseline": "the target is no better than what the trivial prediction reaches",
+    "target_not_kept": "every size reaches the target on its way and ends short of it",
     "target_not_common": "no target is reached reliably by every size",
     "no_target": "no target could be chosen",
     "few_seeds": "too few seeds for good intervals",

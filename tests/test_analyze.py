@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -240,6 +241,39 @@ def test_a_recommended_size_whose_interval_lies_above_the_baseline_is_no_caution
 ) -> None:
     assert against(sweep, 0.1, targets=(TARGET,)) == []
     assert against(sweep, None, targets=(TARGET,)) == []  # it means nothing there
+
+
+@pytest.mark.parametrize(("trivial", "said"), [(0.90, False), (0.95, True), (0.96, True)])
+def test_a_target_that_needs_no_training_is_told_of(
+    sweep: Sweep, trivial: float, said: bool
+) -> None:
+    known = dataclasses.replace(
+        facts(), baseline=Baseline("most frequent class", {"accuracy": trivial}, {"accuracy": 0.1})
+    )
+    found = analyze(config(targets=(TargetSpec("accuracy", 0.95),)), known, *sweep).cautions
+    mine = [c.values for c in found if c.code == "target_below_baseline"]
+    assert bool(mine) is said
+    assert all((v["baseline"], v["source"]) == (trivial, "user") for v in mine)
+
+
+def test_a_target_that_every_size_passes_and_none_keeps_is_told_of(sweep: Sweep) -> None:
+    rows, runs, speeds = sweep
+
+    def ends_at(run: RunRecord, value: float) -> RunRecord:
+        if "validation" not in run.final:
+            return run
+        validation = {**run.final["validation"], "accuracy": value}
+        return dataclasses.replace(run, final={**run.final, "validation": validation})
+
+    def said(lost: Sequence[int]) -> list[Caution]:
+        fallen = [ends_at(r, 0.9) if r.run.recipe.batch_size in lost else r for r in runs]
+        found = analyze(config(targets=(TARGET,)), facts(), rows, fallen, speeds)
+        return [c for c in found.cautions if c.code == "target_not_kept"]
+
+    sizes = sorted({run.run.recipe.batch_size for run in runs})
+    [caution] = said(sizes)
+    assert caution.values["best"] == pytest.approx(0.9, abs=0.01)
+    assert said(sizes[1:]) == said([]) == []
 
 
 def with_spread(run: RunRecord) -> RunRecord:

@@ -286,6 +286,21 @@ def test_quality_needs_no_time_but_says_that_it_is_missing(missing: str) -> None
     assert answer.reason.values["seconds"] is None
 
 
+def test_sizes_shown_to_take_less_and_to_end_worse_are_passed_over_by_name() -> None:
+    found, fit = candidates(quality={64: 0.9, 128: 0.9, 256: 0.9})
+    answer, _ = recommend(found, fit, ACCURACY, 0.005)
+    assert answer is not None and answer.batch_size not in (64, 128, 256)
+    passed = answer.reason.values["passed_over"]
+    assert passed and set(passed) <= {64, 128, 256}
+    for size in passed:
+        ratio = answer.relative_cost[size]
+        assert ratio.high is not None and ratio.high < 1
+    ratios = [answer.relative_cost[size].value for size in passed]
+    assert ratios == sorted(ratios)
+    well, _ = recommend(*candidates(), ACCURACY, 0.005)
+    assert well is not None and well.reason.values["passed_over"] == ()
+
+
 def test_the_least_memory_is_that_of_the_smallest_size_that_ends_well() -> None:
     found, fit = candidates(quality=dict.fromkeys((2, 4), 0.9))
     answer, _ = recommend(with_peaks(found, lambda b: 1e6 * b), fit, ACCURACY, 0.005, "memory")

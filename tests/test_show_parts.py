@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+import bsx
 from tests.here import Shell, here
 
 __all__ = ["here"]  # a fixture
@@ -39,6 +40,23 @@ def test_rates_are_shown_in_every_format(swept: Shell) -> None:
     found = json.loads(shown(swept, "--rates", "--format", "json"))
     assert [len(size["learning_rates"]) for size in found["batch_sizes"]] == [2, 2]
     assert shown(swept, "--get", "batch_sizes.5.rules.linear.verdict") == "base\n"
+
+
+def test_quality_can_be_judged_by_another_metric_that_was_measured(here: Shell) -> None:
+    asked = (*TWO_RATES, "--metric", "accuracy,f1")
+    before = here.swept(*asked)
+    again = json.loads(shown(here, "--format", "json", "--metric", "f1"))
+    assert (before["metric"], again["metric"]) == ("accuracy", "f1")
+    # as a sweep that was asked to judge by it from the start
+    asked_for = here.swept(*TWO_RATES, "--metric", "f1,accuracy", "--store", "other")
+    for row, same in zip(again["batch_sizes"], asked_for["batch_sizes"], strict=True):
+        assert row["final"] == same["final"]
+    assert "validation f1" in shown(here, "--metric", "f1")
+    code, _, err = here.bsx("show", "--metric", "auroc")
+    assert code == 2
+    assert "--metric auroc: it was not measured; what was is accuracy, f1" in err
+    assert bsx.load(store="bsx-runs", metric="f1").metric == "f1"
+    assert json.loads(shown(here, "--format", "json")) == before
 
 
 def test_the_base_of_the_rules_can_be_named(swept: Shell) -> None:

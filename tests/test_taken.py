@@ -101,7 +101,7 @@ def test_a_row_of_the_comparison_agrees_with_itself(objective: str, here: Shell)
     asked = ("curves.csv", "--target", "accuracy=0.9", "--objective", objective)
     code, tables, _ = here.bsx("import", *asked, "--format", "table")
     assert code == 0
-    chosen = int(re.search(r"Compared with batch size ([\d,]+):", tables)[1].replace(",", ""))
+    chosen = int(re.search(r"Compared with batch size ([\d,]+) \(", tables)[1].replace(",", ""))
     _, rest = tables.split("Compared with", 1)
     lines = [line.strip("│ ") for line in rest.splitlines()]
     head = re.split(r"  +", next(line for line in lines if line.startswith("batch size  ")))

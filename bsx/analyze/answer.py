@@ -11,7 +11,13 @@ from dataclasses import replace
 
 from bsx import arithmetic
 from bsx.analyze.branched import analyze_branched
-from bsx.analyze.cautions import Target, baseline_cautions, none_completed, size_cautions
+from bsx.analyze.cautions import (
+    Target,
+    baseline_cautions,
+    none_completed,
+    size_cautions,
+    target_cautions,
+)
 from bsx.analyze.diagnose import diagnosed
 from bsx.analyze.remedies import with_command
 from bsx.analyze.taken import taken_cautions
@@ -102,6 +108,7 @@ def analyze(
     if nothing is not None:  # then there is no other reason to look for
         recommendation, cautions = None, [nothing]
     cautions += taken_cautions(sizes, recommendation, facts.metric, config.tolerance)
+    cautions += target_cautions(facts, sizes, chosen)
     cautions += baseline_cautions(facts, sizes, recommendation)
     cautions += data_cautions(facts)
     cautions += micro_batch_cautions(facts, rows) + accumulated_cautions(facts, runs)
@@ -163,9 +170,12 @@ def _recommend(
         aim,
         config.price_per_hour,
     )
-    if found is not None and aim != config.aim:
-        said = (*said, Caution("objective_without_speed", {"objective": aim}))
-    return found, said
+    if aim == config.aim:
+        return found, said
+    if found is None:  # for want of something else than time: it is not told of iterations
+        (nothing,) = said
+        return None, (Caution(nothing.code, {"reason": nothing.values["reason"]}),)
+    return found, (*said, Caution("objective_without_speed", {"objective": aim}))
 
 
 def _targets(

@@ -69,6 +69,30 @@ def none_completed(records: Sequence[RunRecord]) -> Caution | None:
     return Caution("no_recommendation", values)
 
 
+def target_cautions(
+    facts: Facts, sizes: Sequence[SizeEvidence], targets: Sequence[Target]
+) -> list[Caution]:
+    """Say which targets mean little: the trivial prediction has them, or no size keeps them."""
+    said = []
+    for index, target in enumerate(targets):
+        metric, baseline = target.metric, facts.baseline
+        trivial = baseline.validation.get(metric.name) if baseline else None
+        if baseline and trivial is not None and not _beyond(target.threshold, trivial, metric):
+            values = {"baseline": trivial, "name": baseline.name, "source": target.source}
+            said.append(Caution("target_below_baseline", {**target.values, **values}))
+        reaching = [size for size in sizes if size.targets[index].reached_fraction]
+        ends = [size.final.summary.validation.get(metric.name) for size in reaching if size.final]
+        values_at_end = [end.value for end in ends if end is not None and end.value is not None]
+        if values_at_end and not any(metric.reaches(v, target.threshold) for v in values_at_end):
+            best = max(values_at_end) if metric.higher_is_better else min(values_at_end)
+            said.append(Caution("target_not_kept", {**target.values, "best": best}))
+    return said
+
+
+def _beyond(value: float, other: float, metric: Metric) -> bool:
+    return value != other and metric.reaches(value, other)
+
+
 def baseline_cautions(
     facts: Facts, sizes: Sequence[SizeEvidence], recommendation: Recommendation | None
 ) -> list[Caution]:
@@ -87,14 +111,14 @@ def baseline_cautions(
         return []
     bound = test.low if metric.higher_is_better else test.high
     worst = test.value if bound is None else bound
-    if worst != limit and metric.reaches(worst, limit):
+    if _beyond(worst, limit, metric):
         return []
     values = {
         "metric": metric.name,
         "value": test.value,
         "baseline": limit,
         "name": baseline.name,
-        "likely": test.value != limit and metric.reaches(test.value, limit),
+        "likely": _beyond(test.value, limit, metric),
     }
     return [Caution("not_better_than_baseline", values, taken)]
 

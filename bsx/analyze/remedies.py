@@ -22,18 +22,19 @@ _ASKING_LENGTH = ("censored", "no_target", "target_not_common")  # for longer ru
 def with_command(found: Analysis, config: SweepConfig) -> Analysis:
     """Return the analysis whose cautions and reason know by which command seeds are added.
 
-    The value ``goes_on`` is ``alone`` where `bsx sweep --more-seeds N` does it, ``same_options``
-    for an arm of ``--vary``; nothing is added where a program takes no seed. Only one of them has
-    it, the others have ``asked_elsewhere``. Cautions of what was run elsewhere have the value
-    ``elsewhere``: no option of bsx can mend it; those that ask for longer runs have
-    ``own_length`` where a program decides by itself how long it trains.
+    The value ``goes_on`` is ``alone`` where `bsx sweep --more-seeds N` does it, with the sweep's
+    name as ``sweep`` where it has one, ``same_options`` for an arm of ``--vary``; nothing is added
+    where a program takes no seed. Only one of them has it, the others have ``asked_elsewhere``.
+    Cautions of what was run elsewhere have the value ``elsewhere``: no option of bsx can mend it;
+    those that ask for longer runs have ``own_length`` where a program decides by itself how long
+    it trains.
     """
     if config.command is not None and config.command.program.elsewhere:
         there = (replace(c, values={**c.values, "elsewhere": True}) for c in found.cautions)
         return replace(found, cautions=tuple(there))
     found = _of_own_length(found, config)
     how = _how(config)
-    if how is None:
+    if not how:
         return found
     advice = found.recommendation
     said = [*found.cautions, *([advice.reason] if advice else [])]
@@ -56,12 +57,13 @@ def _of_own_length(found: Analysis, config: SweepConfig) -> Analysis:
     return replace(found, cautions=tuple(told))
 
 
-def _how(config: SweepConfig) -> str | None:
+def _how(config: SweepConfig) -> dict[str, str]:
     command = config.command
     if command is not None and "seed" not in command.program.placeholders:
-        return None
-    varied = any(origin.startswith("--vary ") for origin in config.origins.values())
-    return "same_options" if varied else "alone"
+        return {}
+    if any(origin.startswith("--vary ") for origin in config.origins.values()):
+        return {"goes_on": "same_options"}
+    return {"goes_on": "alone", **({"sweep": config.name} if config.name else {})}
 
 
 def _asks(caution: Caution) -> bool:
@@ -73,9 +75,8 @@ def _asks(caution: Caution) -> bool:
     return caution.code in _ASKING
 
 
-def _told(caution: Caution, how: str, first: str | None) -> Caution:
+def _told(caution: Caution, how: Mapping[str, str], first: str | None) -> Caution:
     if not _asks(caution):
         return caution
-    more = {"goes_on": how} if caution.code == first else {"asked_elsewhere": True}
-    values: Mapping[str, Any] = {**caution.values, **more}
-    return replace(caution, values=values)
+    more: Mapping[str, Any] = how if caution.code == first else {"asked_elsewhere": True}
+    return replace(caution, values={**caution.values, **more})

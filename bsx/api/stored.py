@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ def load(
     price_per_hour: float | None = None,
     base_batch_size: int | None = None,
     reference_batch_size: int | None = None,
+    metric: str | None = None,
 ) -> Result:
     """Read a stored sweep again, also with another target or objective. Nothing is trained.
 
@@ -38,6 +38,7 @@ def load(
         price_per_hour: what an hour of training costs, for the objective cost.
         base_batch_size: the batch size from which the rules of thumb are audited.
         reference_batch_size: the one from which the critical batch size of 20 % overhead counts.
+        metric: the one that quality is judged by, of those that were measured.
 
     Raises:
         StoreError: where there is no such store or sweep, with the remedy.
@@ -54,6 +55,7 @@ def load(
         "price_per_hour": price_per_hour,
         "base_batch_size": base_batch_size,
         "reference_batch_size": reference_batch_size,
+        "metric": metric,
         "store": store,
     }
     with in_python():
@@ -61,17 +63,15 @@ def load(
 
 
 def _loaded(wanted: str | None, flags: Mapping[str, Any]) -> Result:
-    from bsx import parse, plan
-    from bsx.config import read_view
+    from bsx import plan
+    from bsx.config import as_read, read_view
     from bsx.store import Store
 
     view, door = read_view(flags, os.environ)
     with Store(door.store) as store:
         stored = store.sweep(wanted)
-        config = view.of(stored.config)
-        parse.check_price(config.aim, config.price_per_hour)
-        recipes = plan.recipes(config, stored.facts)
-        return result_of(store, replace(stored, config=config), recipes)
+        read = as_read(stored, view)
+        return result_of(store, read, plan.recipes(read.config, read.facts))
 
 
 def compare(

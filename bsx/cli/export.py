@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bsx.cli.exporting import CURVES, FORMATS, TRACKERS, Exported, Wish, draw, track, write
-from bsx.cli.options import Plots, warn_of_variables, with_settings
+from bsx.cli.options import AS_READ, Plots, warn_of_variables, with_settings
 from bsx.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -68,10 +68,11 @@ _Force = Annotated[bool, typer.Option("--force", help="Replace files that are th
 
 @with_settings(
     (
-        *("target", "confirm", "reference_batch_size", "tolerance", "objective"),
+        *("target", "confirm", "reference_batch_size", "tolerance", "objective", "metric"),
         *("price_per_hour", "base_batch_size"),
         *("store", "quiet"),
-    )
+    ),
+    AS_READ,
 )
 def export(
     sweeps: _Sweeps = None,
@@ -162,8 +163,9 @@ def _check_place(wish: Wish) -> None:
 
 def _found(wanted: Sequence[str], view: View, folder: str, *, arms: bool) -> list[Exported]:
     """Read the sweeps and analyse them as they are to be read."""
-    from bsx import parse, plan
+    from bsx import plan
     from bsx.cli.output import analyzed
+    from bsx.config import as_read
     from bsx.store import Store
 
     found = []
@@ -173,10 +175,8 @@ def _found(wanted: Sequence[str], view: View, folder: str, *, arms: bool) -> lis
             chosen = _arms_of(store, chosen)
         labels = _labels(chosen)
         for label, stored in zip(labels, chosen, strict=True):
-            config = view.of(stored.config)
-            parse.check_price(config.aim, config.price_per_hour)
-            sweep = replace(stored, config=config)
-            recipes = plan.recipes(config, stored.facts)
+            sweep = as_read(stored, view)
+            recipes = plan.recipes(sweep.config, sweep.facts)
             records = tuple(store.runs(stored.sweep_id))
             found.append(Exported(label, sweep, analyzed(store, sweep, recipes), records))
     return found

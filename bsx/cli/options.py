@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,15 +25,27 @@ Plots = Annotated[
 ]
 
 
+# What a setting of runs means to a command that reads stored ones again
+AS_READ = {"metric": "Metric that quality is judged by, one of those that were measured."}
+_READING = next(setting.panel for setting in SETTINGS if setting.key == "target")
+
+
 def with_settings(
     keys: Iterable[str] | None = None,
+    helps: Mapping[str, str] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Give a command an option for each setting (those of ``keys``, else all), as ``**flags``.
 
+    ``helps``: what a setting means to this command, where that is something else than elsewhere.
     Values arrive as typed; :mod:`bsx.config` reads them.
     """
     wanted = None if keys is None else set(keys)
-    settings = [s for s in SETTINGS if wanted is None or s.key in wanted]
+    told = helps or {}
+    settings = [
+        replace(s, help=told.get(s.key, s.help), panel=_READING if s.key in told else s.panel)
+        for s in SETTINGS
+        if wanted is None or s.key in wanted
+    ]
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         signature = inspect.signature(command, eval_str=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bsx.cli.completion import stored_sweeps
-from bsx.cli.options import warn_of_variables, with_settings
+from bsx.cli.options import AS_READ, warn_of_variables, with_settings
 from bsx.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -27,10 +27,11 @@ _TO_STDOUT = "-"
 
 @with_settings(
     (
-        *("target", "confirm", "reference_batch_size", "tolerance", "objective"),
+        *("target", "confirm", "reference_batch_size", "tolerance", "objective", "metric"),
         *("price_per_hour", "base_batch_size"),
         *("store", "quiet"),
-    )
+    ),
+    AS_READ,
 )
 def report(
     sweeps: Annotated[
@@ -162,17 +163,13 @@ def write(
 
 def _part(store: Store, label: str, sweep: Sweep, view: View | None) -> Part:
     """Read a sweep again and analyse it, as the view asks for it to be read."""
-    from dataclasses import replace
-
-    from bsx import parse, plan
+    from bsx import plan
     from bsx.cli.output import analyzed
-    from bsx.config import command_line
+    from bsx.config import as_read, command_line
     from bsx.render.report.parts import Part
 
     if view is not None:
-        config = view.of(sweep.config)
-        parse.check_price(config.aim, config.price_per_hour)
-        sweep = replace(sweep, config=config)
+        sweep = as_read(sweep, view)
     recipes: Sequence[Recipe] = plan.recipes(sweep.config, sweep.facts)
     return Part(
         label,

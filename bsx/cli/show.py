@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bsx.cli.completion import stored_sweeps
-from bsx.cli.options import warn_of_variables, with_settings
+from bsx.cli.options import AS_READ, warn_of_variables, with_settings
 from bsx.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -21,10 +20,11 @@ if TYPE_CHECKING:
 
 @with_settings(
     (
-        *("target", "confirm", "reference_batch_size", "tolerance", "objective"),
+        *("target", "confirm", "reference_batch_size", "tolerance", "objective", "metric"),
         *("price_per_hour", "base_batch_size"),
         *("store", "format", "get", "plot", "quiet"),
-    )
+    ),
+    AS_READ,
 )
 def show(
     sweep: Annotated[
@@ -78,6 +78,8 @@ def show(
 
     $ bsx show --reference-batch-size 64
 
+    $ bsx show --metric f1 --objective quality
+
     $ bsx show --objective cost --price-per-hour 2.50
 
     $ bsx show --plot
@@ -105,8 +107,9 @@ def show(
 
 def _show(wanted: str | None, speed: Path | None, view: View, door: Door, part: str | None) -> None:
     """Read a stored sweep again and print it."""
-    from bsx import parse, plan
+    from bsx import plan
     from bsx.cli.output import print_sweep
+    from bsx.config import as_read
     from bsx.store import Store
 
     probed = None if speed is None else _read_probe(speed)
@@ -118,12 +121,11 @@ def _show(wanted: str | None, speed: Path | None, view: View, door: Door, part: 
             raise ConfigError(f"--speed {speed}: how fast {whose} ran, they alone report")
         if config.branching is not None:
             _check_branched(view, speed, part)
-        config = view.of(config)
-        parse.check_price(config.aim, config.price_per_hour)
-        recipes = plan.recipes(config, stored.facts)
+        sweep = as_read(stored, view)
+        recipes = plan.recipes(sweep.config, sweep.facts)
         print_sweep(
             store,
-            replace(stored, config=config),
+            sweep,
             recipes,
             form=door.format,
             get=door.get,
@@ -141,6 +143,7 @@ def _check_branched(view: View, speed: Path | None, part: str | None) -> None:
         "--confirm": view.confirm,
         "--reference-batch-size": view.reference_batch_size,
         "--objective": view.aim,
+        "--metric": view.metric,
         "--price-per-hour": view.price_per_hour,
         "--speed": speed,
         "--base-batch-size": view.audit_base,

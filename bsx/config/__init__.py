@@ -12,6 +12,7 @@ from bsx.config.read import (
     read_view,
     settings_given,
 )
+from bsx.config.reading import as_read
 from bsx.config.saved import as_toml
 from bsx.config.schema import json_schema
 
@@ -19,6 +20,7 @@ __all__ = [
     "FURTHER",
     "Door",
     "Given",
+    "as_read",
     "as_toml",
     "command_line",
     "default_store",

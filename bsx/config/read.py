@@ -216,6 +216,7 @@ def read_view(flags: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Vie
         asked.get("confirm"),
         values["base_batch_size"],
         values["reference_batch_size"],
+        values["metric"],
     )
     return view, _door(values)
 

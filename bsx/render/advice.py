@@ -1,22 +1,13 @@
-"""What a sweep advises, as text: the recommendation, and what other sizes cost."""
+"""What a sweep advises, as text: the size to take, and why. What others cost: see ``compared``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from bsx.render import memory, numbers, phrases, wording
-from bsx.render.grid import Column, Grid, drop
-from bsx.schema import (
-    Analysis,
-    BatchSizeSummary,
-    Estimate,
-    Metric,
-    Recommendation,
-    Sweep,
-)
+from bsx.schema import Analysis, Metric, Recommendation, Sweep
 
 # Reasons after which no other size was compared in cost.
 _ALONE = frozenset({"only_best_admitted", "only_size", "best_quality"})
+_NAMED = 2  # sizes that are passed over; of more their number is told
 _AIMS = {
     "time": "time to the target",
     "steps": "iterations",
@@ -25,11 +16,6 @@ _AIMS = {
     "memory": "memory",
     "cost": "cost",
 }
-# What is counted to the target, and the header of its column
-_AIM_HEADERS = {"time": "time", "cost": "cost", "steps": "iterations", "samples": "samples"}
-
-
-# --- the recommendation -----------------------------------------------------------------------
 
 
 def headline(analysis: Analysis, recommendation: Recommendation) -> str:
@@ -47,7 +33,7 @@ def headline(analysis: Analysis, recommendation: Recommendation) -> str:
 def explanation(sweep: Sweep, analysis: Analysis, recommendation: Recommendation) -> list[str]:
     """Say why, which sizes cannot be told apart from the recommended one, and what its rate is."""
     reason = wording.reason(recommendation, sweep.facts.metric)
-    lines = [reason]
+    lines = [reason, *passed_over(recommendation)]
     if recommendation.reason.code not in _ALONE:
         lines.append(_indifferent(analysis, recommendation))
     lines += _money(recommendation)
@@ -95,6 +81,26 @@ def _other_rate(analysis: Analysis, recommendation: Recommendation, metric: Metr
     return f"{said}: it ends at {better}, this one at {ended}."
 
 
+def passed_over(recommendation: Recommendation) -> list[str]:
+    """Say which sizes take less, but are shown to end worse than is allowed, if any does."""
+    sizes = list(recommendation.reason.values.get("passed_over", ()))
+    if not sizes:
+        return []
+    named, more = sorted(sizes[:_NAMED]), len(sizes[_NAMED:])
+    times = [
+        f"× {numbers.estimate(recommendation.relative_cost[size], numbers.fixed(2))}"
+        for size in named
+    ]
+    who = f"{phrases.batch_sizes(named)}"
+    others = f", and {numbers.count(more)} more," if more else ""
+    take, are = ("take", "are") if len(sizes) > 1 else ("takes", "is")
+    said = (
+        f"{who}{others} {take} {phrases.less(recommendation.objective)}, {phrases.listed(times)}, "
+        f"but {are} shown to end worse than that."
+    )
+    return [wording.sentence(said)]
+
+
 def _money(recommendation: Recommendation) -> list[str]:
     """Say what the time to the target costs, where it was not asked for and the price is known."""
     cost, price = recommendation.cost, recommendation.price_per_hour
@@ -112,7 +118,7 @@ def _indifferent(analysis: Analysis, recommendation: Recommendation) -> str:
         other = (
             "other batch size" if len(admitted) >= len(analysis.batch_sizes) else "other of them"
         )
-        return f"No {other} comes so close in {aim} that it could not be told apart."
+        return f"No {other} is tied with it in {aim}."
     text = f"In {aim} it cannot be told apart from {phrases.batch_sizes(others)}"
     smallest = min(*others, recommendation.batch_size)
     grows = any(row.grows_to for row in analysis.batch_sizes)
@@ -127,177 +133,3 @@ def no_recommendation(sweep: Sweep, analysis: Analysis) -> str:
     if not reasons:
         return "No batch size can be recommended."
     return wording.sentence(wording.message(reasons[0], sweep.facts.metric))
-
-
-# --- what another size costs ------------------------------------------------------------------
-
-
-def costs(sweep: Sweep, analysis: Analysis) -> Grid | None:
-    """Compare the recommended size with half and double of it, or its neighbours in the sweep.
-
-    What it is recommended by comes first, and is not left out where space is short.
-    """
-    recommendation = analysis.recommendation
-    by_size = {summary.batch_size: summary for summary in analysis.batch_sizes}
-    if recommendation is None or recommendation.batch_size not in by_size:
-        return None
-    chosen = by_size[recommendation.batch_size]
-    known = [row.batch_size for row in by_size.values() if row is chosen or _is_known(row)]
-    others = [by_size[size] for size in _neighbours(chosen.batch_size, known)]
-    if not others:
-        return None
-    metric = sweep.facts.metric_named(analysis.metric) or Metric(analysis.metric, True)
-    aim = recommendation.objective
-    columns = [Column("batch_size", "batch size", tuple(_name(o, chosen) for o in others))]
-    columns += _compared_by(recommendation, others)
-    of_aim = {column.key for column in columns}
-    rest = [
-        *_needed(recommendation, chosen, others),
-        _quality(chosen, others, metric),
-        _memory(chosen, others),
-    ]
-    if aim in ("time", "cost"):
-        rest = [column for column in rest if column.key != "seconds"]
-    rest = [column for column in rest if column.key not in of_aim]
-    rest.sort(key=lambda column: column.key != aim)  # stable
-    told = tuple(c for c in (*columns, *rest) if any(cell != numbers.UNKNOWN for cell in c.cells))
-    title = f"Compared with batch size {numbers.count(chosen.batch_size)}:"
-    sparable = ("memory", "between", "samples", "quality", "seconds", "steps")
-    return Grid(title, told, drop(*(key for key in sparable if key != aim)))
-
-
-def _compared_by(
-    recommendation: Recommendation, others: Sequence[BatchSizeSummary]
-) -> list[Column]:
-    """Return what the sizes were compared by, if that is counted to the target."""
-    aim = recommendation.objective
-    if aim not in _AIM_HEADERS:
-        return []
-    ratios = [recommendation.relative_cost.get(o.batch_size) for o in others]
-    return [
-        Column(aim, _AIM_HEADERS[aim], tuple(_ratio(_value(r), 1.0) for r in ratios)),
-        Column("between", "between", tuple(map(_between, ratios))),
-    ]
-
-
-def _needed(
-    recommendation: Recommendation, chosen: BatchSizeSummary, others: Sequence[BatchSizeSummary]
-) -> list[Column]:
-    """Return what the target takes, of one origin in a row: as the sizes were compared.
-
-    That is by the fitted curve where it describes them. Where they were not compared, as measured.
-    """
-    headers = {"seconds": "time", "steps": "iterations", "samples": "samples"}
-    rows = [
-        _times(recommendation, chosen, other) or _as_measured(chosen, other) for other in others
-    ]
-    return [
-        Column(key, header, tuple(_ratio(row.get(key), 1.0) for row in rows))
-        for key, header in headers.items()
-    ]
-
-
-def _times(
-    recommendation: Recommendation, chosen: BatchSizeSummary, other: BatchSizeSummary
-) -> dict[str, float | None] | None:
-    """Return how many times the target takes by what was compared; None where nothing was."""
-    ratio = _value(recommendation.relative_cost.get(other.batch_size))
-    if ratio is None or chosen.grows_to or other.grows_to:
-        return None
-    slower, larger = _step_time(chosen, other), other.batch_size / chosen.batch_size
-    in_steps = {"steps": 1.0, "samples": larger, "time": slower, "cost": slower}
-    each = in_steps.get(recommendation.objective)
-    if each is None:
-        return None
-    steps = ratio / each
-    seconds = None if slower is None else steps * slower
-    return {"steps": steps, "samples": steps * larger, "seconds": seconds}
-
-
-def _step_time(chosen: BatchSizeSummary, other: BatchSizeSummary) -> float | None:
-    """How many times as long a step of the other size takes."""
-    times = [_value(row.speed.step_seconds) if row.speed else None for row in (chosen, other)]
-    return times[1] / times[0] if times[0] and times[1] else None
-
-
-def _as_measured(chosen: BatchSizeSummary, other: BatchSizeSummary) -> dict[str, float | None]:
-    found: dict[str, float | None] = {}
-    for key in ("seconds", "steps", "samples"):
-        theirs, mine = _need(other, key), _need(chosen, key)
-        found[key] = theirs / mine if theirs is not None and mine else None
-    return found
-
-
-def _quality(
-    chosen: BatchSizeSummary, others: Sequence[BatchSizeSummary], metric: Metric
-) -> Column:
-    cells = tuple(_difference(o, chosen, metric) for o in others)
-    return Column("quality", f"validation {phrases.clean(metric.name)}", cells)
-
-
-def _memory(chosen: BatchSizeSummary, others: Sequence[BatchSizeSummary]) -> Column:
-    return Column("memory", "memory", tuple(_ratio(_peak(o), _peak(chosen)) for o in others))
-
-
-def _neighbours(chosen: int, sizes: Sequence[int]) -> list[int]:
-    below = [size for size in sizes if size < chosen]
-    above = [size for size in sizes if size > chosen]
-    half = chosen // 2 if chosen // 2 in below else max(below, default=None)
-    double = chosen * 2 if chosen * 2 in above else min(above, default=None)
-    return [size for size in (half, double) if size is not None]
-
-
-def _is_known(row: BatchSizeSummary) -> bool:
-    """Whether there is anything to compare with: some run of that size came to its end."""
-    return row.final is not None
-
-
-def _name(other: BatchSizeSummary, chosen: BatchSizeSummary) -> str:
-    size = numbers.count(other.batch_size)
-    if other.batch_size * 2 == chosen.batch_size:
-        return f"half, {size}"
-    return f"double, {size}" if other.batch_size == chosen.batch_size * 2 else size
-
-
-def _need(summary: BatchSizeSummary, key: str) -> float | None:
-    quantity: Estimate | None = getattr(summary.to_target[0], key) if summary.to_target else None
-    return quantity.value if quantity else None
-
-
-def _peak(summary: BatchSizeSummary) -> float | None:
-    return summary.speed.peak_memory_bytes if summary.speed else None
-
-
-def _value(estimate: Estimate | None) -> float | None:
-    return None if estimate is None else estimate.value
-
-
-def _between(ratio: Estimate | None) -> str:
-    if ratio is None or ratio.low is None or ratio.high is None:
-        return numbers.UNKNOWN
-    if numbers.is_vague(ratio):
-        return f"n = {ratio.n}"
-    return f"{ratio.low:.2f}–{ratio.high:.2f}"
-
-
-def _ratio(other: float | None, chosen: float | None) -> str:
-    if other is None or not chosen:
-        return numbers.UNKNOWN
-    return f"× {other / chosen:.2f}"
-
-
-def _difference(other: BatchSizeSummary, chosen: BatchSizeSummary, metric: Metric) -> str:
-    values = []
-    for summary in (other, chosen):
-        quantity = summary.final.validation.get(metric.name) if summary.final else None
-        if quantity is None or quantity.value is None:
-            return numbers.UNKNOWN
-        values.append(quantity.value)
-    difference = values[0] - values[1]
-    if not metric.bounded:
-        return _signed(f"{difference:+.3g}")
-    return f"{_signed(f'{100 * difference:+.1f}')} points"
-
-
-def _signed(text: str) -> str:
-    return text.lstrip("+-") if not float(text) else text.replace("-", "−")

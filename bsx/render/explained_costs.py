@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bsx.render import advice, memory, numbers, phrases, targets, wording
+from bsx.render import advice, compared, memory, numbers, phrases, targets, wording
 from bsx.render.explained_words import shown_size
 from bsx.schema import Analysis, BatchSizeSummary, Estimate, Recommendation, Sweep
 
@@ -15,7 +15,13 @@ def of_the_choice(sweep: Sweep, analysis: Analysis) -> list[str | None]:
     rows = {row.batch_size: row for row in analysis.batch_sizes}
     row = rows.get(chosen.batch_size)
     told = [
-        f"{advice.headline(analysis, chosen)}. {wording.reason(chosen, sweep.facts.metric)}",
+        " ".join(
+            [
+                f"{advice.headline(analysis, chosen)}.",
+                wording.reason(chosen, sweep.facts.metric),
+                *advice.passed_over(chosen),
+            ]
+        )
     ]
     if row is None or not row.to_target:
         return [*told]
@@ -23,11 +29,9 @@ def of_the_choice(sweep: Sweep, analysis: Analysis) -> list[str | None]:
               if other is not row and _known(other)]  # fmt: skip
     if not _known(row):
         return [*told]
-    told.append(
-        " ".join(
-            [f"It reached the target {_takes(row)}.", *(_against(o, row, chosen) for o in others)]
-        )
-    )
+    said = [f"As measured, it reached the target {_takes(row)}."]
+    said += [_against(other, row, chosen) for other in others]
+    told.append(" ".join([*said, *_by_the_curve(others, chosen)]))
     return [*told, _indifferent(chosen.indifferent)]
 
 
@@ -81,10 +85,10 @@ def _against(other: BatchSizeSummary, row: BatchSizeSummary, chosen: Recommendat
     which = "smallest" if other.batch_size < row.batch_size else "largest"
     first, second = other.to_target[0], row.to_target[0]
     text = f"Batch size {numbers.count(other.batch_size)}, the {which}, did so {_takes(other)}"
-    # of the time that ratio which the recommendation goes by, compared seed by seed
-    compared = chosen.relative_cost.get(other.batch_size) if chosen.objective == "time" else None
-    ends = "" if compared is None else numbers.interval(compared, numbers.fixed(2))
-    slower = compared.value if compared else _ratio(first.seconds, second.seconds)
+    slower, ends = _ratio(first.seconds, second.seconds), ""
+    compared_by = None if compared.by_curve(chosen) else _relative_time(other, chosen)
+    if compared_by is not None:  # the same ratio, with its interval, compared seed by seed
+        slower, ends = compared_by.value, numbers.interval(compared_by, numbers.fixed(2))
     times = [
         f"{_times(part)} the {noun}"
         for noun, part in (
@@ -95,6 +99,28 @@ def _against(other: BatchSizeSummary, row: BatchSizeSummary, chosen: Recommendat
         if part is not None
     ]
     return f"{text}: about {' '.join([phrases.listed(times), *([ends] if ends else [])])}."
+
+
+def _by_the_curve(others: list[BatchSizeSummary], chosen: Recommendation) -> list[str]:
+    """Say how the sizes compare in time by the fitted curve, if that is what they are compared by.
+
+    It may differ from what was measured, whose luck the curve evens out.
+    """
+    told = [(other.batch_size, _relative_time(other, chosen)) for other in others]
+    ratios = [
+        f"× {numbers.estimate(ratio, numbers.fixed(2))} at batch size {numbers.count(size)}"
+        for size, ratio in told
+        if ratio is not None
+    ]
+    if not ratios or not compared.by_curve(chosen):
+        return []
+    return [
+        f"By the fitted curve, by which sizes are compared, the time is {phrases.listed(ratios)}."
+    ]
+
+
+def _relative_time(other: BatchSizeSummary, chosen: Recommendation) -> Estimate | None:
+    return chosen.relative_cost.get(other.batch_size) if chosen.objective == "time" else None
 
 
 def _ratio(first: Estimate | None, second: Estimate | None) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bsx.render import advice, branched, phrases, targets, trained
+from bsx.render import advice, branched, compared, phrases, targets, trained
 from bsx.render.grid import Grid
 from bsx.render.grids import grids
 from bsx.schema import Analysis, Sweep
@@ -55,7 +55,7 @@ def _recommendation(sweep: Sweep, analysis: Analysis) -> list[str]:
         return ["## No recommendation", escaped(advice.no_recommendation(sweep, analysis))]
     blocks = ["## Recommendation", f"**{escaped(advice.headline(analysis, recommendation))}**"]
     blocks += [escaped(line) for line in advice.explanation(sweep, analysis, recommendation)]
-    costs = advice.costs(sweep, analysis)
+    costs = compared.costs(sweep, analysis)
     return [*blocks, table(costs).replace("## ", "### ", 1)] if costs else blocks
 
 

@@ -37,6 +37,8 @@ _MEANINGS = {
     "target_auto": (
         "Another target may favour another batch size, so set the one that you need if you know it."
     ),
+    "target_below_baseline": "Whoever guesses has reached it already.",
+    "target_not_kept": "A noisy curve touches many values that it does not keep.",
     "target_not_common": "Sizes that did not reach it have no time to the target to compare.",
     "no_target": "Without a target sizes are compared by where they end, and not by how fast.",
     "few_seeds": (

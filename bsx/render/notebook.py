@@ -12,7 +12,17 @@ from html import escape
 
 from rich.console import Console
 
-from bsx.render import advice, branched, comparison, phrases, tables, targets, trained, wording
+from bsx.render import (
+    advice,
+    branched,
+    compared,
+    comparison,
+    phrases,
+    tables,
+    targets,
+    trained,
+    wording,
+)
 from bsx.render.grid import Grid
 from bsx.render.grids import grids
 from bsx.schema import Analysis, Comparison, Metric, Sweep
@@ -115,7 +125,7 @@ def _recommendation(sweep: Sweep, analysis: Analysis) -> str:
         return _paragraph(f"No recommendation. {advice.no_recommendation(sweep, analysis)}")
     said = [_paragraph(line) for line in advice.explanation(sweep, analysis, recommendation)]
     headline = f"<p><strong>{_text(advice.headline(analysis, recommendation))}</strong></p>"
-    costs = advice.costs(sweep, analysis)
+    costs = compared.costs(sweep, analysis)
     return headline + "".join(said) + (table(costs) if costs else "")
 
 

@@ -159,9 +159,14 @@ def interval(quantity: Estimate | None, form: Form = significant) -> str:
 
 
 def is_vague(quantity: Estimate) -> bool:
-    """Say whether an interval from two draws, of one degree of freedom, spans decades."""
-    low, high = quantity.low, quantity.high
-    return quantity.n == 2 and bool(low and high and low > 0 and high > VAGUE * low)
+    """Say whether an interval from two draws, of one degree of freedom, spans decades.
+
+    So may one from three, of which one is censored; it has to span more of them.
+    """
+    low, high, n = quantity.low, quantity.high, quantity.n
+    if n > 3 or not low or not high or low <= 0:
+        return False
+    return high > (VAGUE if n == 2 else VAGUE**2) * low
 
 
 # --- columns: one unit, the same decimals, values under one another ---------------------------

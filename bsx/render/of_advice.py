@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from bsx.render import numbers
 from bsx.render.phrases import (
@@ -10,15 +10,13 @@ from bsx.render.phrases import (
     Values,
     batch_sizes,
     clean,
+    less,
     listed,
     more_seeds,
-    spelled,
     tolerance,
     tuned,
 )
 from bsx.schema import Estimate
-
-_MEASURED_BY = {"cost": "cost", "steps": "iterations", "samples": "samples"}
 
 
 def _rate_ends_worse(group: Sequence[Values]) -> str:
@@ -47,20 +45,35 @@ def _taken_diverges(group: Sequence[Values]) -> str:
 
 def _cheaper_left_out(group: Sequence[Values]) -> str:
     first = group[0]
-    sizes = batch_sizes(first["sizes"])
     they, are, do, them = (
         ("they", "are", "do", "them") if len(first["sizes"]) > 1 else ("it", "is", "does", "it")
     )
-    seeds, objective = int(first["seeds"]), str(first["objective"])
-    less = _MEASURED_BY.get(objective, spelled(objective))
-    times = listed([f"× {numbers.estimate(r, numbers.fixed(2))}" for r in first["ratios"]])
+    seeds = int(first["seeds"])
     command = more_seeds(first, SOME_SEEDS)
     more = f"more of them may ({command})" if command else "more of them may"
     return (
-        f"{sizes} may take less {less}, {times}, and {are} left out, as {they} {are} expected to "
+        f"{_takes_less(first)}, and {are} left out, as {they} {are} expected to "
         f"end more than {tolerance(first)} worse than the best; {seeds} seed{'s' * (seeds != 1)} "
         f"cannot show that {they} {do}; {more}, and a wider --tolerance lets {them} in"
     )
+
+
+def _takes_less(first: Values) -> str:
+    """Say which sizes take less, and which may: those whose interval does not exclude it."""
+    ratios: dict[int, Estimate] = dict(zip(first["sizes"], first["ratios"], strict=True))
+    sure = {size: r for size, r in ratios.items() if r.high is not None and r.high < 1}
+    unsure = {size: r for size, r in ratios.items() if size not in sure}
+    what = less(first["objective"])
+    take = "take" if len(sure) > 1 else "takes"
+    said = [f"{batch_sizes(sure)} {take} {what}, {_times(sure)}"] if sure else []
+    if unsure:
+        may = "may" if sure else f"may take {what}"
+        said.append(f"{batch_sizes(unsure)} {may}, {_times(unsure)}")
+    return ", ".join(said)
+
+
+def _times(ratios: Mapping[int, Estimate]) -> str:
+    return listed([f"× {numbers.estimate(ratios[b], numbers.fixed(2))}" for b in sorted(ratios)])
 
 
 def _not_timed(group: Sequence[Values]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -24,7 +25,7 @@ SWEEP_STATUS = {
     "running": "running",
     "complete": "complete",
     "stopped": "stopped; the same command goes on from here",
-    "out_of_time": "out of time; what is missing is shown as not run",
+    "out_of_time": "out of time; what is missing is shown as not run, or has no time",
     "failed": "finished, with units that failed",
 }
 
@@ -89,11 +90,21 @@ def goal(values: Values) -> str:
 
 
 def tolerance(values: Values) -> str:
-    """Name a tolerance: in points for a metric between 0 and 1, else as it is."""
-    width = float(values["tolerance"])
+    """Name a tolerance: in points for a metric between 0 and 1, else as it is.
+
+    Behind it the ``share`` of the best value that it is, where that is told.
+    """
+    width, share = float(values["tolerance"]), values.get("share")
     if values.get("bounded", True):
         return f"{numbers.significant(100 * width)} points"
-    return numbers.significant(width)
+    of_best = "" if share is None else f" ({numbers.significant(100 * share)} %)"
+    return f"{numbers.significant(width)}{of_best}"
+
+
+def less(objective: object) -> str:
+    """Say what a size takes less of: ``less time``, ``fewer iterations``."""
+    named = {"steps": "fewer iterations", "samples": "fewer samples", "cost": "less money"}
+    return named.get(str(objective), f"less {spelled(objective)}")
 
 
 def more_seeds(values: Values, seeds: int) -> str:
@@ -102,7 +113,12 @@ def more_seeds(values: Values, seeds: int) -> str:
     if how is None or seeds < 1:
         return ""
     flag = f"--more-seeds {seeds}"
-    return f"`bsx sweep {flag}`" if how == "alone" else f"the same command with {flag}"
+    if how != "alone":
+        return f"the same command with {flag}"
+    which = (
+        f"{shlex.quote(clean(values['sweep']))} " if "sweep" in values else ""
+    )  # else the newest
+    return f"`bsx sweep {which}{flag}`"
 
 
 def each(

@@ -37,24 +37,31 @@ def _of_admitted(values: Values) -> str:
     if len(shown) < len(admitted):
         if values["batch_size"] == values["best"]:
             return f"{_of_expected(values)} (this one is the best)"
-        return f"{_of_expected(values)} (which is shown for this one)"
+        return f"{_of_expected(values)} (shown for this one)"
     which = f"the {numbers.count(len(shown))} batch sizes" if admitted else "the batch sizes"
     return (
         f"of {which} whose final validation {values['metric']} is shown to be within "
-        f"{tolerance(values)} of the best"
+        f"{tolerance(values)} of the best{_the_best(values)}"
     )
 
 
 def _of_unsettled(values: Values) -> str:
-    return f"{_of_expected(values)} (which is not yet shown for this one)"
+    return f"{_of_expected(values)} (not yet shown for this one)"
 
 
 def _of_expected(values: Values) -> str:
     admitted = numbers.count(len(values.get("admitted", ())))
     return (
         f"of the {admitted} batch sizes that are expected to end within {tolerance(values)} of the "
-        f"best validation {values['metric']}"
+        f"best validation {values['metric']}{_the_best(values)}"
     )
+
+
+def _the_best(values: Values) -> str:
+    """Name the size that ends best, if it is another."""
+    if values["best"] == values["batch_size"]:
+        return ""
+    return f", that of {batch_sizes([values['best']])}"
 
 
 def _only_size(values: Values) -> str:
@@ -77,15 +84,15 @@ def _best_quality(values: Values) -> str:
 
 def _quality_tied(values: Values) -> str:
     first = (
-        f"of {numbers.count(len(values['alike']))} batch sizes expected to end within "
-        f"{tolerance(values)} of the best validation {values['metric']} no difference from it can "
-        "be shown"
+        f"it is one of {numbers.count(len(values['alike']))} batch sizes that are expected to end "
+        f"within {tolerance(values)} of the best validation {values['metric']} and are not shown "
+        "to end worse"
     )
     if values["seconds"] is None:
         why = _WHY_NO_TIME.get(str(values["missing"]), spelled(values["missing"]))
         return f"{first}; it has the best mean, and which takes the least time is not known: {why}"
     fastest = f"{first}; of these it reaches the target in the least time, about "
-    fastest += numbers.duration(values["seconds"])
+    fastest += f"{numbers.duration(values['seconds'])}{_by_curve(values)}"
     if values["batch_size"] == values["best"]:
         return f"{fastest}, and it has the best mean too"
     best = batch_sizes([values["best"]])
@@ -121,7 +128,7 @@ def _least_memory(values: Values) -> str:
         )
     if values["seconds"] is None:
         return f"{least}; of these it is the smallest"
-    time = numbers.duration(values["seconds"])
+    time = f"{numbers.duration(values['seconds'])}{_by_curve(values)}"
     return f"{least}; of these it reaches the target in the least time, about {time}"
 
 
@@ -141,8 +148,13 @@ def _least(values: Values) -> str:
         "samples": ("with the fewest samples", numbers.whole),
     }
     name, form = how.get(str(values.get("objective")), ("at the least cost", numbers.money))
-    text = name if cost is None else f"{name}, about {form(cost)}"
+    text = name if cost is None else f"{name}, about {form(cost)}{_by_curve(values)}"
     return text if price is None else f"{text} at {numbers.money(price)} an hour"
+
+
+def _by_curve(values: Values) -> str:
+    """Say that a number is not one of the tables'; those as measured are."""
+    return " by the fitted curve" if values.get("by_curve") else ""
 
 
 REASONS: dict[str, Callable[[Values], str]] = {

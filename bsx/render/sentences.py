@@ -166,6 +166,29 @@ def _target_not_common(group: Sequence[Values]) -> str:
     )
 
 
+def _target_below_baseline(group: Sequence[Values]) -> str:
+    first = group[0]
+    reached = numbers.significant(first["baseline"], 3)
+    how = "train longer, or set a harder --target" if first["source"] == "auto" else (
+        "set a harder --target"
+    )  # fmt: skip
+    return (
+        f"the target, validation {goal(first)}, is no better than what needs no training: "
+        f"{clean(first['name'])} has {reached}. Iterations to it mean little; "
+        f"{remedied(group, how, 'a harder --target would mean more')}"
+    )
+
+
+def _target_not_kept(group: Sequence[Values]) -> str:
+    first = group[0]
+    best = numbers.significant(first["best"], 3)
+    return (
+        f"every batch size passes the target, validation {goal(first)}, on its way and ends short "
+        f"of it (the best at {best}): to touch it may be luck; --confirm 3 asks for three "
+        "evaluations in a row, or set an easier --target"
+    )
+
+
 def _few_seeds(group: Sequence[Values]) -> str:
     seeds = int(group[0]["seeds"])
     have = (
@@ -298,6 +321,8 @@ WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "growth_not_timed": _growth_not_timed,
     "target_auto": _target_auto,
     "target_not_common": _target_not_common,
+    "target_below_baseline": _target_below_baseline,
+    "target_not_kept": _target_not_kept,
     "few_seeds": _few_seeds,
     "no_critical_batch_size": _no_critical_batch_size,
     "reference_outside": _reference_outside,

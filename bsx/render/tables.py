@@ -16,7 +16,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from bsx.render import advice, branched, phrases, targets, trained, wording
+from bsx.render import advice, branched, compared, phrases, targets, trained, wording
 from bsx.render.grid import Column, Grid
 from bsx.render.grids import grids
 from bsx.schema import Analysis, Branched, Caution, Metric, Sweep, TargetSummary
@@ -234,7 +234,7 @@ def _recommendation(sweep: Sweep, analysis: Analysis, width: int) -> RenderableT
     headline = advice.headline(analysis, recommendation)
     lines: list[RenderableType] = [Text(headline, style="bold"), ""]
     lines += [Text(line) for line in advice.explanation(sweep, analysis, recommendation)]
-    costs = advice.costs(sweep, analysis)
+    costs = compared.costs(sweep, analysis)
     if costs is not None:
         fitted = costs.fitted(frame - 4)
         lines += ["", Text(fitted.title), _table(fitted, 0)]

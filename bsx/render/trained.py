@@ -161,7 +161,8 @@ def _budget(sweep: Sweep) -> str:
     budget = sweep.config.budget
     limits = []
     if budget.epochs is not None:
-        limits.append(f"{numbers.significant(budget.epochs)} epochs")
+        noun = "epoch" if budget.epochs == 1 else "epochs"
+        limits.append(f"{numbers.significant(budget.epochs)} {noun}")
     if budget.steps is not None:
         limits.append(f"{numbers.count(budget.steps)} iterations")
     if budget.samples_seen is not None:

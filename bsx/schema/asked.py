@@ -324,6 +324,7 @@ class View:
     confirm: int | None = None
     audit_base: int | None = None
     reference_batch_size: int | None = None
+    metric: str | None = None  # that quality is judged by; of what was known, not of what was asked
 
     def of(self, config: SweepConfig) -> SweepConfig:
         """Return the sweep as it is to be read."""

@@ -19,6 +19,7 @@ from bsx.stats.intervals import LEVEL, percentile_interval
 from bsx.stats.paired import residual_variance
 
 _DRAWS = 4000
+_METHOD = "joint draws of steps and price"
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ def rank(
     price = np.column_stack([_medians(prices[b], count, rng) for b in sizes])
     total = logs + np.log(price)  # (draws, sizes)
     values = [c * float(np.median(prices[b])) for b, c in zip(sizes, centers, strict=True)]
+    method = f"{_METHOD}, {'steps by the fitted curve' if tradeoff.usable else 'as measured'}"
     n = min((steps[b].n for b in sizes if b in steps), default=1)
     known = n > 1
     able = [i for i, b in enumerate(sizes) if eligible is None or b in eligible]
@@ -69,8 +71,8 @@ def rank(
         ranked.append(
             Ranked(
                 sizes[index],
-                _estimate(values[index], total[:, index], n, known),
-                _estimate(values[index] / values[winner], ratio, n, known),
+                _estimate(values[index], total[:, index], n, known, method),
+                _estimate(values[index] / values[winner], ratio, n, known, method),
             )
         )
     return ranked
@@ -97,7 +99,7 @@ def _medians(draws: Sequence[float], count: int, rng: np.random.Generator) -> Ar
     return medians
 
 
-def _estimate(value: float, logs: Array, n: int, known: bool) -> Estimate:
+def _estimate(value: float, logs: Array, n: int, known: bool, method: str) -> Estimate:
     low, high = np.exp(percentile_interval(logs))
     return Estimate(
         value,
@@ -105,7 +107,7 @@ def _estimate(value: float, logs: Array, n: int, known: bool) -> Estimate:
         float(high) if known else None,
         LEVEL,
         n,
-        "joint draws of steps and price",
+        method,
     )
 
 

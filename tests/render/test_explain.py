@@ -95,7 +95,8 @@ def test_a_training_set_of_unknown_size_is_said_to_be_unknown() -> None:
 def test_the_recommended_size_is_weighed_against_the_smallest_and_the_largest() -> None:
     text = text_of(WELL, "recommendation")
     assert text.startswith("Batch size 64, learning rate 0.125.")
-    for words in ("It reached the target in 102 (90–117) iterations", "Batch size 2, the smallest",
+    for words in ("As measured, it reached the target in 102 (90–117) iterations",
+                  "Batch size 2, the smallest",
                   "Batch size 1,024, the largest", "times the samples", "times the time",
                   "Batch sizes 32 and 128 came so close"):  # fmt: skip
         assert words in text

@@ -132,6 +132,7 @@ def test_an_estimate_is_its_value_and_interval_or_what_bounds_it(
         (Estimate(51.0, 2.0, 1300.0, n=2), "51 (n = 2)"),
         (Estimate(51.0, 8.0, 320.0, n=2), "51 (8–320)"),
         (Estimate(51.0, 2.0, 1300.0, n=3), "51 (2–1,300)"),
+        (Estimate(364.0, 1.0, 3.04e8, n=3), "364 (n = 3)"),
         (Estimate(51.0, 0.0, 1300.0, n=2), "51 (0–1,300)"),
         (Estimate(51.0, 2.0, None, n=2), "51 (≥ 2)"),
     ],

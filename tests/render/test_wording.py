@@ -34,6 +34,9 @@ VALUES: dict[str, dict[str, object]] = {
     "normalized_over": {"measure": "noise-scale", "samples": 32},
     "target_auto": {"metric": "accuracy", "threshold": 0.97},
     "target_not_common": {"metric": "accuracy", "threshold": 0.97, "sizes": (512, 1024)},
+    "target_below_baseline": {"metric": "accuracy", "threshold": 0.89, "baseline": 0.896,
+                              "name": "most frequent class", "source": "auto"},
+    "target_not_kept": {"metric": "f1", "threshold": 0.56, "best": 0.521},
     "no_target": {"metric": "accuracy"},
     "few_seeds": {"seeds": 2},
     "branch_batchnorm": {},
@@ -248,6 +251,35 @@ def test_every_reason_is_a_sentence(code: str) -> None:
     assert "tolerance" not in text
 
 
+def test_of_a_metric_without_bounds_a_tolerance_is_told_with_its_share_and_whose_the_best_is() -> (
+    None
+):
+    text = reason_of("fastest_admitted", "time", tolerance=0.0174, share=0.05, bounded=False)
+    assert "shown to be within 0.0174 (5 %) of the best, that of batch size 2, it reaches" in text
+
+
+def test_a_time_by_the_fitted_curve_is_called_so() -> None:
+    for code in ("fastest_admitted", "memory_admitted", "quality_tied"):
+        said = "about 38 s" if code == "fastest_admitted" else "about 4.5 s"
+        assert f"{said} by the fitted curve" in reason_of(code, "time", by_curve=True)
+        assert f"{said} by" not in reason_of(code, "time", by_curve=False)
+
+
+def test_a_size_takes_less_where_that_is_shown_and_may_where_it_is_not() -> None:
+    ratios = {16: Estimate(0.5, 0.3, 0.7), 32: Estimate(0.6, 0.5, 0.8), 64: Estimate(0.9, 0.7, 1.1)}
+
+    def said(objective: str, *sizes: int) -> str:
+        of = tuple(ratios[size] for size in sizes)
+        values = {**VALUES["cheaper_left_out"], "sizes": sizes, "ratios": of}
+        return wording.message(Caution("cheaper_left_out", {**values, "objective": objective}))
+
+    assert "batch size 16 takes less time, × 0.50 (0.30–0.70), and is left out" in said("time", 16)
+    assert "batch size 64 may take fewer iterations, × 0.90" in said("steps", 64)
+    both = said("time", 16, 32, 64)
+    assert "batch sizes 16 and 32 take less time, × 0.50 (0.30–0.70) and × 0.60" in both
+    assert ", batch size 64 may, × 0.90 (0.70–1.10), and are left out" in both
+
+
 def test_the_reason_says_what_the_recommended_size_costs() -> None:
     assert "in the least time, about 38 s" in wording.reason(RECOMMENDATION)
     by_steps = dataclasses.replace(RECOMMENDATION, objective="steps")
@@ -277,8 +309,8 @@ def test_sizes_alike_in_quality_say_what_decided_and_what_would_settle_it(
     values: dict[str, object], said: str
 ) -> None:
     text = reason_of("quality_tied", "quality", **values)
-    assert text.startswith("Of 2 batch sizes expected to end within 0.5 points of the best")
-    assert "no difference from it can be shown; " in text
+    assert text.startswith("It is one of 2 batch sizes that are expected to end within 0.5 points")
+    assert "and are not shown to end worse; " in text
     assert said in text
 
 
@@ -310,11 +342,11 @@ def test_it_is_said_of_how_many_sizes_quality_is_shown_and_whether_of_the_one_ta
     assert "Of the 3 batch sizes whose final validation accuracy is shown to be" in all_shown
     expected = "Of the 3 batch sizes that are expected to end within 0.5 points"
     some = reason_of("fastest_admitted", "time", **few)
-    assert some.startswith(expected) and "(which is shown for this one)" in some
+    assert some.startswith(expected) and ", that of batch size 2 (shown for this one), it" in some
     best = reason_of("fastest_admitted", "time", **{**few, "shown": (64,), "best": 64})
     assert "(this one is the best)" in best
     not_it = reason_of("fastest_unsettled", "time", **few)
-    assert not_it.startswith(expected) and "(which is not yet shown for this one)" in not_it
+    assert not_it.startswith(expected) and "(not yet shown for this one)" in not_it
 
 
 @pytest.mark.parametrize(
@@ -367,6 +399,13 @@ def test_a_reason_names_the_command_that_would_settle_it() -> None:
     text = wording.reason(Recommendation(64, 0.1, "quality", (8,), reason))
     assert "about 30 seeds, not 5, would settle" in text
     assert "(`bsx sweep --more-seeds 25`)" in text
+
+
+def test_the_command_for_more_seeds_names_the_sweep() -> None:
+    values = {"seeds": 3, "goes_on": "alone"}
+    assert "`bsx sweep --more-seeds 2`" in wording.message(Caution("few_seeds", values))
+    named = {**values, "sweep": "my first"}
+    assert "`bsx sweep 'my first' --more-seeds 2`" in wording.message(Caution("few_seeds", named))
 
 
 def test_few_seeds_ask_for_no_number_where_another_sentence_does() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bsx.render import advice, branched, explain, numbers, phrases
+from bsx.render import advice, branched, compared, explain, numbers, phrases
 from bsx.render.report import tables
 from bsx.render.report.markup import Markup, join, prose, tag
 from bsx.render.report.parts import Part
@@ -24,7 +24,7 @@ def section(part: Part, prefix: str) -> Section:
         content = tag("p", prose(advice.no_recommendation(sweep, analysis)))
         return Section(f"{prefix}recommendation", "No recommendation", content, "card none")
     reason, *others = advice.explanation(sweep, analysis, recommendation)
-    costs = advice.costs(sweep, analysis)
+    costs = compared.costs(sweep, analysis)
     content = join(
         tag("p", advice.headline(analysis, recommendation), class_="headline"),
         tag("p", prose(reason), class_="lead"),
