@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +9,7 @@ from typing import Any
 
 from bsx import arithmetic
 from bsx.errors import ConfigError
+from bsx.literals import literal, real, whole
 from bsx.schema import TargetSpec
 
 LARGEST_COUNT = 10**18  # as in `bsx calc`
@@ -86,7 +86,7 @@ one_of, or_none = OneOf, OrNone
 
 def count(value: Any, flag: str) -> int:
     """Read a whole number of at least 1."""
-    number = _whole(value)
+    number = whole(value)
     if number is None or number < 1:
         raise ConfigError(f"{flag} {value}: give a whole number of at least 1")
     if number > LARGEST_COUNT:
@@ -109,7 +109,7 @@ def memory(value: Any, flag: str) -> int:
 
 def index(value: Any, flag: str) -> int:
     """Read a whole number of at least 0."""
-    number = _whole(value)
+    number = whole(value)
     if number is None or number < 0 or number >= 2**31:
         raise ConfigError(f"{flag} {value}: give a whole number from 0 to 2147483647")
     return number
@@ -117,7 +117,7 @@ def index(value: Any, flag: str) -> int:
 
 def positive(value: Any, flag: str) -> float:
     """Read a finite number above 0."""
-    number = _real(value)
+    number = real(value)
     if number is None or number <= 0:
         raise ConfigError(f"{flag} {value}: give a number above 0")
     return number
@@ -125,7 +125,7 @@ def positive(value: Any, flag: str) -> float:
 
 def not_negative(value: Any, flag: str) -> float:
     """Read a finite number of at least 0."""
-    number = _real(value)
+    number = real(value)
     if number is None or number < 0:
         raise ConfigError(f"{flag} {value}: give a number of at least 0")
     return number
@@ -133,7 +133,7 @@ def not_negative(value: Any, flag: str) -> float:
 
 def fraction(value: Any, flag: str) -> float:
     """Read a number from 0 up to below 1."""
-    number = _real(value)
+    number = real(value)
     if number is None or not 0 <= number < 1:
         raise ConfigError(f"{flag} {value}: give a number from 0 up to below 1")
     return number
@@ -150,7 +150,7 @@ def tolerance(value: Any, flag: str) -> float:
 
 def share(value: Any, flag: str) -> float:
     """Read a number from 0 to 1, both included."""
-    number = _real(value)
+    number = real(value)
     if number is None or not 0 <= number <= 1:
         raise ConfigError(f"{flag} {value}: give a number from 0 to 1")
     return number
@@ -183,7 +183,7 @@ def logs(value: Any, flag: str) -> tuple[tuple[str, str], ...]:
 
 def proper_fraction(value: Any, flag: str) -> float:
     """Read a number between 0 and 1, both excluded."""
-    number = _real(value)
+    number = real(value)
     if number is None or not 0 < number < 1:
         raise ConfigError(f"{flag} {value}: give a fraction between 0 and 1, such as 0.1")
     return number
@@ -191,7 +191,7 @@ def proper_fraction(value: Any, flag: str) -> float:
 
 def duration(value: Any, flag: str) -> float:
     """Return the seconds of a time such as 90s, 10m or 1h30m; a bare number is seconds."""
-    number = _real(value)
+    number = real(value)
     if number is None and isinstance(value, str):
         match = _DURATION.fullmatch(value.strip().lower())
         if match and any(match.groups()):
@@ -214,7 +214,7 @@ def learning_rate(value: Any, flag: str) -> tuple[float, ...]:
         return ()
     parts = value.split(",") if isinstance(value, str) else value
     parts = parts if isinstance(parts, Sequence) else [parts]
-    rates = [_real(part) for part in parts]
+    rates = [real(part) for part in parts]
     good = [rate for rate in rates if rate is not None and rate > 0]
     if not good or len(good) < len(rates):
         raise ConfigError(f"{flag} {value}: give tuned, a rate above 0, or a grid 0.01,0.03,0.1")
@@ -228,7 +228,7 @@ def ranges(value: Any, flag: str) -> dict[str, tuple[float, float]]:
     found = {}
     for part in texts(value, flag):
         name, _, given = part.partition("=")
-        numbers = [_real(number) for number in given.split("..")]
+        numbers = [real(number) for number in given.split("..")]
         low, high = numbers if len(numbers) == 2 else (None, None)
         if low is None or high is None or low >= high:
             raise ConfigError(f"{flag} {part}: give name=low..high, such as learning-rate=0.001..1")
@@ -287,20 +287,6 @@ def targets(value: Any, flag: str) -> tuple[TargetSpec, ...]:
     return tuple(found)
 
 
-def literal(given: str) -> Any:
-    """Read a number, true, false, none, a comma-separated list of such, or else the text."""
-    if "," in given:
-        return tuple(literal(part) for part in given.split(",") if part)
-    words = {"true": True, "false": False, "none": "none", "null": None}
-    if given.lower() in words:
-        return words[given.lower()]
-    whole = _whole(given)
-    if whole is not None:
-        return whole
-    number = _real(given)
-    return given if number is None else number
-
-
 def _pairs(value: Any, flag: str, wanted: str) -> list[str]:
     """Return the words of a text, or of a list of texts."""
     pairs = value.split() if isinstance(value, str) else value
@@ -319,26 +305,3 @@ def _argument(item: Any, flag: str) -> Any:
     if item is None or (isinstance(item, bool | int | float | str) and finite):
         return item
     raise ConfigError(f"{flag} = {item}: give a text, a finite number, true, false or a list")
-
-
-def _whole(value: Any) -> int | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return value
-    if isinstance(value, float):
-        return int(value) if value.is_integer() else None
-    if isinstance(value, str) and re.fullmatch(r"[+-]?\d+(_\d+)*", value.strip(), re.ASCII):
-        with contextlib.suppress(ValueError):  # thousands of digits
-            return int(value)
-    return None
-
-
-def _real(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None

@@ -427,8 +427,8 @@ CAUTIONS = {
     "not_measured": "something that was to be measured beside the curves was not",
     "normalized_over": "under BatchNorm, over how many samples gradients are normalized that are "
     "measured",
-    "not_better_than_baseline": "the test metric is worse than the trivial prediction, or not shown "
-    "to beat it",
+    "not_better_than_baseline": "the test metric is worse than the trivial prediction, or not "
+    "shown to beat it",
     "no_recommendation": "why nothing is recommended",
     "different_data": "of `bsx compare`: the sweeps are of different data, or of another division",
     "different_tasks": "of `bsx compare`: the sweeps are of different tasks",
@@ -488,7 +488,7 @@ NOTATION = """\
 | learning rate | `tuned`, one rate `0.1`, or a grid `0.01,0.03,0.1`; in TOML also `[0.01, 0.03, 0.1]` |
 | time | `90s`, `10m`, `1h30m`; a bare number is seconds |
 | target | `accuracy=0.97` or `loss=0.1`; several: `accuracy=0.97,0.95`, a ladder `accuracy=0.90..0.97:0.01` (from, to, how far apart), or repeat the option, or `["accuracy=0.95", "accuracy=0.97"]` in TOML, or separate them by spaces in the environment |
-| arguments | `key=value`: numbers, `true`, `false`, `null`, lists `128,64`, else a text; repeat the option for more; a table in TOML: `model_args = { hidden = [128, 64] }` |
+| arguments | `key=value`: numbers, `true`, `false`, `null`, lists `128,64`, else a text; a text with a comma, or one that is not to be read as a number, in double quotes as in csv (`drop=id,"Job, title"`, in a shell with single quotes around all of it); repeat the option for more; a table in TOML: `model_args = { hidden = [128, 64] }` |
 | names | a name of `bsx list …`, `package.module:attribute`, or `path/to/file.py:attribute` |
 """  # noqa: E501
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bsx import parse
+from bsx import literals, parse
 from bsx.config import Door, read_arms, read_sweep, read_view
 from bsx.errors import ConfigError
 from bsx.schema import BatchSizes, Budget, LearningRates, Scaling, SweepConfig, TargetSpec, View
@@ -369,9 +369,30 @@ def test_a_duration_is_read_back(seconds: float) -> None:
 
 @given(st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.booleans())
 def test_a_literal_is_read_back(whole: int, real: float, flag: bool) -> None:
-    assert parse.literal(str(whole)) == whole
-    assert parse.literal(repr(real)) == real
-    assert parse.literal(str(flag)) is flag
+    assert literals.literal(str(whole)) == whole
+    assert literals.literal(repr(real)) == real
+    assert literals.literal(str(flag)) is flag
+
+
+@given(st.text())
+def test_any_text_can_be_typed_as_an_argument(text: str) -> None:
+    assert literals.literal(literals.as_typed(text)) == text
+    assert literals.literal(f"{literals.as_typed(text)},7") == (text, 7)
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ('Customer ID,"Job, title"', ("Customer ID", "Job, title")),
+        ('"Job, title"', "Job, title"),
+        ('"say ""so""", 7', ('say "so"', 7)),
+        ('"7"', "7"),
+        ('a"b,c"', ('a"b', 'c"')),
+        ("128,", (128,)),
+    ],
+)
+def test_what_stands_in_quotes_is_a_text_whatever_is_in_it(typed: str, read: object) -> None:
+    assert literals.literal(typed) == read
 
 
 def test_momentum_and_weight_decay_follow_the_batch_size_from_a_base(tmp_path: Path) -> None:

@@ -191,7 +191,14 @@ def _targets(
     if auto is None:
         at_once = held_at_once([size for size in sizes if size.seeds], metric, confirm)
         others = [m.name for m in facts.metrics if m.name not in (metric.name, "loss")]
-        values = {"metric": metric.name, "at_once": at_once, "others": others}
+        of_rates = (row for size in sizes for row in size.records.values())
+        looked = max((len(record.curve) for row in of_rates for record in row.values()), default=0)
+        values = {
+            "metric": metric.name,
+            "at_once": at_once,
+            "others": others,
+            "evaluations": looked,
+        }
         return [], [Caution("no_target", values)]
     values = Target(metric, auto.threshold, "auto").values
     cautions = [Caution("target_auto", values)]

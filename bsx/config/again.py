@@ -12,6 +12,7 @@ from dataclasses import fields
 from typing import Any
 
 from bsx import registry
+from bsx.literals import as_typed
 from bsx.schema import LEARNING_RATE, Ingredient, Scaling, SweepConfig, Training
 from bsx.settings import DEFAULT_EPOCHS, DEFAULT_MIN_STEPS, SETTINGS
 from bsx.space import usual_range
@@ -176,4 +177,6 @@ def _typed(value: Any) -> str:
         return "null"
     if isinstance(value, list | tuple):
         return ",".join(map(_typed, value)) + ("," if len(value) == 1 else "")
+    if isinstance(value, str):
+        return as_typed(value)
     return repr(value) if isinstance(value, float) else str(value)

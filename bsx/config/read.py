@@ -18,6 +18,7 @@ from bsx.config.cluster import CLUSTER, cluster
 from bsx.config.reading import check_price
 from bsx.config.sweep import sweep_asked
 from bsx.errors import ConfigError
+from bsx.literals import literal
 from bsx.schema import SweepConfig, View
 from bsx.settings import SETTINGS, Setting
 
@@ -125,7 +126,7 @@ def _vary(values: dict[str, Any], key: str, option: str) -> str:
     owner, dot, argument = key.partition(".")
     if dot and f"{owner}_args" in _BY_KEY:
         name = f"{owner}_args"
-        values[name] = {**(values[name] or {}), argument: parse.literal(option)}
+        values[name] = {**(values[name] or {}), argument: literal(option)}
         return name
     if key not in _BY_KEY or key in _NOT_VARIED:
         known = [s.key for s in SETTINGS if s.key not in _NOT_VARIED]

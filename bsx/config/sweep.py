@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from bsx import parse, registry
+from bsx import registry
 from bsx.arithmetic import check_growing
 from bsx.command.ask import own_program
 from bsx.config.branched import branched

@@ -44,7 +44,7 @@ def series(
     target: Column | Sequence[Column] | None = None,
     time: Column | None = None,
     header: bool | None = None,
-    delimiter: str = ",",
+    delimiter: str = "auto",
     encoding: str = "utf-8",
     missing: str = "refuse",
     gaps: str = "break",

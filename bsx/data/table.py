@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import math
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +14,7 @@ import numpy as np
 
 from bsx.data.cells import COMMA, POINT, codes_for_missing, is_number, number_format, parsed
 from bsx.errors import ConfigError, DataError
+from bsx.literals import as_typed
 
 _FORMATS = {  # of numbers that are not read as such: what they have, and what helps
     COMMA: ("a decimal comma", "give --dataset-arg decimal=comma"),
@@ -76,12 +79,16 @@ class Table:
         A name that reads as a number, a list or the like would be taken for another column.
         """
         title = self.titles[column]
-        named = title.isprintable() and _is_name(title) and self.titles.count(title) == 1
-        return title if named else str(column)
+        named = title.isprintable() and (_is_name(title) or "," in title)
+        return as_typed(title) if named and self.titles.count(title) == 1 else str(column)
+
+    def title(self, column: int) -> str:
+        """Name a column for a person, in quotes where it has a comma."""
+        return shown_title(self.titles[column])
 
     def place(self, row: int, column: int) -> str:
         """Name a cell for a person."""
-        return f"{self.name}: line {self.lines[row]}, column {self.titles[column]}"
+        return f"{self.name}: line {self.lines[row]}, column {self.title(column)}"
 
     def numbers(self, column: int, categorical: Sequence[int] = ()) -> np.ndarray | None:
         """Return a column as numbers, NaN where one is missing; None for a column of categories.
@@ -119,7 +126,7 @@ class Table:
             all_codes = ",".join(dict.fromkeys((*self.codes, *codes)))
             these = "that means" if len(codes) == 1 else "these mean"
             return (
-                f"{self.name}: column {self.titles[column]} holds numbers, and {count:,} times "
+                f"{self.name}: column {self.title(column)} holds numbers, and {count:,} times "
                 f"{' or '.join(map(repr, codes))}; if {these} a missing value, give "
                 "--dataset-arg " + shlex.quote(f"missing_texts={all_codes}") + "; else take all "
                 f"as categories: {as_categories}"
@@ -183,11 +190,28 @@ class Table:
         twice = self.titles.count(str(asked)) > 1
         raise ConfigError(
             f"--dataset-arg {argument}={asked}: "
-            + ("several columns are called so" if twice else "there is no such column")
+            + ("several columns are called so" if twice else no_such_column(asked, self.titles))
             + f"; the file has {shown_columns(self.titles)}; numbers count from 0"
         )
 
 
 def shown_columns(titles: Sequence[str]) -> str:
     """Name the columns of a file, or the first of many."""
-    return ", ".join(titles[:12]) + (", …" if len(titles) > 12 else "")
+    return ", ".join(map(shown_title, titles[:12])) + (", …" if len(titles) > 12 else "")
+
+
+def shown_title(title: str) -> str:
+    """Name a column for a person, in quotes where it has a comma, as an option takes it."""
+    return as_typed(title) if "," in title else title
+
+
+def no_such_column(asked: Any, titles: Sequence[str]) -> str:
+    """Say that no column is called so, and which one may be meant."""
+    text = "there is no such column"
+    parted = [title for title in titles if "," in title and title.split(",")[0].strip() == asked]
+    if parted:
+        return f"{text}; a name with a comma is given in quotes: {as_typed(parted[0])}"
+    plain = {re.sub(r"\W+", " ", title.lower()).strip(): title for title in titles}
+    wanted = re.sub(r"\W+", " ", str(asked).lower()).strip()
+    near = difflib.get_close_matches(wanted, plain, n=1, cutoff=0.75)
+    return f"{text} (did you mean {as_typed(plain[near[0]])!r}?)" if near else text

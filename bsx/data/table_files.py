@@ -18,6 +18,7 @@ from bsx.data.room import check_room
 from bsx.data.source import the_file
 from bsx.data.table import Table
 from bsx.errors import ConfigError, DataError
+from bsx.separators import MARKS, separator_of
 
 _CELL_BYTES = 48  # a number of Python's, and its place
 _SEPARATORS = {"tab": "\t", "\\t": "\t", "space": " ", "semicolon": ";", "comma": ","}
@@ -40,7 +41,8 @@ def read_csv(
         DataError: for a file that is missing, empty, ragged or wrongly encoded.
     """
     name = f"--dataset {kind}:{source}"
-    text, separator = read_text(source, encoding, kind), _separator(separator)
+    text = read_text(source, encoding, kind)
+    separator = _separator(separator, text, decimal)
     decimal = _decimal(decimal, separator)
     lines, rows = csv_rows(text, separator, name, "one row for each sample", skip_space=True)
     if header not in (True, False, "auto", "yes", "no"):
@@ -74,11 +76,14 @@ def read_csv(
     return Table(name, titles, columns, lines, decimal, tuple(sorted(empty - EMPTY)))
 
 
-def _separator(given: Any) -> str:
+def _separator(given: Any, text: str, decimal: Any) -> str:
+    if given == "auto":
+        has_comma = decimal in (COMMA, "comma") or not decimal  # a comma alone is read as no text
+        return separator_of(text, MARKS.replace(COMMA, "") if has_comma else MARKS)
     # What is typed as a comma alone is read as a list without members
     separator = _SEPARATORS.get(given, given) if isinstance(given, str) else given or COMMA
     if not isinstance(separator, str) or len(separator) != 1 or separator in '"\r\n':
-        raise ConfigError(f"--dataset-arg separator={given}: give one character, or tab")
+        raise ConfigError(f"--dataset-arg separator={given}: give auto, one character, or tab")
     return separator
 
 
@@ -98,7 +103,7 @@ def _decimal(given: Any, separator: str) -> str:
 def _other_separator(text: str, taken: str) -> str:
     """Say which separator the first line has, if it is not the one that was taken."""
     first = text.lstrip().partition("\n")[0]
-    counts = {mark: first.count(mark) for mark in ";\t|," if mark != taken}
+    counts = {mark: first.count(mark) for mark in MARKS if mark != taken}
     most = max(counts, key=lambda mark: counts[mark])
     if first.count(taken) >= counts[most]:
         return ""

@@ -58,7 +58,7 @@ def csv(
     target: _Columns = -1,
     task: str = "auto",
     header: bool | str = "auto",
-    separator: str = ",",
+    separator: str = "auto",
     decimal: str = ".",
     missing: str = "refuse",
     categorical: _Columns = (),
@@ -75,7 +75,8 @@ def csv(
     ``target`` is a column's name or number (from 0; -1, the last, by default), or several.
     ``task`` is judged by the target: text and few whole numbers are classes. Columns of text
     become a column for each category; ``categorical`` names columns of numbers that are to be
-    taken so, ``drop`` those to leave out. With ``decimal=comma`` numbers are written 1.234,5.
+    taken so, ``drop`` those to leave out. Cells are parted by commas, semicolons, tabs or bars, as
+    the first rows say, or by ``separator``. With ``decimal=comma`` numbers are written 1.234,5.
     ``missing`` values (nothing, ``?``, NA, N/A, NaN, null, none, and ``missing_texts``) are
     refused, or filled with the mean, median or most frequent value of the training part; in
     columns of categories it is always the most frequent. Rows whose target is missing are refused
@@ -157,13 +158,13 @@ def _dataset(tables: Sequence[Table], wanted: _Wanted) -> Dataset:
         else Filler(
             wanted.missing,
             tuple(block.shape[1] for block in blocks),
-            tuple(f"{first.name}: column {first.titles[column]}" for column in used),
+            tuple(f"{first.name}: column {first.title(column)}" for column in used),
         ),
         identifiers=identifiers(first, used, categorical),
         dates=dates(first, used),
         filled=_gaps(first, used, blocks),
         dropped=tuple(first.as_asked(column) for column in dropped),
-        predicted=tuple(first.titles[column] for column in predicted),
+        predicted=tuple(first.title(column) for column in predicted),
     )
 
 
@@ -194,7 +195,7 @@ def _refuse_names(
         return
     several = len(found) > 1
     shown = [
-        f"{first.titles[c]} ({len(texts):,}, such as {min(texts)!r})"
+        f"{first.title(c)} ({len(texts):,}, such as {min(texts)!r})"
         for c, texts in list(found.items())[:6]
     ]
     if len(found) > 6:
@@ -216,14 +217,14 @@ def _block(tables: Sequence[Table], column: int, categorical: Sequence[int]) -> 
             return np.concatenate(numbers)[:, None]
         if numbers:
             raise DataError(
-                f"{tables[1].name}: column {tables[0].titles[column]} holds numbers in one of the "
+                f"{tables[1].name}: column {tables[0].title(column)} holds numbers in one of the "
                 "two files and text in the other"
             )
     texts = [text for table in tables for text in table.texts(column)]
     categories = sorted({text for text in texts if text is not None})
     check_room(
         4 * len(texts) * len(categories),
-        f"{tables[0].name}: column {tables[0].titles[column]} of {len(categories)} categories",
+        f"{tables[0].name}: column {tables[0].title(column)} of {len(categories)} categories",
         "give fewer rows, or leave it out with --dataset-arg drop",
     )
     code = {text: i for i, text in enumerate(categories)}
@@ -252,7 +253,7 @@ def _gaps(
     """Return the columns with gaps: their names, how many cells are missing, and of how many."""
     counts = [int(np.isnan(block[:, 0]).sum()) for block in blocks]
     return tuple(
-        (table.titles[column], count, len(block))
+        (table.title(column), count, len(block))
         for column, count, block in zip(used, counts, blocks, strict=True)
         if count
     )

@@ -47,7 +47,7 @@ def targets_of(
         )
         raise DataError(
             f"{tables[0].name}: the target of a {task} must be numbers, but column "
-            f"{tables[0].titles[text]} is text; {_which(tables[0], columns, _of_numbers)}"
+            f"{tables[0].title(text)} is text; {_which(tables[0], columns, _of_numbers)}"
         )
     if task == "multi-label" and not np.isin(numbers, (0, 1)).all():
         raise DataError(f"{tables[0].name}: targets of a multi-label task must be 0 or 1")
@@ -62,7 +62,7 @@ def _classes(
     if len(columns) > 1:
         raise ConfigError(
             f"{tables[0].name}: a classification has one target column, not "
-            f"{', '.join(tables[0].titles[column] for column in columns)}; give one of them"
+            f"{', '.join(tables[0].title(column) for column in columns)}; give one of them"
         )
     if numbers is None:
         values = np.array([str(text) for table in tables for text in table.texts(columns[0])])
@@ -73,7 +73,7 @@ def _classes(
     if len(different) > max(2, len(values) // 2) and not told:
         these = shlex.quote(f"target={tables[0].as_asked(columns[0])}")
         raise DataError(
-            f"{tables[0].name}: column {tables[0].titles[columns[0]]}, the target, has "
+            f"{tables[0].name}: column {tables[0].title(columns[0])}, the target, has "
             f"{len(different):,} different {'texts' if numbers is None else 'numbers'} in "
             f"{len(values):,} rows, so that these are hardly classes; "
             f"{_which(tables[0], columns, _of_classes)}; if these are classes, give "

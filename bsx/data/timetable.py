@@ -13,7 +13,9 @@ import numpy.typing as npt
 
 from bsx.data.csv_rows import csv_rows
 from bsx.data.given import read_text
+from bsx.data.table import no_such_column, shown_columns
 from bsx.errors import ConfigError, DataError
+from bsx.separators import separator_of
 
 Column = str | int
 _TIME_TITLES = {"date", "time", "datetime", "timestamp", "year", "ds"}
@@ -126,7 +128,7 @@ def read_timetable(
     *,
     kind: str,
     header: bool | None = None,
-    delimiter: str = ",",
+    delimiter: str = "auto",
     encoding: str = "utf-8",
     time: Column | None = None,
 ) -> Timetable:
@@ -170,6 +172,8 @@ def when(text: str) -> float | None:
 
 
 def _rows(content: str, delimiter: str, name: str) -> tuple[list[int], list[list[str]]]:
+    if delimiter == "auto":
+        delimiter = separator_of(content)
     if not isinstance(delimiter, str) or len(delimiter) != 1:
         raise ConfigError(f"--dataset-arg delimiter={delimiter}: give one character")
     return csv_rows(content, delimiter, name, "a csv with one row for each moment")
@@ -199,7 +203,7 @@ def _column_of(titles: Sequence[str], asked: Column, argument: str) -> int:
         return titles.index(asked)
     if type(asked) is int and -len(titles) <= asked < len(titles):
         return asked % len(titles)
-    shown = ", ".join(titles[:12]) + (", …" if len(titles) > 12 else "")
     raise ConfigError(
-        f"--dataset-arg {argument}={asked}: there is no such column; the file has {shown}"
+        f"--dataset-arg {argument}={asked}: {no_such_column(asked, titles)}; the file has "
+        f"{shown_columns(titles)}"
     )

@@ -1,7 +1,7 @@
 """A file → its rows, each with its place in the file. What the columns mean is not asked here.
 
-csv with commas, semicolons or tabs; one JSON object a line; a JSON list of objects, or an object of
-columns; or parquet.
+csv with commas, semicolons, tabs or bars; one JSON object a line; a JSON list of objects, or an
+object of columns; or parquet.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from bsx import files
 from bsx.errors import DataError
 from bsx.exchange.json_columns import json_columns
 from bsx.exchange.parquet import MAGIC, parquet_rows
+from bsx.separators import MARKS, separator_of
 
 LARGEST = 256 * 2**20  # bytes; some ten million rows
-_DELIMITERS = ",;\t"
 EITHER = re.compile(r"[+-]?[1-9]\d{0,2}[,.]\d{3}")  # thousands, or three decimals
 # The last mark is the decimal one: 0.5, 12,25, 1,234.5
 _DECIMAL = re.compile(r"[+-]?(?:\d*|\d{1,3}(?:([,.])\d{3})+)(?!\1)([,.])\d+(?:[eE][+-]?\d+)?")
@@ -107,7 +107,7 @@ def _rows(content: bytes, name: str) -> tuple[list[Row], bool]:
             return [_row(found, name, f"item {n}") for n, found in enumerate(by_columns, 1)], False
         return list(_json_lines(text, name)), False
     text = _without_comments(text)
-    delimiter = _delimiter(text)
+    delimiter = separator_of(text)
     return list(_csv_rows(text, name, delimiter)), delimiter == ";"
 
 
@@ -185,19 +185,13 @@ def _without_comments(text: str) -> str:
     if len(notes) == len(filled):
         return text
     last, below = lines[notes[-1]], lines[filled[len(notes)]]
-    mark = max(_DELIMITERS, key=below.count)
+    mark = max(MARKS, key=below.count)
     is_header = last.count(mark) == below.count(mark) > 0 and below.lstrip(' "')[:1].isdigit()
     for number in notes:
         lines[number] = "\n"
     if is_header:
         lines[notes[-1]] = last.lstrip().lstrip("#")
     return "".join(lines)
-
-
-def _delimiter(text: str) -> str:
-    """Return what parts the cells of the first line that has any."""
-    first = next(line for line in text.splitlines() if line.strip())
-    return max(_DELIMITERS, key=first.count)
 
 
 def _csv_rows(text: str, name: str, delimiter: str) -> Iterator[Row]:
@@ -239,7 +233,7 @@ def _header(cells: list[str], name: str, line: int) -> list[str]:
 
 
 def _named(delimiter: str) -> str:
-    return {",": "a comma", ";": "a semicolon", "\t": "a tab"}[delimiter]
+    return {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}[delimiter]
 
 
 # --- JSON -------------------------------------------------------------------------------------

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
+from bsx.literals import as_typed
 from bsx.render import branched, numbers, phrases, searched
+from bsx.render.usual import unusual
 from bsx.schema import Branched, Program, Sweep
 
 _UNSAID = frozenset({"complete", "planned"})  # states in which nothing is amiss
@@ -34,6 +36,8 @@ def described(sweep: Sweep, found: Branched | None = None) -> list[tuple[str, st
             *branched.described(sweep, found),
             ("seeds", str(config.seeds)),
         ]
+    if told := unusual(config):
+        lines.insert(-1, ("training", told))
     if sweep.status not in _UNSAID:
         lines.append(("status", phrases.sweep_status(sweep.status)))
     return lines
@@ -95,9 +99,11 @@ def _ingredient(ingredient: object) -> str:
 
 
 def _argument(value: object) -> str:
+    if isinstance(value, str):
+        return as_typed(value) if "," in value else value
     if not isinstance(value, list | tuple):
         return str(value)
-    return ("," if any(isinstance(one, str) for one in value) else "×").join(map(str, value))
+    return ",".join(_argument(one) for one in value)
 
 
 def _data(sweep: Sweep) -> str:

@@ -24,6 +24,7 @@ from bsx.stats.intervals import LEVEL, Array, percentile_interval
 SHARE = 0.9  # of the best throughput: the knee
 _RESAMPLES = 4000
 _ITERATIONS = 20
+_LOG_SECONDS = -50.0, 50.0  # that numbers can hold, squared
 _HUBER = 0.05  # relative residual from which on a size counts less
 _MEDIAN_VARIANCE = math.pi / 2  # of a median, in units of that of a mean, of normal draws
 _METHOD = "as equal probes would differ"
@@ -53,7 +54,7 @@ def step_model(rounds: Rounds) -> StepModel:
     logs = [np.log([np.median(draws) for draws in rounds[int(size)]]) for size in sizes]
     every = [[draw for draws in rounds[int(size)] for draw in draws] for size in sizes]
     center = np.log([np.median(draws) for draws in every])  # as tables show it
-    drawn = np.exp(_as_equal_probes(center, logs))
+    drawn = np.exp(np.clip(_as_equal_probes(center, logs), *_LOG_SECONDS))
     times = np.exp(center)
     n = max(len(of) for of in logs)
     alpha, beta = fit_line(sizes, times[None, :])
@@ -91,7 +92,10 @@ def _not_negative(x: Array, y: Array, weights: Array) -> tuple[Array, Array]:
     xx, yy, xy = ((weights * a * b).sum(axis=1) for a, b in ((x, x), (y, y), (x, y)))
     sx, sy = ((weights * a).sum(axis=1) for a in (x, y))
     determinant = xx * yy - xy**2
-    alpha = (sx * yy - sy * xy) / determinant
+    # where rounds differ by much, some draws are of times so far apart that one alone counts
+    lost = ~(determinant > 1e-12 * xx * yy)
+    determinant = np.where(lost, 1.0, determinant)
+    alpha = np.where(lost, -1.0, (sx * yy - sy * xy) / determinant)
     beta = (sy * xx - sx * xy) / determinant
     only_beta, only_alpha = alpha < 0, beta < 0
     alpha = np.where(only_beta, 0.0, np.where(only_alpha, sx / xx, alpha))

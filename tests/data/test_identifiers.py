@@ -10,7 +10,7 @@ import pytest
 
 from bsx.data.table_files import read_csv
 from bsx.errors import EXIT_DONE
-from bsx.parse import literal
+from bsx.literals import literal
 from tests.data.opening import opened
 from tests.here import Shell, here
 

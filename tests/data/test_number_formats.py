@@ -8,7 +8,7 @@ import pytest
 
 from bsx.data.cells import number_format
 from bsx.errors import ConfigError
-from bsx.parse import literal
+from bsx.literals import literal
 from tests.data.opening import opened, refused, sizes
 
 
@@ -49,7 +49,7 @@ def test_few_such_texts_are_no_categories_unless_they_were_asked_to_be(tmp_path:
 
 
 def test_the_decimal_mark_is_no_separator(tmp_path: Path) -> None:
-    said = refused(written(tmp_path), ConfigError, decimal=",")
+    said = refused(written(tmp_path), ConfigError, decimal=",", separator=",")
     assert "cells are parted by it, too" in said and "separator=;" in said
     assert "give a comma or a point" in refused(written(tmp_path), ConfigError, decimal=";")
 
@@ -82,7 +82,8 @@ def test_the_separator_of_the_first_line_is_named(mark: str, told: str, tmp_path
     for last in ("2,5", "x"):
         lines = [f"a{mark}b{mark}c", *(f"{i}{mark}{last}{mark}y" for i in range(9))]
         (tmp_path / "data.csv").write_text("\n".join(lines))
-        assert refused(f"csv:{tmp_path / 'data.csv'}").endswith(f"give --dataset-arg {told}")
+        said = refused(f"csv:{tmp_path / 'data.csv'}", separator=",")
+        assert said.endswith(f"give --dataset-arg {told}")
 
 
 def test_a_repeated_text_in_a_column_of_numbers_is_offered_as_missing(tmp_path: Path) -> None:
@@ -118,3 +119,17 @@ def test_all_columns_of_too_many_texts_are_named_at_once(tmp_path: Path) -> None
     said = refused(f"csv:{tmp_path / 'data.csv'}", drop=1)
     assert "different texts: 0 (1,100, such as 'name 0'), 2 (1,100" in said
     assert said.endswith("leave them out with --dataset-arg drop=1,0,2")
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_a_table_is_read_alike_whatever_parts_its_cells(mark: str, tmp_path: Path) -> None:
+    lines = ["a,b,c", *(f"{i},{i % 7},{'yn'[i % 2]}" for i in range(60))]
+    (tmp_path / "commas.csv").write_text("\n".join(lines))
+    (tmp_path / "others.csv").write_text("\n".join(lines).replace(",", mark))
+    plain = opened(f"csv:{tmp_path / 'commas.csv'}")
+    found = opened(f"csv:{tmp_path / 'others.csv'}")
+    assert found.fingerprint == plain.fingerprint
+
+
+def test_with_a_decimal_comma_other_marks_part_the_cells(tmp_path: Path) -> None:
+    assert opened(written(tmp_path), decimal="comma").input_shape == (4,)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from bsx.data.source import File
 from bsx.data.tabular import csv
 from bsx.errors import ConfigError, DataError
+from bsx.literals import literal
 from tests.data.opening import opened, real, refused, sizes
 
 Written = Callable[..., str]
@@ -229,7 +230,7 @@ def test_separators_and_encodings_are_given(written: Written) -> None:
     assert opened(written(rows().replace(",", "\t")), separator="tab").classes == 3
     name = written(rows().replace(",", ";"))
     assert opened(name, separator=";").classes == 3
-    assert "there is one column" in refused(name)
+    assert "there is one column" in refused(name, separator=",")
     assert "one character" in refused(name, ConfigError, separator=";;")
     assert "no such encoding" in refused(name, ConfigError, encoding="klingon")
     assert "give auto" in refused(name, ConfigError, header="maybe")
@@ -317,3 +318,19 @@ def test_adult_has_gaps_and_categories() -> None:
     splits = opened(name, missing="most-frequent")
     assert (splits.classes, splits.input_shape) == (2, (105,))
     assert sum(sizes(splits)) == 32_561
+
+
+def test_columns_whose_names_have_commas_are_quoted_and_others_are_guessed(
+    written: Written,
+) -> None:
+    lines = [f"{i},{'ab'[i % 2]},{i % 5},{'yn'[i % 3 > 0]}" for i in range(60)]
+    name = written("\n".join(['id,"Job, title",size,Will churn?', *lines]))
+    quoted = literal('id,"Job, title"')
+    assert opened(name, drop=quoted).input_shape == (1,)
+    assert opened(name, drop=quoted).dropped == ("id", '"Job, title"')
+    said = refused(name, ConfigError, drop=literal("id,Job, title"))
+    assert "drop=Job: there is no such column" in said
+    assert 'a name with a comma is given in quotes: "Job, title";' in said
+    assert 'the file has id, "Job, title", size, Will churn?' in said
+    assert "did you mean 'Will churn?'" in refused(name, ConfigError, target="Will churn")
+    assert "did you mean 'size'" in refused(name, ConfigError, target="Size")

@@ -121,6 +121,11 @@ def test_an_unknown_reason_is_spelled_out(code: str) -> None:
 def test_without_a_target_it_says_what_helps() -> None:
     said = wording.message(Caution("no_target", {"metric": "accuracy"}))
     assert said.endswith("train longer (--epochs) or set --target")
+    few = wording.message(Caution("no_target", {"metric": "mse", "evaluations": 3}))
+    assert "runs have 3 evaluations at most" in few and "evaluate more often" in few
+    assert few.replace("3 ", "40 ") != wording.message(
+        Caution("no_target", {"metric": "mse", "evaluations": 40})
+    )
     own = wording.message(Caution("no_target", {"metric": "loss", "own_length": True}))
     assert "let the program train longer (with {epochs} or {steps} in the command" in own
     values = {"metric": "accuracy", "at_once": True, "others": ["top-5", "balanced-accuracy", "f1"]}

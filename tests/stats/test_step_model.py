@@ -126,3 +126,21 @@ def test_costs_are_never_negative() -> None:
     assert (beta >= 0).all()
     assert alpha[0] == 0
     assert beta[1] == 0
+
+
+seconds = st.floats(1e-9, 1e3)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([2, 4, 8, 16, 32, 64]),
+        st.lists(st.lists(seconds, min_size=1, max_size=3), min_size=1, max_size=3),
+        min_size=2,
+    )
+)
+def test_whatever_the_rounds_say_there_are_numbers(rounds: Rounds) -> None:
+    model = step_model(rounds)
+    for found in (model.alpha, model.beta):
+        assert found is not None and found.value is not None and found.value >= 0
+        assert found.low is None or 0 <= found.low <= found.value
+        assert found.high is None or found.value <= found.high < np.inf
