@@ -139,6 +139,15 @@ def fraction(value: Any, flag: str) -> float:
     return number
 
 
+def tolerance(value: Any, flag: str) -> float:
+    """Read how much worse is as good: a share, not per cent."""
+    try:
+        return fraction(value, flag)
+    except ConfigError as error:
+        told = "0.005 is half a point of a metric from 0 to 1, and 5 % of the best of any other"
+        raise ConfigError(f"{error}, not per cent: {told}") from None
+
+
 def share(value: Any, flag: str) -> float:
     """Read a number from 0 to 1, both included."""
     number = real(value)
@@ -296,16 +305,3 @@ def _argument(item: Any, flag: str) -> Any:
     if item is None or (isinstance(item, bool | int | float | str) and finite):
         return item
     raise ConfigError(f"{flag} = {item}: give a text, a finite number, true, false or a list")
-
-
-def check_price(aim: str | None, price_per_hour: float | None) -> None:
-    """Refuse to recommend by cost where nobody said what training costs.
-
-    Raises:
-        ConfigError: in that case, with the remedy.
-    """
-    if aim == "cost" and price_per_hour is None:
-        raise ConfigError(
-            "--objective cost needs --price-per-hour: what an hour of training costs, in your "
-            "currency"
-        )

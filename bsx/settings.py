@@ -229,7 +229,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("reference_batch_size", parse.count, "The size from which the critical batch size of "
             "20 % overhead counts; Zhang et al. (2024) take 256.  (default: the smallest that "
             "reached the target)", _READING, metavar="INT"),
-    Setting("tolerance", parse.not_negative, "How much worse on validation a batch size may be "
+    Setting("tolerance", parse.tolerance, "How much worse on validation a batch size may be "
             "and still be recommended; ten times that share of a metric without bounds.",
             _READING, 0.005, "FLOAT"),
     Setting("objective", parse.one_of(*AIMS), "What the recommended size takes least of, among "

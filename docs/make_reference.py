@@ -260,6 +260,8 @@ KEYS = {
     "recommendation.reason": "why, as a sentence",
     "recommendation.price_per_hour": "as given with `--price-per-hour`, or null",
     "recommendation.cost": "of training it to the first target at that price; an estimate",
+    "recommendation.ends_worse": "how much worse on validation its rate ends than the one best at "
+    "the end at this size; an estimate, null where they are the same",
     "recommendation.memory_share": "its peak memory as a share of `memory_limit`; an estimate",
     "cautions[].code": "see below",
     "cautions[].message": "what to know, as a sentence",
@@ -416,7 +418,8 @@ CAUTIONS = {
     "speed_of_other": "of `bsx show --speed`: the probe was of another model, data or optimizer",
     "speed_noisy": "the timings varied much: was the machine busy?",
     "quality_not_settled": "the seeds cannot show that the recommended size ends well enough",
-    "cheaper_left_out": "sizes that may need less are left out for a quality not shown to be worse",
+    "cheaper_left_out": "sizes that need less, or may, are left out for a quality not shown to "
+    "be worse",
     "rate_ends_worse": "the recommended rate, the fastest to the target, ends worse than the one "
     "that quality is judged at; `worse` with its interval",
     "not_timed": "sizes that end well enough have no time to be compared by",
@@ -424,7 +427,8 @@ CAUTIONS = {
     "not_measured": "something that was to be measured beside the curves was not",
     "normalized_over": "under BatchNorm, over how many samples gradients are normalized that are "
     "measured",
-    "not_better_than_baseline": "the test metric is not shown to beat the trivial prediction",
+    "not_better_than_baseline": "the test metric is worse than the trivial prediction, or not "
+    "shown to beat it",
     "no_recommendation": "why nothing is recommended",
     "different_data": "of `bsx compare`: the sweeps are of different data, or of another division",
     "different_tasks": "of `bsx compare`: the sweeps are of different tasks",

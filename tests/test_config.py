@@ -246,6 +246,10 @@ def test_a_rule_starts_from_its_base() -> None:
         ({"model_args": ("hidden",)}, "--model-arg hidden: give key=value"),
         ({"device": "gpu"}, "--device gpu: give one of auto, cpu, cuda, mps"),
         ({"objective": "money"}, "give one of time, steps, samples, quality, memory, cost"),
+        (
+            {"tolerance": "5"},
+            "--tolerance 5: give a number from 0 up to below 1, not per cent: 0.005",
+        ),
         ({"price_per_hour": "0"}, "--price-per-hour 0: give a number above 0"),
         ({"model": "mpl"}, "did you mean mlp"),
         ({"optimizer": "sdg"}, "did you mean sgd"),

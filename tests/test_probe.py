@@ -230,7 +230,7 @@ def test_the_recommendation_follows_the_speeds_of_the_probe(swept: Shell) -> Non
     for name, seconds in (("small", lambda size: size**4.0), ("large", lambda size: size**-4.0)):
         write_probe(f"{name}.json", Oracle(seconds=seconds))
         swept_again = swept.bsx(
-            "show", "--speed", f"{name}.json", "--target", "loss=100", "--tolerance", "1",
+            "show", "--speed", f"{name}.json", "--target", "loss=100", "--tolerance", "0.99",
             "--get", "recommendation.batch-size",
         )  # fmt: skip
         chosen.append(swept_again[1].strip())

@@ -44,14 +44,14 @@ def told(shell: Shell, *asked: str) -> tuple[dict[str, Any], str, str]:
     return json.loads(machine), " ".join(tables.replace("│", " ").split()), said
 
 
-def test_a_rate_that_reaches_first_and_ends_worse_is_told_of_with_both_ends(here: Shell) -> None:
+def test_a_rate_that_reaches_first_and_ends_worse_is_told_of_with_how_much(here: Shell) -> None:
     document, tables, said = told(here, written(here.folder, FAST), "--target", "accuracy=0.9")
     taken = document["recommendation"]
     assert taken["learning_rate"] == 0.5
     codes = {caution["code"] for caution in document["cautions"]}
     assert "rate_ends_worse" in codes and "taken_diverges" not in codes
-    assert "0.1 is best at this size: it ends at 96.9 (" in tables
-    assert ") %, this one at 86.9 (" in tables
+    assert "0.1 is best at this size: this one ends 10.0 (10.0–10.0) points worse." in tables
+    assert taken["ends_worse"]["value"] == pytest.approx(0.1)
     assert "its runs end 10.0 (10.0–10.0) points worse in validation accuracy" in said
     assert "take 0.1 where you train on beyond the target" in said
 
@@ -69,7 +69,7 @@ def test_that_a_rate_ends_worse_is_said_only_where_it_is_shown(here: Shell) -> N
     (here.folder / name).write_text("\n".join(rows))
     document, tables, _ = told(here, name, "--target", "accuracy=0.9")
     assert "rate_ends_worse" not in {caution["code"] for caution in document["cautions"]}
-    assert "0.1 is best at this size: it ends at 9" in tables
+    assert "0.1 is best at this size: this one ends 10.0 points worse." in tables
 
 
 def test_whoever_asks_for_quality_gets_the_rate_that_ends_best_and_no_warning(here: Shell) -> None:
@@ -77,6 +77,7 @@ def test_whoever_asks_for_quality_gets_the_rate_that_ends_best_and_no_warning(he
     document, _, _ = told(here, *asked)
     assert document["recommendation"]["learning_rate"] == 0.1
     assert "rate_ends_worse" not in {caution["code"] for caution in document["cautions"]}
+    assert document["recommendation"]["ends_worse"] is None
 
 
 @pytest.mark.parametrize(("lost", "said"), [(1, "1 of the 4 runs"), (2, "2 of the 4 runs")])

@@ -20,7 +20,7 @@ from bsx.analyze.cautions import (
 )
 from bsx.analyze.diagnose import diagnosed
 from bsx.analyze.remedies import with_command
-from bsx.analyze.taken import taken_cautions
+from bsx.analyze.taken import taken_cautions, with_its_end
 from bsx.recommend import recommend
 from bsx.schema import (
     Analysis,
@@ -107,6 +107,7 @@ def analyze(
     nothing = none_completed(runs)
     if nothing is not None:  # then there is no other reason to look for
         recommendation, cautions = None, [nothing]
+    recommendation = with_its_end(sizes, recommendation, facts.metric)
     cautions += taken_cautions(sizes, recommendation, facts.metric, config.tolerance)
     cautions += target_cautions(facts, sizes, chosen)
     cautions += baseline_cautions(facts, sizes, recommendation)
@@ -190,7 +191,14 @@ def _targets(
     if auto is None:
         at_once = held_at_once([size for size in sizes if size.seeds], metric, confirm)
         others = [m.name for m in facts.metrics if m.name not in (metric.name, "loss")]
-        values = {"metric": metric.name, "at_once": at_once, "others": others}
+        of_rates = (row for size in sizes for row in size.records.values())
+        looked = max((len(record.curve) for row in of_rates for record in row.values()), default=0)
+        values = {
+            "metric": metric.name,
+            "at_once": at_once,
+            "others": others,
+            "evaluations": looked,
+        }
         return [], [Caution("no_target", values)]
     values = Target(metric, auto.threshold, "auto").values
     cautions = [Caution("target_auto", values)]

@@ -38,6 +38,8 @@ _ENDINGS = (
     RunStatus.DIVERGED,
     RunStatus.DOMINATED,
 )
+UNBALANCED = 0.6  # the share of the most frequent class, beyond which accuracy tells little
+BALANCED = "balanced-accuracy"
 NOISY_SPEED = 0.1  # interquartile range as a share of the median
 
 
@@ -113,12 +115,16 @@ def baseline_cautions(
     worst = test.value if bound is None else bound
     if _beyond(worst, limit, metric):
         return []
+    most = test.high if metric.higher_is_better else test.low
+    unbalanced = metric.name == "accuracy" and limit > UNBALANCED
     values = {
         "metric": metric.name,
         "value": test.value,
         "baseline": limit,
         "name": baseline.name,
         "likely": _beyond(test.value, limit, metric),
+        "worse": most is not None and _beyond(limit, most, metric),
+        "unbalanced": unbalanced and facts.metric_named(BALANCED) is not None,
     }
     return [Caution("not_better_than_baseline", values, taken)]
 

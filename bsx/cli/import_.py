@@ -244,9 +244,9 @@ def _where(sweep: Sweep, former: str | None, door: Door, file: Path) -> str:
 
 def _check_aim(view: View, file: str, has_seconds: bool) -> None:
     """Refuse an objective of which the file tells nothing."""
-    from bsx import parse
+    from bsx.config import check_price
 
-    parse.check_price(view.aim, view.price_per_hour)
+    check_price(view.aim, view.price_per_hour)
     if view.aim in ("time", "cost") and not has_seconds:
         raise ConfigError(
             f"--objective {view.aim}: {file} has no column seconds; give steps or samples"

@@ -12,7 +12,7 @@ from bsx.config.read import (
     read_view,
     settings_given,
 )
-from bsx.config.reading import as_read
+from bsx.config.reading import as_read, check_price
 from bsx.config.saved import as_toml
 from bsx.config.schema import json_schema
 
@@ -22,6 +22,7 @@ __all__ = [
     "Given",
     "as_read",
     "as_toml",
+    "check_price",
     "command_line",
     "default_store",
     "json_schema",

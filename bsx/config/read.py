@@ -15,6 +15,7 @@ from typing import Any
 
 from bsx import files, parse
 from bsx.config.cluster import CLUSTER, cluster
+from bsx.config.reading import check_price
 from bsx.config.sweep import sweep_asked
 from bsx.errors import ConfigError
 from bsx.literals import literal
@@ -248,7 +249,7 @@ def read_further(
             )
         if halving:
             found = replace(found, states_bytes=None)
-        parse.check_price(found.aim, found.price_per_hour)
+        check_price(found.aim, found.price_per_hour)
         return found
 
     return read, door

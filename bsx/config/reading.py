@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bsx import parse
 from bsx.errors import ConfigError
 from bsx.schema import Sweep, View
 
@@ -16,7 +15,7 @@ def as_read(sweep: Sweep, view: View) -> Sweep:
         ConfigError: for a metric that was not measured, and a cost without its price.
     """
     config = view.of(sweep.config)
-    parse.check_price(config.aim, config.price_per_hour)
+    check_price(config.aim, config.price_per_hour)
     if view.metric is None:
         return replace(sweep, config=config)
     metrics = {metric.name: metric for metric in sweep.facts.metrics}
@@ -28,3 +27,16 @@ def as_read(sweep: Sweep, view: View) -> Sweep:
         )
     facts = replace(sweep.facts, metrics=(judge, *metrics.values()))
     return replace(sweep, config=config, facts=facts)
+
+
+def check_price(aim: str | None, price_per_hour: float | None) -> None:
+    """Refuse to recommend by cost where nobody said what training costs.
+
+    Raises:
+        ConfigError: in that case, with the remedy.
+    """
+    if aim == "cost" and price_per_hour is None:
+        raise ConfigError(
+            "--objective cost needs --price-per-hour: what an hour of training costs, in your "
+            "currency"
+        )

@@ -20,6 +20,7 @@ _OF_READER: dict[Callable[[Any, str], Any], dict[str, Any]] = {
     parse.index: {"type": "integer", "minimum": 0, "maximum": 2**31 - 1},
     parse.positive: {**_NUMBER, "exclusiveMinimum": 0},
     parse.not_negative: {**_NUMBER, "minimum": 0},
+    parse.tolerance: {**_NUMBER, "minimum": 0, "exclusiveMaximum": 1},
     parse.fraction: {**_NUMBER, "minimum": 0, "exclusiveMaximum": 1},
     parse.share: {**_NUMBER, "minimum": 0, "maximum": 1},
     parse.proper_fraction: {**_NUMBER, "exclusiveMinimum": 0, "exclusiveMaximum": 1},

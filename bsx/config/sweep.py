@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from bsx import parse, registry
+from bsx import registry
 from bsx.arithmetic import check_growing
 from bsx.command.ask import own_program
 from bsx.config.branched import branched
 from bsx.config.cluster import cluster, devices
 from bsx.config.halving import check_halving
+from bsx.config.reading import check_price
 from bsx.config.search import with_search
 from bsx.errors import ConfigError
 from bsx.schema import (
@@ -60,7 +61,7 @@ def sweep_asked(values: Mapping[str, Any], origins: Mapping[str, str]) -> SweepC
 
 
 def _sweep(values: Mapping[str, Any], origins: Mapping[str, str]) -> SweepConfig:
-    parse.check_price(values["objective"], values["price_per_hour"])
+    check_price(values["objective"], values["price_per_hour"])
     branching, values = branched(values, origins)
     split = Split(values["validation_fraction"], values["test_fraction"], values["split_seed"])
     if split.validation + split.test >= 1:

@@ -68,17 +68,13 @@ def _other_rate(analysis: Analysis, recommendation: Recommendation, metric: Metr
         f"This {what} is the fastest to the target; at the end of the run, where quality is "
         f"judged, {best} is best at this size"
     )
-    ends = {
-        (rate.learning_rate, tuple(rate.tuned.items())): rate.validation.get(metric.name)
-        for rate in row.learning_rates
-    }
-    mine = ends.get((recommendation.learning_rate, tuple(recommendation.tuned.items())))
-    other = ends.get((final.learning_rate, tuple(final.tuned.items())))
-    if mine is None or other is None:
+    worse = recommendation.ends_worse
+    if worse is None or worse.value is None or worse.value <= 0:
         return f"{said}."
-    form, unit = (numbers.fixed(1, 100.0), " %") if metric.bounded else (numbers.significant, "")
-    ended, better = (numbers.estimate(found, form) + unit for found in (mine, other))
-    return f"{said}: it ends at {better}, this one at {ended}."
+    form, unit = (
+        (numbers.fixed(1, 100.0), " points") if metric.bounded else (numbers.significant, "")
+    )
+    return f"{said}: this one ends {numbers.estimate(worse, form)}{unit} worse."
 
 
 def passed_over(recommendation: Recommendation) -> list[str]:

@@ -198,6 +198,7 @@ def _recommendation(
         },
         "price_per_hour": recommendation.price_per_hour,
         "cost": plain(recommendation.cost),
+        "ends_worse": plain(recommendation.ends_worse),
         "memory_share": plain(memory_share(sweep, analysis)),
         "reason": wording.reason(recommendation, metric),
     }

@@ -6,6 +6,7 @@ How wide it may be, and how it looks, is for whoever draws it.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -25,6 +26,11 @@ class Column:
         """The widest line of header and cells."""
         lines = [*self.header.split("\n"), *self.cells]
         return max(map(len, lines), default=0)
+
+    @property
+    def name(self) -> str:
+        """The header as a sentence names it: on one line, without its unit's comma."""
+        return self.header.replace("-\n", "").replace("\n", " ").replace(",", "")
 
     def shortened(self) -> Column:
         """Return the column without what can be spared."""
@@ -64,13 +70,24 @@ class Grid:
         return sum(column.width for column in self.columns) + gap * (len(self.columns) - 1)
 
     def fitted(self, width: int) -> Grid:
-        """Return the grid with as few concessions as make it at most ``width`` wide, or all."""
-        grid = self
-        for key, concession in self.concessions:
-            if grid.width() <= width:
-                break
-            grid = grid._conceding(key, concession)
-        return grid
+        """Return the grid with as few concessions as make it at most ``width`` wide, or all.
+
+        What a later, larger concession made room for again is taken back. A note names the columns
+        that are left out.
+        """
+        made: list[tuple[str, str]] = []
+        while self._conceding(made).width() > width and len(made) < len(self.concessions):
+            made.append(self.concessions[len(made)])
+        for concession in made[-2::-1]:
+            others = [other for other in made if other != concession]
+            if self._conceding(others).width() <= width:
+                made = others
+        grid = self._conceding(made)
+        left_out = [c.name for c in self.columns if c.key not in {k.key for k in grid.columns}]
+        if not left_out:
+            return grid
+        note = f"left out for want of width: {', '.join(left_out)}"
+        return dataclasses.replace(grid, notes=(*grid.notes, note))
 
     def shown(self, width: int) -> list[Grid]:
         """Return what is drawn of the grid at most ``width`` wide, one below another."""
@@ -102,11 +119,12 @@ class Grid:
         kept = tuple(c for c in self.columns if any(text != cell for text in c.cells))
         return dataclasses.replace(self, columns=kept)
 
-    def _conceding(self, key: str, concession: str) -> Grid:
-        if concession == "drop":
-            kept = tuple(column for column in self.columns if column.key != key)
-        else:
-            kept = tuple(c.shortened() if c.key == key else c for c in self.columns)
+    def _conceding(self, made: Sequence[tuple[str, str]]) -> Grid:
+        kept = tuple(
+            column.shortened() if (column.key, "shorten") in made else column
+            for column in self.columns
+            if (column.key, "drop") not in made
+        )
         return dataclasses.replace(self, columns=kept)._without_idle_notes()
 
     def _without_idle_notes(self) -> Grid:

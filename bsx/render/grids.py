@@ -235,15 +235,24 @@ def quality(sweep: Sweep, analysis: Analysis) -> Grid:
         + _at_the(analysis, " with the", "best there"),
         columns,
         shorten("best", "diverged", "gap", "train")
-        + drop("diverged", "best", "rate", "train")
-        + shorten("validation")
+        + drop("diverged", "best", *(() if _at_another_rate(analysis) else ("rate",)))
         + drop("gap")
         + shorten("test")
-        + drop("validation"),
+        + drop("train", "rate", "test")
+        + shorten("validation"),  # it decides
         notes=(*_baseline_note(baseline), *_units_note(sweep.facts, metric), *edge_notes),
         of_columns=tuple(("rate", note) for note in edge_notes),
         marked=marked_row(analysis),
     )
+
+
+def _at_another_rate(analysis: Analysis) -> bool:
+    """Whether quality is told at another rate than the recommended one of the size."""
+    row, taken = marked_row(analysis), analysis.recommendation
+    final = None if row is None else analysis.batch_sizes[row].final
+    if taken is None or final is None:
+        return False
+    return (final.learning_rate, final.tuned) != (taken.learning_rate, taken.tuned)
 
 
 def _as_final(baseline: Baseline) -> Final:

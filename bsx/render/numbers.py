@@ -228,8 +228,8 @@ def aligned_plus_minus(
     """Write a column of estimates as ``97.8 ± 0.4``, or ``97.8 (96.9–98.1)`` if one is lopsided."""
     halves = [half_width(q) for q in quantities]
     known = [h * factor for h in halves if h]
-    # as many decimals as tell the narrowest interval from none, and at least one
-    places = min(3, max([1] + [-_magnitude(h) for h in known]))
+    # as many decimals as tell the narrowest interval that is shown from none, and at least one
+    places = min(3, max([1] + [-_magnitude(h) for h in known if intervals]))
     # 99.96 % is not 100.0 %
     values = [q.value for q in quantities if q is not None and q.value not in (None, 1.0)]
     while places < 3 and any(v is not None and round(v * factor, places) == factor for v in values):

@@ -85,9 +85,28 @@ def _not_timed(group: Sequence[Values]) -> str:
     )
 
 
+def _not_better_than_baseline(group: Sequence[Values]) -> str:
+    first = group[0]
+    value, baseline = (numbers.significant(float(first[key])) for key in ("value", "baseline"))
+    how = "is worse than" if first.get("worse") else "is not shown to be better than"
+    said = (
+        f"test {clean(first['metric'])} {value} at the end {how} the {baseline} of the baseline "
+        f"({clean(first['name'])}), which needs no model"
+    )
+    if first.get("likely"):
+        command = more_seeds(first, SOME_SEEDS)
+        said += f"; add seeds to be sure{f' ({command})' if command else ''}"
+    else:
+        said += "; train longer (--epochs), or try other learning rates or another --model"
+    if first.get("unbalanced"):
+        said += "; as most samples are of one class, --metric balanced-accuracy tells more"
+    return said
+
+
 WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "rate_ends_worse": _rate_ends_worse,
     "taken_diverges": _taken_diverges,
     "cheaper_left_out": _cheaper_left_out,
     "not_timed": _not_timed,
+    "not_better_than_baseline": _not_better_than_baseline,
 }

@@ -58,6 +58,9 @@ def _shortened(text: str) -> str:
     return begins[:clause] if clause > 0 else begins.rsplit(" ", 1)[0] + " …"
 
 
+_FEW = 5  # evaluations of a run; a program of the user's decides how many there are
+
+
 def _no_target(group: Sequence[Values]) -> str:
     metric = group[0].get("metric") or "the metric"
     why = f"no round {metric} is reached by most batch sizes"
@@ -65,6 +68,9 @@ def _no_target(group: Sequence[Values]) -> str:
     if group[0].get("at_once"):
         why = f"every round {metric} that most batch sizes reach held when first looked at"
         remedy = _other_target(metric, group[0].get("others") or ())
+    elif 0 < (looked := int(group[0].get("evaluations") or 0)) < _FEW:
+        why = f"runs have {looked} evaluations at most, too few to see a metric rise by"
+        remedy = "let the program evaluate more often, or set --target"
     remedy = remedied(group, remedy, "give longer and closer curves or set --target")
     return (
         f"no target could be set: {why}, so nothing is said of iterations or time to it; {remedy}"

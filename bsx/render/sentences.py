@@ -292,19 +292,6 @@ def _quality_not_settled(group: Sequence[Values]) -> str:
     return f"{seeds} seed{'s' * (seeds != 1)} cannot show that {what}; {remedy}"
 
 
-def _not_better_than_baseline(group: Sequence[Values]) -> str:
-    first = group[0]
-    value, baseline = (numbers.significant(float(first[key])) for key in ("value", "baseline"))
-    said = (
-        f"test {clean(first['metric'])} {value} at the end is not shown to be better than the "
-        f"{baseline} of the baseline ({clean(first['name'])}), which needs no model"
-    )
-    if first.get("likely"):
-        command = more_seeds(first, SOME_SEEDS)
-        return f"{said}; add seeds to be sure{f' ({command})' if command else ''}"
-    return f"{said}; train longer (--epochs), or try other learning rates or another --model"
-
-
 WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "learning_rate_at_edge": _learning_rate_at_edge,
     "tuned_at_edge": searched.tuned_at_edge,
@@ -332,7 +319,6 @@ WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "speed_noisy": _speed_noisy,
     "speed_of_other": _speed_of_other,
     "quality_not_settled": _quality_not_settled,
-    "not_better_than_baseline": _not_better_than_baseline,
     **of_runs.WORDS,
     **of_advice.WORDS,
     **of_data.WORDS,

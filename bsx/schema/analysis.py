@@ -202,6 +202,8 @@ class Recommendation:
     ``objective``: of AIMS. ``relative_cost``: batch size → how many times what this one takes that
     one takes of it, as the sizes were compared (by the fitted curve where it describes them); empty
     for quality. ``cost``: of training it to the target, where ``price_per_hour`` was told.
+    ``ends_worse``: how much worse on validation its rate ends than the one that ends best at this
+    size, over the seeds of both; None where that is the same rate.
     """
 
     batch_size: int
@@ -213,6 +215,7 @@ class Recommendation:
     price_per_hour: float | None = None
     cost: Estimate | None = None
     tuned: Mapping[str, float] = field(default_factory=dict)  # beside the rate, by name
+    ends_worse: Estimate | None = None
 
 
 @dataclass(frozen=True)

@@ -158,6 +158,11 @@ class SizeRuns:
                 epochs.append(record.curve[best].epoch)
         return epochs
 
+    def last_epoch(self, rate: Point) -> float | None:
+        """Return the epoch at which the longest of the runs at ``rate`` was looked at last."""
+        ends = [record.curve[-1].epoch for record in self.records[rate].values() if record.curve]
+        return max(ends, default=None)
+
 
 def steps_table(
     crossings: Mapping[Point, Mapping[int, Crossing]],

@@ -70,7 +70,9 @@ def final_evidence(
         tables["validation"],
         tables["test"],
         generalization_gap(scores["train"][metric.name], scores["test"][metric.name], metric),
-        mean_estimate(runs.best_epochs(choice.rate, metric), bounds=(0.0, None)),
+        mean_estimate(
+            runs.best_epochs(choice.rate, metric), bounds=(0.0, runs.last_epoch(choice.rate))
+        ),
         tuned=tuned_of(choice.rate),
         learning_rate_at_edge=choice.edge is not None,
     )

@@ -215,6 +215,7 @@ CONTRACT = _object(
             relative_cost={"type": "object", "additionalProperties": ESTIMATE},
             price_per_hour=NUMBER,
             cost=KNOWN_OR_NULL,
+            ends_worse=KNOWN_OR_NULL,
             memory_share=KNOWN_OR_NULL,
             reason=TEXT,
         )

@@ -169,6 +169,12 @@ def test_nearly_all_is_not_shown_as_all() -> None:
     assert numbers.aligned_plus_minus([Estimate(1.0)], 100) == ("100.0",)
 
 
+def test_without_its_interval_a_share_is_not_told_more_exactly_than_others() -> None:
+    narrow = [Estimate(0.91183, 0.91180, 0.91186)]
+    assert numbers.aligned_plus_minus(narrow, 100, intervals=False) == ("91.2",)
+    assert numbers.aligned_plus_minus(narrow, 100) == ("91.183 ± 0.003",)
+
+
 @given(st.lists(st.floats(1e-4, 1e6), min_size=1, max_size=12))
 def test_the_cells_of_a_column_are_equally_wide(values: list[float]) -> None:
     quantities = [Estimate(v, v * 0.9, v * 1.2) for v in values]

@@ -185,4 +185,7 @@ def test_a_note_goes_with_the_column_that_it_belongs_to() -> None:
         "title", columns, drop("rate", "loss"), notes, of_columns=(("rate", "* of a rate"),)
     )
     assert grid.fitted(100).notes == notes
-    assert grid.fitted(15).notes == ("of the table",)
+    assert grid.fitted(15).notes == (
+        "of the table",
+        "left out for want of width: head rate, head loss",
+    )

@@ -121,6 +121,11 @@ def test_an_unknown_reason_is_spelled_out(code: str) -> None:
 def test_without_a_target_it_says_what_helps() -> None:
     said = wording.message(Caution("no_target", {"metric": "accuracy"}))
     assert said.endswith("train longer (--epochs) or set --target")
+    few = wording.message(Caution("no_target", {"metric": "mse", "evaluations": 3}))
+    assert "runs have 3 evaluations at most" in few and "evaluate more often" in few
+    assert few.replace("3 ", "40 ") != wording.message(
+        Caution("no_target", {"metric": "mse", "evaluations": 40})
+    )
     own = wording.message(Caution("no_target", {"metric": "loss", "own_length": True}))
     assert "let the program train longer (with {epochs} or {steps} in the command" in own
     values = {"metric": "accuracy", "at_once": True, "others": ["top-5", "balanced-accuracy", "f1"]}
@@ -263,6 +268,17 @@ def test_a_time_by_the_fitted_curve_is_called_so() -> None:
         said = "about 38 s" if code == "fastest_admitted" else "about 4.5 s"
         assert f"{said} by the fitted curve" in reason_of(code, "time", by_curve=True)
         assert f"{said} by" not in reason_of(code, "time", by_curve=False)
+
+
+def test_a_model_is_called_worse_than_the_baseline_only_where_that_is_shown() -> None:
+    def said(**values: object) -> str:
+        given = {**VALUES["not_better_than_baseline"], **values}
+        return wording.message(Caution("not_better_than_baseline", given))
+
+    assert "test mse 0.0561 at the end is not shown to be better than the 0.055" in said()
+    assert "test mse 0.0561 at the end is worse than the 0.055 of" in said(worse=True)
+    assert "balanced-accuracy" not in said()
+    assert said(unbalanced=True).endswith("--metric balanced-accuracy tells more")
 
 
 def test_a_size_takes_less_where_that_is_shown_and_may_where_it_is_not() -> None:

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from bsx.schema import Metric, RunStatus, SpeedRecord
+from bsx.schema import Metric, RunRecord, RunStatus, SpeedRecord
 from bsx.stats.curves import SizeRuns
 from bsx.stats.ends import final_evidence
 from bsx.stats.selection import fastest
@@ -115,6 +115,24 @@ def test_the_samples_looked_at_in_vain_are_those_that_were_there() -> None:
     found = to_target(target_evidence(runs, ACCURACY, 0.95), 16, 90, None, last_batch=13)
     assert found.samples is not None
     assert found.samples.censored_at == 22 * (89 * 16 + 13) + 20 * 16  # 2,000 steps: 22 epochs, 20
+
+
+def test_the_interval_of_the_best_epoch_stays_within_the_runs() -> None:
+    def best_at(seed: int, step: int) -> RunRecord:
+        record = run_record(WHAT, 0.1, seed, 300)
+        curve = [
+            dataclasses.replace(p, metrics={"accuracy": float(p.step == step)})
+            for p in record.curve
+        ]
+        return dataclasses.replace(record, curve=tuple(curve))
+
+    steps = [point.step for point in run_record(WHAT, 0.1, 0, 300).curve]
+    records = [best_at(0, steps[len(steps) // 2]), best_at(1, steps[-1])]
+    final = final_evidence(SizeRuns.of(16, records), ACCURACY, {"accuracy": ACCURACY})
+    assert final is not None and final.summary.best_epoch is not None
+    best = final.summary.best_epoch
+    assert best.value is not None and best.low == 0.0
+    assert best.high == records[0].curve[-1].epoch > best.value
 
 
 def test_the_end_is_told_at_the_rate_best_on_validation() -> None:
