@@ -280,8 +280,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("slurm_cluster", parse.one_of("slurm", "local"), "slurm, or local: jobs on this "
             "machine, to try it out.", _WHERE, "slurm", "NAME"),
     Setting("hang_timeout", parse.or_none(parse.duration), "End a process that has shown no sign "
-            "of life for this time, and try once more: 90s, 10m, or none to wait for ever.  "
-            "(default: 30m)", _WHERE, 1800.0, "TIME"),
+            "of life for this time, and try once more: 90s, 10m, or none to wait for ever.",
+            _WHERE, "30m", "TIME"),
     Setting("allow_accumulation", parse.switch, "Where memory holds no whole batch, train it in "
             "smaller passes whose gradients are accumulated.", _WHERE, False, switch=True),
     Setting("keep_states", parse.or_none(parse.memory), "Keep where runs with a constant rate end, "

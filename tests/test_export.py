@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import os
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from bsx.render.latex import escaped, sweep_latex
+from bsx.render.markdown import sweep_markdown
 from bsx.render.targets import trade_off
 from tests.exchange.exported import SIZES, store
 from tests.here import QUICK, Shell, here
@@ -94,6 +96,7 @@ def _umask() -> int:
         (["--output", "nowhere/a.csv"], 2, "--output nowhere/a.csv: there is no folder nowhere"),
         (["--to", "csv", "--output", "."], 2, "--output .: this is a folder; name a file in it"),
         (["none-such", "--to", "csv"], 3, "none-such: there is no such sweep"),
+        (["--curves", "none.csv"], 3, "none.csv: there is no such sweep"),
         (["--arms", "--to", "csv"], 2, "--arms: name one sweep that was run with --vary"),
     ],
 )  # fmt: skip
@@ -192,6 +195,13 @@ def test_latex_itself_compiles_the_tables_and_none_is_too_wide(here: Shell) -> N
         assert "Missing character" not in log
         # of the captions some lines may be; of tables none
         assert not re.findall(r"Overfull.*alignment|Overfull \\hbox \((?:\d{2,})", log), log
+
+
+def test_latex_has_no_hints_of_what_to_type() -> None:
+    analysis = sample.analysis()
+    found = dataclasses.replace(analysis, targets=analysis.targets * 9)
+    assert "bsx show" in sweep_markdown(sample.sweep(), found)
+    assert "bsx show" not in sweep_latex(sample.sweep(), found)
 
 
 def test_latex_has_the_trade_off_with_its_intervals() -> None:

@@ -234,6 +234,8 @@ def test_a_sweep_is_found_by_name_or_by_the_beginning_of_its_id(tmp_path: Path) 
             store.sweep("ab")
         with pytest.raises(StoreError, match="there is no such sweep"):
             store.sweep("zzz")
+        with pytest.raises(StoreError, match=r"one to write is given as --output none\.csv"):
+            store.sweep("none.csv")
         with pytest.raises(StoreError, match="did you mean first"):
             store.sweep("frist")
         store.begin_sweep("abc111", fakes.config(name="first"), fakes.facts(), {})

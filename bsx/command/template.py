@@ -47,7 +47,7 @@ def placeholders(text: str) -> tuple[str, ...]:
     found = {match[1] for word in words(text) for match in _BRACES.finditer(word) if match[1]}
     for name in sorted(found - set(PLACEHOLDERS)):
         near = difflib.get_close_matches(name, PLACEHOLDERS, n=1)
-        hint = f"did you mean {{{near[0]}}}?" if near else "write {{ and }} for braces themselves"
+        hint = f"did you mean {{{near[0]}}}?" if near else "write {{ and }} for braces themselves."
         known = ", ".join(f"{{{known}}}" for known in PLACEHOLDERS)
         raise ConfigError(f"--command: {{{name}}} is no placeholder; {hint} There are {known}")
     if "batch_size" not in found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -53,6 +54,8 @@ _ROLES = {
     **dict.fromkeys(("epoch", "epochs"), EPOCH),
     **{role: role for role in _OF_EXPORTS},
 }  # fmt: skip
+# Objects of a log that hold what a run was told, and no metrics
+_OF_SETTINGS = ("config", "cfg", "args", "params", "hparams", "hyperparameters", "settings")
 _NEEDED = {
     BATCH_SIZE: "the batch size",
     STEP: "the iteration of the evaluation, or the iterations to the target",
@@ -216,15 +219,25 @@ def _roles(table: Table) -> tuple[dict[str, str], list[str]]:
             )
         else:
             roles[role] = column
+    _find_settings(roles, others)
     return roles, others
+
+
+def _find_settings(roles: dict[str, str], others: list[str]) -> None:
+    """Take config.batch_size for the batch size, where it is the only one called so."""
+    for role in (BATCH_SIZE, RATE, SEED):
+        found = [c for c in others if "." in c and _ROLES.get(_plain(c.rpartition(".")[2])) == role]
+        if role not in roles and len(found) == 1:
+            roles[role] = found[0]
+            others.remove(found[0])
 
 
 def _missing(table: Table, role: str) -> str:
     spellings = [name for name, of in _ROLES.items() if of == role]
     hint = f"there are {_some(table.columns)}"
-    for column in table.columns:
-        if difflib.get_close_matches(_plain(column), spellings, 1, 0.75):
-            hint = f"did you mean it by {column}? Call it {role}"
+    near = [c for c in table.columns if difflib.get_close_matches(_plain(c), spellings, 1, 0.75)]
+    if near:
+        hint = f"did you mean it by {' or '.join(near[-2:])}? Call it {role}"
     if role == STEP and any(_ROLES.get(_plain(column)) == EPOCH for column in table.columns):
         hint += "; an epoch has the training set's samples / batch size iterations, rounded up"
     plain = {_plain(column) for column in table.columns}
@@ -238,10 +251,21 @@ def _missing(table: Table, role: str) -> str:
             "; samples do in place of iterations where the batch size is in samples, too, in a "
             f"column {BATCH_SIZE}"
         )
-    return (
-        f"{table.file}: no column {role}, {_NEEDED[role]}; {hint}. The first line gives the names, "
-        f"as {BATCH_SIZE},{STEP},accuracy does"
-    )
+    if role == BATCH_SIZE and _is_wide(table.columns):
+        hint += (
+            ". A file with a column for each run has to become one with a row for each evaluation: "
+            'see "A column for each run" in docs/how-to/published-curves.md'
+        )
+    elif table.has_header:
+        hint += f". The first line gives the names, as {BATCH_SIZE},{STEP},accuracy does"
+    return f"{table.file}: no column {role}, {_NEEDED[role]}; {hint}"
+
+
+def _is_wide(columns: Sequence[str]) -> bool:
+    """Say whether there is a column for each run: a chart's "run - metric", or numbers alone."""
+    others = [column for column in columns if _plain(column) not in _ROLES]
+    alike = Counter(re.sub(r"\d+", "", column) for column in others if re.search(r"\d", column))
+    return any(" - " in column for column in others) or max(alike.values(), default=0) > 1
 
 
 def _some(columns: Sequence[str]) -> str:
@@ -257,6 +281,9 @@ def _parts(columns: list[str]) -> tuple[dict[str, dict[str, str]], list[str]]:
     parts: dict[str, dict[str, str]] = {names.VALIDATION: {}, names.TRAIN: {}, names.TEST: {}}
     left_out, plain = [], []
     for column in columns:
+        if "." in column and _plain(column.partition(".")[0]) in _OF_SETTINGS:
+            left_out.append(column)
+            continue
         part, name = names.place(column)
         if part == names.PLAIN:
             plain.append((column, name))

@@ -25,6 +25,7 @@ from bsx.exchange.json_columns import json_columns
 from bsx.exchange.parquet import MAGIC, parquet_rows
 from bsx.separators import MARKS, separator_of
 
+_DEEPEST = 8  # objects within objects, as the settings of a run may lie in a log
 LARGEST = 256 * 2**20  # bytes; some ten million rows
 EITHER = re.compile(r"[+-]?[1-9]\d{0,2}[,.]\d{3}")  # thousands, or three decimals
 # The last mark is the decimal one: 0.5, 12,25, 1,234.5
@@ -47,13 +48,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """All rows of a file; ``columns`` in the order of their first appearance."""
+    """All rows of a file; ``columns`` in the order of their first appearance.
+
+    ``has_header``: whether a line of its own names them, as in csv.
+    """
 
     file: str
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
     fingerprint: str
     decimal_comma: bool = False
+    has_header: bool = False
 
     @cached_property
     def decimal_mark(self) -> str | None:
@@ -84,31 +89,31 @@ def read_table(path: Path) -> Table:
     """
     name = writable(path.name)
     content = _content(path)
-    rows, decimal_comma = _rows(content, name)
+    rows, separator = _rows(content, name)
     if not rows:
         raise DataError(f"{name} has no rows below its header; {_KINDS}")
     columns = tuple(dict.fromkeys(column for row in rows for column in row.cells))
     fingerprint = hashlib.sha256(content).hexdigest()[:20]
-    return Table(name, columns, tuple(rows), fingerprint, decimal_comma)
+    return Table(name, columns, tuple(rows), fingerprint, separator == ";", separator is not None)
 
 
-def _rows(content: bytes, name: str) -> tuple[list[Row], bool]:
-    """Return the rows, and whether numbers may have a decimal comma."""
+def _rows(content: bytes, name: str) -> tuple[list[Row], str | None]:
+    """Return the rows, and what parts the cells of a csv file; None of any other."""
     if content.startswith(MAGIC):
         cells = enumerate(parquet_rows(content, name), start=1)
-        return [_row(found, name, f"row {number}") for number, found in cells], False
+        return [_row(found, name, f"row {number}") for number, found in cells], None
     text = _text(content, name)
     opening = text.lstrip()[:1]
     if opening == "[":
-        return list(_json_list(text, name)), False
+        return list(_json_list(text, name)), None
     if opening == "{":
         by_columns = json_columns(text, name)
         if by_columns is not None:
-            return [_row(found, name, f"item {n}") for n, found in enumerate(by_columns, 1)], False
-        return list(_json_lines(text, name)), False
+            return [_row(found, name, f"item {n}") for n, found in enumerate(by_columns, 1)], None
+        return list(_json_lines(text, name)), None
     text = _without_comments(text)
     delimiter = separator_of(text)
-    return list(_csv_rows(text, name, delimiter)), delimiter == ";"
+    return list(_csv_rows(text, name, delimiter)), delimiter
 
 
 def shortened(value: Any) -> str:
@@ -262,4 +267,16 @@ def _parsed(text: str, where: str) -> Any:
 def _row(found: Any, name: str, place: str) -> Row:
     if not isinstance(found, dict):
         raise DataError(f"{name}, {place} is no JSON object; give one object a line")
-    return Row(place, {writable(k.strip()): v for k, v in found.items() if k.strip()})
+    return Row(place, {writable(name): value for name, value in _flat(found)})
+
+
+def _flat(found: Mapping[str, Any], above: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """Yield the cells of an object, those of objects within it by dotted names."""
+    for key, value in found.items():
+        if not key.strip():
+            continue
+        name = above + key.strip()
+        if isinstance(value, dict) and value and depth < _DEEPEST:
+            yield from _flat(value, f"{name}.", depth + 1)
+        else:
+            yield name, value

@@ -46,7 +46,7 @@ def _critical(found: Branched) -> Grid:
         notes=(
             f"critical: it needs {numbers.percent(found.overhead, 0)} more samples to the same "
             f"loss than batch size {numbers.count(found.base_batch_size)}, or ends above it by "
-            "--tolerance, whichever is more",
+            "the tolerance, whichever is more",
         ),
     )
 

@@ -48,7 +48,7 @@ class Grid:
     ``concessions`` are made in order until the grid is narrow enough: ``(key, "shorten")`` or
     ``(key, "drop")``. ``of_columns``: those of ``notes`` that belong to a column, as
     (key, note), which go when it is dropped. ``splits``: rather than concede anything it is drawn
-    in parts, one below another.
+    in parts, one below another. ``hints``: what to type for more, of no use on paper.
     """
 
     title: str
@@ -58,6 +58,12 @@ class Grid:
     marked: int | None = None  # the row of the recommended batch size
     of_columns: tuple[tuple[str, str], ...] = ()
     splits: bool = False
+    hints: tuple[str, ...] = ()
+
+    @property
+    def notes_and_hints(self) -> tuple[str, ...]:
+        """What stands below the table where commands can be typed."""
+        return (*self.notes, *self.hints)
 
     def width(self, gap: int = 2) -> int:
         """Return how wide the grid is with ``gap`` spaces between columns."""
@@ -105,8 +111,8 @@ class Grid:
 
     def _part(self, columns: tuple[Column, ...], number: int, of: int) -> Grid:
         title = f"{self.title} (continued)" if number else self.title
-        notes = self.notes if number == of - 1 else ()
-        return dataclasses.replace(self, title=title, columns=columns, notes=notes)
+        made = dataclasses.replace(self, title=title, columns=columns)
+        return made if number == of - 1 else dataclasses.replace(made, notes=(), hints=())
 
     def without(self, cell: str) -> Grid:
         """Return the grid without the columns in which nothing stands but ``cell``."""

@@ -153,7 +153,8 @@ def convergence(analysis: Analysis, number: int = 0, confirm: int = 1) -> Grid:
         + drop("epochs", "rate")
         + shorten("steps")
         + drop("seconds"),
-        notes=(*_censored_note(entries), *edge_notes, *counted, *rules.note(sizes)),
+        notes=(*_censored_note(entries), *edge_notes, *counted),
+        hints=rules.hint(sizes),
         of_columns=(
             *(("rate", note) for note in edge_notes),
             *(("samples", note) for note in counted),

@@ -41,7 +41,7 @@ def table(grid: Grid) -> str:
     rules = ["--:" if column.right else ":--" for column in grid.columns]
     rows = zip(*(column.cells for column in grid.columns), strict=True)
     lines = [_row(headers), f"| {' | '.join(rules)} |", *(_row(list(cells)) for cells in rows)]
-    notes = f"\n\n{escaped('; '.join(grid.notes))}" if grid.notes else ""
+    notes = f"\n\n{escaped('; '.join(grid.notes_and_hints))}" if grid.notes_and_hints else ""
     return f"## {escaped(grid.title)}\n\n" + "\n".join(lines) + notes
 
 

@@ -113,7 +113,7 @@ def table(grid: Grid) -> str:
         row = "".join(f"<td {s}>{_text(c)}</td>" for s, c in zip(sides, cells, strict=True))
         marked = ' style="font-weight:bold"' if number == grid.marked else ""
         lines.append(f"<tr{marked}>{row}</tr>")
-    notes = _paragraph("; ".join(grid.notes)) if grid.notes else ""
+    notes = _paragraph("; ".join(grid.notes_and_hints)) if grid.notes_and_hints else ""
     caption = f"<h4>{_text(grid.title)}</h4>"
     body = f"<thead><tr>{heads}</tr></thead><tbody>{''.join(lines)}</tbody>"
     return f'{caption}<div style="overflow-x:auto"><table>{body}</table></div>{notes}'

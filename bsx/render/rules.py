@@ -41,7 +41,7 @@ def sentences(analysis: Analysis, reading: bool = True) -> list[str]:
     return [*found, _READING] if reading else found
 
 
-def note(sizes: Sequence[BatchSizeSummary]) -> tuple[str, ...]:
+def hint(sizes: Sequence[BatchSizeSummary]) -> tuple[str, ...]:
     """Say where every rate is told, below a table of those that were chosen among several."""
     several = any(len(size.learning_rates) > 1 for size in sizes)
     return ("every learning rate that was tried: bsx show --rates",) if several else ()

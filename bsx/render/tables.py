@@ -132,8 +132,8 @@ def draw(grid: Grid, width: int) -> list[RenderableType]:
     for fitted in grid.shown(width - margin):
         parts += [""] if parts else []
         parts += [Text(fitted.title, style="bold"), _table(fitted, margin)]
-        if fitted.notes:
-            parts.append(prose("; ".join(fitted.notes), margin, width, style="dim"))
+        if fitted.notes_and_hints:
+            parts.append(prose("; ".join(fitted.notes_and_hints), margin, width, style="dim"))
     return parts
 
 

@@ -41,9 +41,7 @@ def side_by_side(analysis: Analysis) -> tuple[Grid, ...]:
             right=False,
         ),
     )
-    notes = [f"{FIRST} the target that is recommended by, the first one asked for"]
-    if in_full(analysis) < len(found):
-        notes.append("the tables of another: bsx show --target with that one alone")
+    hint = "the tables of another: bsx show --target with that one alone"
     return (
         Grid(
             "Targets: the critical batch size against how far training goes",
@@ -54,7 +52,8 @@ def side_by_side(analysis: Analysis) -> tuple[Grid, ...]:
             + drop("samples", "steps")
             + shorten("critical")
             + drop("verdict"),
-            notes=tuple(notes),
+            notes=(f"{FIRST} the target that is recommended by, the first one asked for",),
+            hints=(hint,) if in_full(analysis) < len(found) else (),
             marked=0,
         ),
     )

@@ -7,6 +7,7 @@ import difflib
 import json
 import math
 import os
+import re
 import socket
 import sqlite3
 import time
@@ -31,6 +32,7 @@ from bsx.store.file import (
 from bsx.store.lock import Lock
 from bsx.store.runs import SELECT_RECIPES, SELECT_RUNS, insert_run, recipe_id, run_records
 
+_FILE_ENDING = re.compile(r"\.[a-zA-Z][a-zA-Z0-9]{1,8}$")  # of what is hardly a sweep
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _LOOKS_AGAIN_SECONDS = 0.2  # for a lock that another process has
 
@@ -247,6 +249,11 @@ class Store(DiagnosticTables):
         known = {name: None for s in sweeps for name in (s.config.name, s.sweep_id) if name}
         near = [] if found else difflib.get_close_matches(wanted, known, n=2)
         hint = f"did you mean {' or '.join(near)}?" if near else "see `bsx list sweeps`"
+        if not found and _FILE_ENDING.search(wanted):
+            hint += (
+                f"; it looks like a file: one to write is given as --output {wanted}, and one of "
+                f"curves is read by `bsx import {wanted}`"
+            )
         raise StoreError(f"{wanted}: {problem} in {self.folder}; {hint}")
 
     def runs(self, sweep_id: str) -> list[RunRecord]:

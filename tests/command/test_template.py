@@ -72,6 +72,7 @@ def test_the_placeholders_used_are_found(names: set[str]) -> None:
     [
         ("train --lr {lr}", "{batch_size}"),
         ("train {batchsize}", "did you mean {batch_size}?"),
+        ("train {wd}", "for braces themselves. There are {batch_size}"),
         ("train {batch_size} {zzz}", "{{"),
         ("train '{batch_size}", "close it"),
         ("  ", "give the command"),

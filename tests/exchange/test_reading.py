@@ -384,3 +384,49 @@ def test_the_program_says_it_in_exit_codes_and_imports_no_torch(tmp_path: Path) 
     )
     assert "Traceback" not in done.stderr
     assert json.loads(done.stderr.splitlines()[-1]) == [expected for _, expected in cases]
+
+
+def test_settings_in_an_object_of_their_own_are_found_by_the_last_part_of_their_names(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "log.jsonl"
+    rows = [
+        {
+            "config": {"batch_size": size, "optim": {"lr": 0.1}, "loss": "mse", "width": 8},
+            "_step": step,
+            "val": {"loss": 1 / step},
+        }
+        for size in (8, 16)
+        for step in (1, 2, 3)
+    ]
+    file.write_text("\n".join(map(json.dumps, rows)))
+    layout = layout_of(read_table(file))
+    assert layout.roles == {
+        "batch_size": "config.batch_size",
+        "learning_rate": "config.optim.lr",
+        "step": "_step",
+    }
+    assert layout.validation == {"loss": "val.loss"}
+    assert layout.left_out == ("config.loss", "config.width")
+    found = curves_of(read_table(file), layout)
+    assert [(run.batch_size, run.learning_rate) for run in found.runs] == [(8, 0.1), (16, 0.1)]
+
+
+def test_two_settings_of_the_same_last_part_are_not_chosen_between(tmp_path: Path) -> None:
+    file = tmp_path / "log.jsonl"
+    file.write_text('{"a": {"batch_size": 8}, "b": {"batch_size": 4}, "step": 1, "loss": 1}\n' * 2)
+    with pytest.raises(BsxError, match=r"mean it by a\.batch_size or b\.batch_size\?") as refused:
+        layout_of(read_table(file))
+    assert "first line" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "header", ['"Step","bs16 - val_loss","bs64 - val_loss"', "step,val_loss_16,val_loss_64"]
+)
+def test_a_column_for_each_run_is_told_how_to_become_rows(header: str, tmp_path: Path) -> None:
+    file = tmp_path / "wide.csv"
+    file.write_text(f"{header}\n10,2.4,2.2\n20,2.0,1.8\n")
+    with pytest.raises(BsxError, match='see "A column for each run" in docs/how-to/published'):
+        layout_of(read_table(file))
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "published-curves.md"
+    assert "### A column for each run\n" in page.read_text(encoding="utf-8")

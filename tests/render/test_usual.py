@@ -25,7 +25,7 @@ def test_what_is_as_usual_is_not_told() -> None:
     ("flags", "text"),
     [
         ({"schedule": "cosine", "warmup": 0.05}, "schedule cosine, warmup 0.05"),
-        ({"clip_norm": 1.0, "l1": 1e-5, "l2": 1e-4}, "clip-norm 1, l1 1e-05, l2 0.0001"),
+        ({"clip_norm": 1.0, "l1": 1e-5, "l2": 1e-4}, "clip-norm 1, l1 1e-5, l2 0.0001"),
         ({"micro_batch_size": 32}, "micro-batch-size 32"),
         ({"precision": "bfloat16"}, "precision bfloat16"),
         ({"schedule": "step", "decay": "batch-size"}, "schedule step, decay batch-size"),

@@ -26,6 +26,7 @@ def of_grid(grid: Grid, key: str) -> Markup:
     """Return a table of a sweep, with its title as caption and its notes below."""
     headers = [_HYPHEN.sub("", column.header).replace("\n", " ") for column in grid.columns]
     rows = list(zip(*(column.cells for column in grid.columns), strict=True))
+    notes = grid.notes_and_hints
     return tag(
         "div",
         tag("p", grid.title, class_="title", aria_hidden="true"),
@@ -45,7 +46,7 @@ def of_grid(grid: Grid, key: str) -> Markup:
             tabindex=0,
             aria_labelledby=f"{key}-caption",
         ),
-        tag("p", prose("; ".join(grid.notes)), class_="note") if grid.notes else None,
+        tag("p", prose("; ".join(notes)), class_="note") if notes else None,
         class_="table",
     )  # fmt: skip
 
