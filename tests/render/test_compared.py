@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from bsx.render import advice, compared, explain
-from bsx.schema import Analysis, Estimate
+from bsx.render import advice, compared, explain, trained
+from bsx.schema import Analysis, Budget, Estimate
 from tests.render import sample
 
 WELL = sample.analysis()
@@ -97,3 +97,16 @@ def test_sizes_that_take_less_but_end_worse_are_named_two_at_most() -> None:
         "Batch sizes 1 and 2, and 2 more, take less time, × 0.10 (0.09–0.11) and × 0.20 "
         "(0.18–0.22), but are shown to end worse than that."
     )
+
+
+def test_that_nothing_is_tied_with_the_recommended_size_is_said_shortly() -> None:
+    analysis = advised(indifferent=())
+    assert analysis.recommendation is not None
+    lines = advice.explanation(sample.sweep(), analysis, analysis.recommendation)
+    assert "No other of them is tied with it in time to the target." in lines
+
+
+def test_a_budget_of_one_epoch_is_not_of_1_epochs() -> None:
+    config = sample.config(budget=Budget(epochs=1))
+    told = dict(trained.described(dataclasses.replace(sample.sweep(), config=config), None))
+    assert told["budget"] == "1 epoch"
