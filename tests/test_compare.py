@@ -70,7 +70,7 @@ def test_an_arm_without_a_choice_of_rates_has_no_optimism_to_give_back() -> None
 def test_markdown_holds_every_size_and_how_to_read_it() -> None:
     comparisons = [compare(arm("a|b"), arm("second"))]
     text = rendered.markdown(comparisons, ACCURACY)
-    assert text.startswith(r"# second against a\|b")
+    assert text.startswith(r"# second (second) against a\|b (first)")
     assert "Critical batch size:" in text
     assert len(re.findall(r"^\| \d+ \|", text, re.MULTILINE)) == len(SIZES)
     assert "no difference is shown" in text
@@ -104,7 +104,7 @@ def test_compare_prints_every_format(here: Shell, form: str) -> None:
     if form == "jsonl":
         assert json.loads(out)["second"] == "other"
     if form in ("markdown", "table"):
-        assert "other against one" in out
+        assert "other (second) against one (first)" in out
 
 
 def test_compare_gets_one_value(here: Shell) -> None:
@@ -125,7 +125,8 @@ def test_arms_of_vary_are_compared_in_every_format(here: Shell) -> None:
     assert code == 0
     headings = re.findall(r"^# (.+)$", out, re.MULTILINE)
     assert headings == [
-        "model.norm=none", "model.norm=batch", "model.norm=batch against model.norm=none",
+        "model.norm=none", "model.norm=batch",
+        "model.norm=batch (second) against model.norm=none (first)",
     ]  # fmt: skip
     path = "comparisons.0.batch_sizes.5.test_difference.value"
     code, out, _ = here.bsx("sweep", *QUICK, *args, "--get", path)

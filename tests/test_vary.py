@@ -61,7 +61,7 @@ def test_a_sweep_compared_with_itself_shows_no_difference(
 def test_the_comparison_stands_below_the_tables(varied: tuple[Path, dict[str, Any]]) -> None:
     folder, _ = varied
     result = bsx("sweep", *SMALL, "--vary", "model.norm=none,batch", cwd=folder, COLUMNS="80")
-    assert "model.norm=batch against model.norm=none" in result.stdout
+    assert "model.norm=batch (second) against model.norm=none (first)" in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 80
 
 

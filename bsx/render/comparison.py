@@ -33,8 +33,7 @@ def print_comparisons(console: Console, comparisons: Sequence[Comparison], metri
     """Print comparisons, one below the other."""
     parts: list[RenderableType] = []
     for comparison in comparisons:
-        title = f"{phrases.clean(comparison.second)} against {phrases.clean(comparison.first)}"
-        parts += [Text(title, style="bold"), Text(f"  {critical(comparison)}")]
+        parts += [Text(title(comparison), style="bold"), Text(f"  {critical(comparison)}")]
         if comparison.sizes:
             parts += [*draw(grid(comparison, metric), console.width), ""]
         else:
@@ -51,8 +50,10 @@ def markdown(comparisons: Sequence[Comparison], metric: Metric) -> str:
     """Write the same as Markdown, ending with a newline."""
     blocks = []
     for comparison in comparisons:
-        title = f"{phrases.clean(comparison.second)} against {phrases.clean(comparison.first)}"
-        blocks += [f"# {escaped(title)}", wording.sentence(escaped(critical(comparison)))]
+        blocks += [
+            f"# {escaped(title(comparison))}",
+            wording.sentence(escaped(critical(comparison))),
+        ]
         shared = bool(comparison.sizes)
         blocks.append(table(grid(comparison, metric)) if shared else NOTHING_SHARED)
     if not any(comparison.sizes for comparison in comparisons):
@@ -79,6 +80,12 @@ NOTHING_SHARED = (
     "No batch size is in both, and sizes are compared one by one: run those of the one in the "
     "other, too (--batch-sizes; what is there is not trained again)."
 )
+
+
+def title(comparison: Comparison) -> str:
+    """Name what is compared, and which is the first."""
+    first, second = phrases.clean(comparison.first), phrases.clean(comparison.second)
+    return f"{second} (second) against {first} (first)"
 
 
 def critical(comparison: Comparison) -> str:

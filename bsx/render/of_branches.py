@@ -13,7 +13,7 @@ def _where(values: Values) -> str:
     epochs = values["epochs"]
     if len(epochs) == values["of"]:
         return "at no point" if not epochs else "at every point"
-    return f"after {listed([numbers.significant(epoch, 2) for epoch in epochs])} epochs"
+    return f"after {listed([numbers.significant(epoch) for epoch in epochs])} epochs"
 
 
 def _branch_batchnorm(group: Sequence[Values]) -> str:

@@ -281,6 +281,11 @@ def test_a_model_is_called_worse_than_the_baseline_only_where_that_is_shown() ->
     assert said(unbalanced=True).endswith("--metric balanced-accuracy tells more")
 
 
+def test_points_of_a_trunk_are_named_by_their_epochs_as_the_tables_name_them() -> None:
+    values = {**VALUES["branch_unsettled"], "epochs": (0.755,)}
+    assert "after 0.755 epochs" in wording.message(Caution("branch_unsettled", values))
+
+
 def test_a_size_takes_less_where_that_is_shown_and_may_where_it_is_not() -> None:
     ratios = {16: Estimate(0.5, 0.3, 0.7), 32: Estimate(0.6, 0.5, 0.8), 64: Estimate(0.9, 0.7, 1.1)}
 
