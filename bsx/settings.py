@@ -82,7 +82,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("label_smoothing", parse.fraction, "Label smoothing of the cross-entropy.", _TRAINING,
             0.0, "FLOAT"),
     Setting("metric", parse.text, "Metric that quality is judged by, and after commas others to "
-            "measure, such as top-3 or auroc; the reference has those of each task under Metrics. "
+            "measure, such as top-3 or auroc (those of each task: docs/reference.md, Metrics). "
             "With --command NAME:max or NAME:min says which way is better.  (default: the task's "
             "own)", _TRAINING, metavar="NAME"),
     Setting("schedule", parse.one_of("constant", "step", "exponential", "cosine", "linear",

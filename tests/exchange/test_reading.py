@@ -409,7 +409,7 @@ def test_settings_in_an_object_of_their_own_are_found_by_the_last_part_of_their_
     assert layout.validation == {"loss": "val.loss"}
     assert layout.left_out == ("config.loss", "config.width")
     found = curves_of(read_table(file), layout)
-    assert [(run.batch_size, run.learning_rate) for run in found.runs] == [(8, 0.1), (16, 0.1)]
+    assert [(run.batch_size, run.rate) for run in found.runs] == [(8, 0.1), (16, 0.1)]
 
 
 def test_two_settings_of_the_same_last_part_are_not_chosen_between(tmp_path: Path) -> None:
