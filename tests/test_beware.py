@@ -43,7 +43,7 @@ def stored(here: Shell) -> Shell:
 def test_a_comparison_of_different_data_is_warned_of(second: str, said: str, stored: Shell) -> None:
     code, out, err = stored.bsx("compare", "iris", second)
     assert code == 0
-    assert f"{second} against iris" in out
+    assert f"{second} (second) against iris (first)" in out
     assert err.startswith("caution: ") == bool(said)
     assert said in err
     _, machine, _ = stored.bsx("compare", "iris", second, "--format", "json")
