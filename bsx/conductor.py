@@ -146,23 +146,29 @@ class Conductor:
 
     def _rounds(self) -> str:
         speeds = self._missing_speeds()
+        now: Sequence[SpeedUnit] = [unit for unit in speeds if not unit.is_again]
+        again: Sequence[Unit] = [unit for unit in speeds if unit.is_again]
+        if speeds:
+            alone = sum(unit.predicted_seconds for unit in speeds)
+            self.watcher.started(len(speeds), alone)
         while True:
             self._outcomes.take_up(
                 self.config, self.facts, self.recipes
             )  # of this round, too, some may be stored
             coming = self._coming()
             groups = coming.groups if coming else self._to_be_observed()
-            units = plan.in_order(self.config, self.facts, groups, speeds)
+            units: Sequence[Unit] = plan.in_order(self.config, self.facts, groups, now)
+            if not units:  # what is timed again is timed last of all, as far from before as can be
+                units, again = again, ()
             if not units:
                 return "failed" if self._outcomes.any_failed else "complete"
-            alone = sum(unit.predicted_seconds for unit in speeds)
-            predicted = alone + side_by_side(groups, self.facts.workers)
-            self.watcher.started(len(units), predicted)
+            if groups:
+                self.watcher.started(len(groups), side_by_side(groups, self.facts.workers))
             if not self._work_off(units):
                 return "failed"
             if self._skipped:
                 return "out_of_time"
-            speeds = ()
+            now = ()
 
     def _work_off(self, units: Sequence[Unit]) -> bool:
         """Run units side by side, as many as there are slots; False where that is hopeless."""
@@ -181,7 +187,8 @@ class Conductor:
                 if running:
                     waiting.extendleft(reversed(self._hear(running)))
         except OutOfTime:
-            self._skipped = True
+            left = (*waiting, *(attempt.unit for attempt in running.values()))
+            self._skipped = self._skipped or not all(map(_is_again, left))
         finally:
             for unit, records in self.executor.stop():
                 self._keep(unit, records)
@@ -239,8 +246,7 @@ class Conductor:
     def _has_time_for(self, unit: Unit) -> bool:
         # The first unit is begun in any case: nobody is helped by a forecast alone.
         if self._begun and self._left() < unit.predicted_seconds * self._pace * _LATE:
-            again = isinstance(unit, SpeedUnit) and unit.visit > 0
-            self._skipped = self._skipped or not again  # without it a sweep has all its results
+            self._skipped = self._skipped or not _is_again(unit)
             return False
         self._begun = True
         return True
@@ -299,7 +305,8 @@ class Conductor:
         self.watcher.announce(f"{description(unit)}: {error.reason}{again}")
         if not tries:
             self._outcomes.fail(unit, error)
-            if error.out_of_memory and isinstance(unit, Group | SpeedUnit):
+            full = error.out_of_memory and isinstance(unit, Group | SpeedUnit)
+            if full and not _is_again(unit):  # then it did fit before
                 self._limits.is_full_at(unit.recipe.batch_size)
         return tries
 
@@ -326,3 +333,8 @@ class Conductor:
         """The seconds left of the time for the whole sweep."""
         within = self.config.within_seconds
         return float("inf") if within is None else within - (time.monotonic() - self._began)
+
+
+def _is_again(unit: Unit) -> bool:
+    """Say whether the unit times again what was timed: without it a sweep has all its results."""
+    return isinstance(unit, SpeedUnit) and unit.is_again

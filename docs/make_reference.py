@@ -398,7 +398,7 @@ CAUTIONS = {
     "tail_merged": "a last batch of one sample was merged into the one before (BatchNorm)",
     "target_auto": "the target was chosen from the results",
     "target_below_baseline": "the target is no better than what the trivial prediction reaches",
-    "target_not_kept": "every size reaches the target on its way and ends short of it",
+    "target_not_kept": "every size that reaches the target ends short of it",
     "target_not_common": "no target is reached reliably by every size",
     "no_target": "no target could be chosen",
     "few_seeds": "too few seeds for good intervals",
@@ -434,7 +434,7 @@ CAUTIONS = {
     "different_tasks": "of `bsx compare`: the sweeps are of different tasks",
     "objective_without_seconds": "of `bsx import`: the file has no seconds, so that the "
     "recommendation counts iterations or samples",
-    "objective_without_speed": "of `--command`: its reports came all at once, so that the "
+    "objective_without_speed": "of `--command`: its reports tell no time, so that the "
     "recommendation counts iterations",
     "columns_left_out": "of `bsx import`: columns of which nothing is known",
     "iterations_computed": "of `bsx import`: iterations are samples (or tokens) / batch size",

@@ -216,6 +216,49 @@ def test_out_of_time_ends_with_what_is_known(tmp_path: Path) -> None:
     assert {row.status for row in analysed(tmp_path).batch_sizes} == {"ok"}
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_each_size_is_timed_again_when_everything_else_is_done(
+    tmp_path: Path, workers: int
+) -> None:
+    truth = Truth(rate=2.0**-7)  # the grid widens: there is a further round
+    asked = config(truth, batch_sizes=BatchSizes((16, 64)), learning_rates=LearningRates())
+    known = dataclasses.replace(facts(), workers=workers)
+    assert run_sweep(tmp_path, asked, known) == "complete"
+    of = plan.recipes(asked, known)
+    visits = {
+        unit.unit_id: unit.visit
+        for unit in plan.speed_units(asked, known, of, {"machine": "fake"}, CostModel(1e-3, 1e-6))
+    }
+    with Store(tmp_path) as store:
+        begun = [visits.get(unit_id) for unit_id, _ in store.attempts()]
+        draws = [record.step_seconds for record in store.speeds(fakes.SWEEP_ID)]
+    assert begun[-2:] == [1, 1] and 1 not in begun[:-2]
+    assert len([visit for visit in begun if visit is None]) > 2  # groups of more than one round
+    for row in analysed(tmp_path).batch_sizes:
+        assert row.speed is not None
+        assert row.speed.step_seconds.n == sum(map(len, draws)) / 2 == 10
+
+
+def test_what_is_timed_anew_is_not_mixed_with_what_was_timed_before(tmp_path: Path) -> None:
+    asked = config(batch_sizes=SMALL)
+    run_sweep(tmp_path, asked)
+
+    class Impatient(Watcher):
+        def unit_started(self, unit: str, description: str) -> None:
+            super().unit_started(unit, description)
+            if unit.endswith("-1"):
+                raise Stopped
+
+    with pytest.raises(Stopped):
+        run_sweep(tmp_path, asked, watcher=Impatient(), fresh=True)
+    sizes = len(SMALL.sizes or ())
+    with Store(tmp_path) as store:
+        assert len(store.speeds(fakes.SWEEP_ID)) == sizes
+    assert run_sweep(tmp_path, asked) == "complete"
+    with Store(tmp_path) as store:
+        assert len(store.speeds(fakes.SWEEP_ID)) == 2 * sizes
+
+
 def test_a_unit_that_fails_is_recorded_and_the_others_go_on(tmp_path: Path) -> None:
     watcher = Watcher()
     asked = config(Truth(fails_at=16), batch_sizes=SMALL)

@@ -22,7 +22,6 @@ from bsx.schema import (
     RunRecord,
     RunStatus,
     Sampling,
-    SpeedUnit,
     SweepConfig,
     TargetSpec,
     Training,
@@ -276,22 +275,6 @@ def test_speed_is_measured_in_two_visits_to_each_size_and_does_not_travel() -> N
     longer = plan.recipes(config(budget=Budget(steps=99)), facts())
     same = plan.speed_units(config(), facts(), longer, {"machine": "a"}, COST)
     assert [unit.unit_id for unit in same] == [unit.unit_id for unit in here]
-
-
-@pytest.mark.parametrize("limited", [False, True], ids=["free", "limited"])
-@pytest.mark.parametrize("workers", [1, 2])
-def test_the_visits_to_a_size_are_far_apart(workers: int, limited: bool) -> None:
-    asked = config(within_seconds=60.0 if limited else None)
-    known = dataclasses.replace(facts(), workers=workers)
-    of = plan.recipes(asked, known)
-    groups = coming(asked).groups
-    units = plan.in_order(asked, known, groups, plan.speed_units(asked, known, of, {}, COST))
-    assert sorted(unit.unit_id for unit in units) == sorted(
-        unit.unit_id for unit in (*groups, *plan.speed_units(asked, known, of, {}, COST))
-    )
-    visits = [unit.visit if isinstance(unit, SpeedUnit) else None for unit in units]
-    assert visits[-len(of) :] == [1] * len(of)
-    assert 1 not in visits[: -len(of)]
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,15 @@ def test_quality_can_be_judged_by_another_metric_that_was_measured(here: Shell) 
     assert json.loads(shown(here, "--format", "json")) == before
 
 
+def test_what_is_to_be_measured_of_runs_to_come_does_not_change_how_others_are_read(
+    swept: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = json.loads(shown(swept, "--format", "json"))
+    for metrics in ("accuracy,auroc", "mse", "acc:max"):
+        monkeypatch.setenv("BSX_METRIC", metrics)
+        assert json.loads(shown(swept, "--format", "json")) == before
+
+
 def test_the_base_of_the_rules_can_be_named(swept: Shell) -> None:
     assert "from batch size 8" in shown(swept, "--rates", "--base-batch-size", "8")
     code, _, err = swept.bsx("show", "--rates", "--base-batch-size", "7")

@@ -92,7 +92,7 @@ def analyze(
     rows = sorted(plan_rows, key=lambda recipe: recipe.batch_size)
     by_size = [_runs_of(recipe, config, facts, runs) for recipe in rows]
     asked = config.targets if targets is None else tuple(targets)
-    chosen, cautions = _targets(asked, facts, by_size, config.confirm)
+    chosen, cautions = _targets(config, asked, facts, by_size)
     evidence = [_reach(by_size, target, config.confirm) for target in chosen]
     sizes = [
         _size(recipe, config, facts, by_size[i], runs, speeds, tuple(e[i] for e in evidence))
@@ -109,7 +109,7 @@ def analyze(
         recommendation, cautions = None, [nothing]
     recommendation = with_its_end(sizes, recommendation, facts.metric)
     cautions += taken_cautions(sizes, recommendation, facts.metric, config.tolerance)
-    cautions += target_cautions(facts, sizes, chosen)
+    cautions += target_cautions(facts, sizes, chosen, config.confirm)
     cautions += baseline_cautions(facts, sizes, recommendation)
     cautions += data_cautions(facts)
     cautions += micro_batch_cautions(facts, rows) + accumulated_cautions(facts, runs)
@@ -180,13 +180,13 @@ def _recommend(
 
 
 def _targets(
-    asked: Sequence[TargetSpec], facts: Facts, sizes: Sequence[SizeRuns], confirm: int
+    config: SweepConfig, asked: Sequence[TargetSpec], facts: Facts, sizes: Sequence[SizeRuns]
 ) -> tuple[list[Target], list[Caution]]:
     """Return the targets, asked for or chosen, and what must be said of a chosen one."""
     if asked:
         found = [(_metric(facts, spec.metric), spec.threshold) for spec in asked]
         return [Target(m, threshold, "user") for m, threshold in found], []
-    metric = facts.metric
+    metric, confirm = facts.metric, config.confirm
     auto = automatic_target([size for size in sizes if size.seeds], metric, confirm)
     if auto is None:
         at_once = held_at_once([size for size in sizes if size.seeds], metric, confirm)
@@ -198,6 +198,7 @@ def _targets(
             "at_once": at_once,
             "others": others,
             "evaluations": looked,
+            "program": config.command is not None,
         }
         return [], [Caution("no_target", values)]
     values = Target(metric, auto.threshold, "auto").values

@@ -72,7 +72,7 @@ def none_completed(records: Sequence[RunRecord]) -> Caution | None:
 
 
 def target_cautions(
-    facts: Facts, sizes: Sequence[SizeEvidence], targets: Sequence[Target]
+    facts: Facts, sizes: Sequence[SizeEvidence], targets: Sequence[Target], confirm: int
 ) -> list[Caution]:
     """Say which targets mean little: the trivial prediction has them, or no size keeps them."""
     said = []
@@ -87,7 +87,9 @@ def target_cautions(
         values_at_end = [end.value for end in ends if end is not None and end.value is not None]
         if values_at_end and not any(metric.reaches(v, target.threshold) for v in values_at_end):
             best = max(values_at_end) if metric.higher_is_better else min(values_at_end)
-            said.append(Caution("target_not_kept", {**target.values, "best": best}))
+            said.append(
+                Caution("target_not_kept", {**target.values, "best": best, "confirm": confirm})
+            )
     return said
 
 
@@ -147,7 +149,10 @@ def size_cautions(size: SizeEvidence, targets: Sequence[Target]) -> list[Caution
     if failed:
         last = failed[-1].error or failed[-1].status.value
         said.append(Caution("failed", {"error": last, "runs": len(failed)}, b))
-    statuses = [r.status for r in size.records] + [s.status for s in size.speeds]
+    timed = [speed.status for speed in size.speeds]
+    if RunStatus.COMPLETED in timed:  # a visit that failed for want of memory had other tenants
+        timed = []
+    statuses = [r.status for r in size.records] + timed
     if RunStatus.OUT_OF_MEMORY in statuses:
         said.append(Caution("out_of_memory", {}, b))
     if status in ("diverged", "not_run"):

@@ -217,7 +217,8 @@ def read_view(flags: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Vie
         asked.get("confirm"),
         values["base_batch_size"],
         values["reference_batch_size"],
-        values["metric"],
+        # of runs that are to come the variable may name several, and those of another task
+        None if origins["metric"] == _BY_KEY["metric"].variable else values["metric"],
     )
     return view, _door(values)
 

@@ -89,17 +89,15 @@ def in_order(
     groups: Sequence[Group | BranchUnit | DiagnosticUnit],
     speeds: Sequence[SpeedUnit],
 ) -> list[Unit]:
-    """Say which unit comes when; what a size is visited for again comes last of all.
+    """Say which unit comes when.
 
     With the time limited, the cheapest sizes come first, each whole. Otherwise speeds are timed
     before all else, and the longest groups begin first, so that no slot ends late.
     """
-    first = [unit for unit in speeds if unit.visit == 0]
-    again = [unit for unit in speeds if unit.visit > 0]
     if config.within_seconds is not None or facts.workers == 1:
-        return [*_interleaved(groups, first), *again]
+        return _interleaved(groups, speeds)
     longest = sorted(groups, key=lambda group: -group.predicted_seconds)
-    return [*first, *longest, *again]
+    return [*speeds, *longest]
 
 
 def _interleaved(

@@ -29,8 +29,9 @@ def _objective_without_seconds(group: Sequence[Values]) -> str:
 def _objective_without_speed(group: Sequence[Values]) -> str:
     objective = str(group[0]["objective"])
     return (
-        "the program's reports came all at once, so that its speed is not known; what is "
-        f"recommended takes {_LEAST[objective]} to the target, {_PRICES[objective]}"
+        "the reports do not tell how long a step takes (they are fewer than two a run, or came all "
+        f"at once), so that time cannot be compared; what is recommended takes {_LEAST[objective]} "
+        f"to the target, {_PRICES[objective]}"
     )
 
 

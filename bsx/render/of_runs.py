@@ -70,7 +70,10 @@ def _no_target(group: Sequence[Values]) -> str:
         remedy = _other_target(metric, group[0].get("others") or ())
     elif 0 < (looked := int(group[0].get("evaluations") or 0)) < _FEW:
         why = f"runs have {looked} evaluations at most, too few to see a metric rise by"
-        remedy = "let the program evaluate more often, or set --target"
+        more = "let the program evaluate more often" if group[0].get("program") else (
+            "train longer (--epochs, --steps) or look more often (a smaller --evaluation-spacing)"
+        )  # fmt: skip
+        remedy = f"{more}, or set --target"
     remedy = remedied(group, remedy, "give longer and closer curves or set --target")
     return (
         f"no target could be set: {why}, so nothing is said of iterations or time to it; {remedy}"

@@ -182,9 +182,10 @@ def _target_below_baseline(group: Sequence[Values]) -> str:
 def _target_not_kept(group: Sequence[Values]) -> str:
     first = group[0]
     best = numbers.significant(first["best"], 3)
+    confirm = max(3, 2 * int(first.get("confirm", 1)))
     return (
-        f"every batch size passes the target, validation {goal(first)}, on its way and ends short "
-        f"of it (the best at {best}): to touch it may be luck; --confirm 3 asks for three "
+        f"every batch size that reaches the target, validation {goal(first)}, ends short of it "
+        f"(the best at {best}): to touch it may be luck; --confirm {confirm} asks for so many "
         "evaluations in a row, or set an easier --target"
     )
 

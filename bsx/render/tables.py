@@ -238,6 +238,7 @@ def _recommendation(sweep: Sweep, analysis: Analysis, width: int) -> RenderableT
     if costs is not None:
         fitted = costs.fitted(frame - 4)
         lines += ["", Text(fitted.title), _table(fitted, 0)]
+        lines += [Text(note) for note in fitted.notes]
     return Panel(
         Group(*lines),
         title="Recommendation",

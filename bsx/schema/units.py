@@ -160,6 +160,11 @@ class SpeedUnit:
     draws: int = field(default=9, compare=False)
 
     @property
+    def is_again(self) -> bool:
+        """Whether the same was timed before."""
+        return self.visit > 0
+
+    @property
     def streamed(self) -> bool:
         """Whether the inputs are fetched as they are needed."""
         return self.loop == "stream"

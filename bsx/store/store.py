@@ -176,8 +176,11 @@ class Store(DiagnosticTables):
                 _link(db, "sweep_runs", sweep_id, record.run_id)
 
     def append_speed(self, sweep_id: str, record: SpeedRecord, *, anew: bool = False) -> None:
-        """Store a speed measurement, as :meth:`append` does a run."""
+        """Store a speed measurement like a run; ``anew``, in place of all visits there were."""
         with self._transaction() as db:
+            if anew and record.step_seconds and record.unit_id == record.same_as:
+                visits = (record.unit_id, f"{record.unit_id}-%")
+                db.execute("DELETE FROM speeds WHERE unit_id = ? OR unit_id LIKE ?", visits)
             db.execute(
                 "INSERT INTO speeds VALUES (?, ?) "
                 "ON CONFLICT (unit_id) DO UPDATE SET record = excluded.record "

@@ -121,8 +121,12 @@ def test_an_unknown_reason_is_spelled_out(code: str) -> None:
 def test_without_a_target_it_says_what_helps() -> None:
     said = wording.message(Caution("no_target", {"metric": "accuracy"}))
     assert said.endswith("train longer (--epochs) or set --target")
-    few = wording.message(Caution("no_target", {"metric": "mse", "evaluations": 3}))
-    assert "runs have 3 evaluations at most" in few and "evaluate more often" in few
+    few = wording.message(
+        Caution("no_target", {"metric": "mse", "evaluations": 3, "program": True})
+    )
+    assert "runs have 3 evaluations at most" in few and "let the program evaluate" in few
+    ours = wording.message(Caution("no_target", {"metric": "mse", "evaluations": 3}))
+    assert "--evaluation-spacing" in ours and "program" not in ours
     assert few.replace("3 ", "40 ") != wording.message(
         Caution("no_target", {"metric": "mse", "evaluations": 40})
     )
