@@ -12,12 +12,16 @@ _ROWS = 50  # that are looked at
 
 
 def separator_of(text: str, marks: str = MARKS) -> str:
-    """Return what parts the cells: the mark that gives all first rows as many, most of them.
+    """Return what parts the cells: the mark that gives all first rows as many, two at least.
 
-    Where no mark does, it is the one that parts the first row the most, or else a comma.
+    The comma is asked first, as most files have it: other marks in their texts change nothing. Of
+    the others it is the one with the most cells. Where no mark does, it is the one that parts the
+    first row the most, or else a comma.
     """
     widths = {mark: _widths(text, mark) for mark in marks}
     regular = [mark for mark in marks if len(set(widths[mark])) == 1 and widths[mark][0] > 1]
+    if "," in regular:
+        return ","
     found = max(regular or marks, key=lambda mark: (widths[mark] or [1])[0])
     return found if regular or (widths[found] or [1])[0] > 1 else ","
 

@@ -139,7 +139,12 @@ def test_a_tail_of_one_is_merged_under_batchnorm_and_only_then() -> None:
         (TargetSpec("acuracy", 0.9), "did you mean accuracy"),
         (TargetSpec("accuracy", 97), "for 97 % write 0.97"),
         (TargetSpec("accuracy", 0.0), "lies between"),
-        (TargetSpec("recall", 0.5), "the task is classification, which has accuracy, top-K, .*f1"),
+        (
+            TargetSpec("recall", 0.5),
+            r"classification, which has accuracy, top-K \(such as top-3\), .*f1",
+        ),
+        (TargetSpec("top-K", 0.9), r"which has accuracy, top-K \(such as top-3\), [^(]*$"),
+        (TargetSpec("top-k", 0.9), r"which has accuracy, top-K \(such as top-3\), [^(]*$"),
         (TargetSpec("balanced-acuracy", 0.5), "did you mean balanced-accuracy"),
         (TargetSpec("auroc", 0.9), "name more with --metric accuracy,auroc"),
         (TargetSpec("top-3", 0.9), "name more with --metric accuracy,top-3"),

@@ -20,6 +20,12 @@ from bsx.separators import separator_of
         ('"a;b;c",d\n1,2\n', ","),
         ("\n\nonly\n1\n", ","),
         ("a,b;c\n1\n", ","),
+        ("x,a|b|c\ny,d|e|f\n", ","),  # bars part more cells, but within one of commas
+        ("id,text\n1,a\tb\tc\n2,d\te\tf\n", ","),
+        ('"a,b";1\n"c,d";2\n', ";"),
+        ('"a|b|c",1\n"d|e|f",2\n', ","),
+        ("a,b\n", ","),
+        ("a;b\n", ";"),
         ("", ","),
     ],
 )

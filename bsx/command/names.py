@@ -68,6 +68,11 @@ def place(field: str) -> tuple[str, str]:
     return PLAIN, _SAME.get(name, name)
 
 
+def part(word: str) -> str | None:
+    """Return the part that a word stands for: val for validation; None for any other word."""
+    return _PARTS.get(word)
+
+
 def _is_housekeeping(name: str) -> bool:
     return name in _HOUSEKEEPING or name.endswith(_HOUSEKEEPING_END)
 

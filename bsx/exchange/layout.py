@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from bsx.command import names
 from bsx.errors import ConfigError, DataError
+from bsx.exchange.nested import is_of_evaluation, is_setting, last, metric_field, plain
 from bsx.exchange.reading import Table, shortened
 from bsx.exchange.values import is_empty, number
 from bsx.schema import Metric
@@ -54,8 +55,8 @@ _ROLES = {
     **dict.fromkeys(("epoch", "epochs"), EPOCH),
     **{role: role for role in _OF_EXPORTS},
 }  # fmt: skip
-# Objects of a log that hold what a run was told, and no metrics
-_OF_SETTINGS = ("config", "cfg", "args", "params", "hparams", "hyperparameters", "settings")
+# Metrics whose names hold a number: it is no run's
+_NUMBERED = re.compile(r"(?i)(top|bleu|rouge)[ _-]?\d+|f1|r2|@\d+")
 _NEEDED = {
     BATCH_SIZE: "the batch size",
     STEP: "the iteration of the evaluation, or the iterations to the target",
@@ -102,11 +103,11 @@ def layout_of(table: Table, metric: str | None = None) -> Layout:
     column = roles[STEP]
     unit = _unit(roles)
     _check_one_sweep(table)
-    pairs = TARGET in roles or _plain(column).endswith(("_to_target", *_STEPS_TO_TARGET))
-    parts, left_out = _parts(others)
+    pairs = TARGET in roles or plain(column).endswith(("_to_target", *_STEPS_TO_TARGET))
+    parts, left_out = _parts(table, others)
     validation = parts[names.VALIDATION]
     if metric is None and (pairs or _are_pairs(table, roles, validation)):
-        reached = next((c for c in others if _plain(c) in _OF_REACHED), None)
+        reached = next((c for c in others if plain(c) in _OF_REACHED), None)
         if reached is not None:
             roles[REACHED] = reached
             others.remove(reached)
@@ -137,7 +138,7 @@ def layout_of(table: Table, metric: str | None = None) -> Layout:
 
 def _unit(roles: Mapping[str, str]) -> str:
     """Return what batch sizes are counted in."""
-    return "tokens" if _plain(roles.get(BATCH_SIZE, "")) in _SIZES_IN_TOKENS else "samples"
+    return "tokens" if last(roles.get(BATCH_SIZE, "")) in _SIZES_IN_TOKENS else "samples"
 
 
 def _divided(table: Table, roles: dict[str, str], others: list[str]) -> bool:
@@ -145,7 +146,7 @@ def _divided(table: Table, roles: dict[str, str], others: list[str]) -> bool:
     if BATCH_SIZE not in roles:
         return False
     spellings = _IN_TOKENS if _unit(roles) == "tokens" else _IN_SAMPLES
-    found = next((c for c in table.columns if _plain(c) in spellings), None)
+    found = next((c for c in table.columns if plain(c) in spellings), None)
     if found is None:
         return False
     roles[STEP] = found
@@ -180,11 +181,11 @@ def _check_one_sweep(table: Table) -> None:
         DataError: with the remedy.
     """
     for column in table.columns:
-        if _plain(column) not in (ARM, TRUNK):
+        if plain(column) not in (ARM, TRUNK):
             continue
         cells = [row.cells.get(column) for row in table.rows]
         told = list(dict.fromkeys(str(cell) for cell in cells if not is_empty(cell)))
-        if _plain(column) == TRUNK and told:
+        if plain(column) == TRUNK and told:
             raise DataError(
                 f"{table.file} holds branches, by its column {column}: runs that go on from where "
                 "another one was, which curves from elsewhere cannot tell. Look at the sweep where "
@@ -200,16 +201,12 @@ def _check_one_sweep(table: Table) -> None:
             )
 
 
-def _plain(column: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", column.strip().lower()).strip("_")
-
-
 def _roles(table: Table) -> tuple[dict[str, str], list[str]]:
     """Return role → column, and the columns that have no role."""
     roles: dict[str, str] = {}
     others = []
     for column in table.columns:
-        role = _ROLES.get(_plain(column))
+        role = None if column in table.nested else _ROLES.get(plain(column))
         if role is None:
             others.append(column)
         elif role in roles:
@@ -226,32 +223,44 @@ def _roles(table: Table) -> tuple[dict[str, str], list[str]]:
 def _find_settings(roles: dict[str, str], others: list[str]) -> None:
     """Take config.batch_size for the batch size, where it is the only one called so."""
     for role in (BATCH_SIZE, RATE, SEED):
-        found = [c for c in others if "." in c and _ROLES.get(_plain(c.rpartition(".")[2])) == role]
+        found = [c for c in others if "." in c and _is_setting_of(role, c)]
         if role not in roles and len(found) == 1:
             roles[role] = found[0]
             others.remove(found[0])
 
 
+def _is_setting_of(role: str, column: str) -> bool:
+    """Say whether a dotted name ends as the role is called; ``b`` may be anything there."""
+    end = last(column)
+    return _ROLES.get(end) == role and len(end) > 1 and not is_of_evaluation(column)
+
+
 def _missing(table: Table, role: str) -> str:
     spellings = [name for name, of in _ROLES.items() if of == role]
     hint = f"there are {_some(table.columns)}"
-    near = [c for c in table.columns if difflib.get_close_matches(_plain(c), spellings, 1, 0.75)]
+    meant = {c: plain(c) for c in table.columns if c not in table.nested}
+    meant |= {c: last(c) for c in table.columns if c in table.nested and len(last(c)) > 1}
+    near = [
+        column
+        for column, name in meant.items()
+        if difflib.get_close_matches(name, spellings, 1, 0.75) and not is_of_evaluation(column)
+    ]
     if near:
         hint = f"did you mean it by {' or '.join(near[-2:])}? Call it {role}"
-    if role == STEP and any(_ROLES.get(_plain(column)) == EPOCH for column in table.columns):
+    if role == STEP and any(_ROLES.get(plain(column)) == EPOCH for column in table.columns):
         hint += "; an epoch has the training set's samples / batch size iterations, rounded up"
-    plain = {_plain(column) for column in table.columns}
-    if role == STEP and plain & {*_IN_TOKENS}:
+    there = {plain(column) for column in table.columns}
+    if role == STEP and there & {*_IN_TOKENS}:
         hint += (
             "; tokens do in place of iterations where the batch size is in tokens, too, in a "
             f"column {_SIZES_IN_TOKENS[0]} (sequences × their length)"
         )
-    elif role == STEP and plain & {*_IN_SAMPLES}:
+    elif role == STEP and there & {*_IN_SAMPLES}:
         hint += (
             "; samples do in place of iterations where the batch size is in samples, too, in a "
             f"column {BATCH_SIZE}"
         )
-    if role == BATCH_SIZE and _is_wide(table.columns):
+    if role == BATCH_SIZE and _is_wide(table):
         hint += (
             ". A file with a column for each run has to become one with a row for each evaluation: "
             'see "A column for each run" in docs/how-to/published-curves.md'
@@ -261,11 +270,14 @@ def _missing(table: Table, role: str) -> str:
     return f"{table.file}: no column {role}, {_NEEDED[role]}; {hint}"
 
 
-def _is_wide(columns: Sequence[str]) -> bool:
+def _is_wide(table: Table) -> bool:
     """Say whether there is a column for each run: a chart's "run - metric", or numbers alone."""
-    others = [column for column in columns if _plain(column) not in _ROLES]
-    alike = Counter(re.sub(r"\d+", "", column) for column in others if re.search(r"\d", column))
-    return any(" - " in column for column in others) or max(alike.values(), default=0) > 1
+    columns = [column for column in table.columns if column not in table.nested]
+    others = [column for column in columns if plain(column) not in _ROLES]
+    numbered = [column for column in others if re.search(r"\d", _NUMBERED.sub("", column))]
+    alike = Counter(re.sub(r"\d+", "", column) for column in numbered)
+    is_alike = len(others) < len(columns) and max(alike.values(), default=0) > 2
+    return any(" - " in column for column in others) or is_alike
 
 
 def _some(columns: Sequence[str]) -> str:
@@ -273,25 +285,27 @@ def _some(columns: Sequence[str]) -> str:
     return ", ".join(shown) + (", …" if len(columns) > 12 else "")
 
 
-def _parts(columns: list[str]) -> tuple[dict[str, dict[str, str]], list[str]]:
+def _parts(table: Table, columns: list[str]) -> tuple[dict[str, dict[str, str]], list[str]]:
     """Return part → name → column of the metrics, and the columns that are none.
 
-    A name without a part is a validation metric, unless another column is that of validation.
+    A name without a part is a validation metric, unless another column is that of validation. What
+    lies in objects comes last, the deeper the later.
     """
     parts: dict[str, dict[str, str]] = {names.VALIDATION: {}, names.TRAIN: {}, names.TEST: {}}
-    left_out, plain = [], []
-    for column in columns:
-        if "." in column and _plain(column.partition(".")[0]) in _OF_SETTINGS:
+    left_out, without_part = [], []
+    for column in sorted(columns, key=lambda c: c.count(".") if c in table.nested else 0):
+        field = metric_field(column) if column in table.nested else column
+        if field is None or is_setting(column):
             left_out.append(column)
             continue
-        part, name = names.place(column)
+        part, name = names.place(field)
         if part == names.PLAIN:
-            plain.append((column, name))
+            without_part.append((column, name))
         elif part in parts and name not in parts[part]:
             parts[part][name] = column
         else:
             left_out.append(column)
-    for column, name in plain:
+    for column, name in without_part:
         part = names.TRAIN if name in parts[names.VALIDATION] else names.VALIDATION
         if name in parts[part]:
             left_out.append(column)
@@ -312,7 +326,8 @@ def _judged(table: Table, validation: Mapping[str, str], asked: str | None) -> M
             raise ConfigError(f"--metric {asked}: {table.file} has no such metric; {hint}")
         return names.metric(asked, "--metric")
     known = [m for name in validation if (m := names.known_metric(name)) is not None]
-    found = [m for m in known if m.name != names.LOSS] or known
+    better = [m for m in known if m.name != names.LOSS] or known
+    found = [m for m in better if validation[m.name] not in table.nested] or better
     if found:
         return found[0]
     column = next(c for c in validation.values() if not _is_text(table, c))

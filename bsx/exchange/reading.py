@@ -50,7 +50,8 @@ class Row:
 class Table:
     """All rows of a file; ``columns`` in the order of their first appearance.
 
-    ``has_header``: whether a line of its own names them, as in csv.
+    ``has_header``: whether a line of its own names them, as in csv. ``nested``: those that lie in
+    an object within the row, by dotted names.
     """
 
     file: str
@@ -59,6 +60,7 @@ class Table:
     fingerprint: str
     decimal_comma: bool = False
     has_header: bool = False
+    nested: frozenset[str] = frozenset()
 
     @cached_property
     def decimal_mark(self) -> str | None:
@@ -89,28 +91,41 @@ def read_table(path: Path) -> Table:
     """
     name = writable(path.name)
     content = _content(path)
-    rows, separator = _rows(content, name)
+    nested: set[str] = set()
+    rows, separator = _rows(content, name, nested)
     if not rows:
         raise DataError(f"{name} has no rows below its header; {_KINDS}")
     columns = tuple(dict.fromkeys(column for row in rows for column in row.cells))
     fingerprint = hashlib.sha256(content).hexdigest()[:20]
-    return Table(name, columns, tuple(rows), fingerprint, separator == ";", separator is not None)
+    return Table(
+        name,
+        columns,
+        tuple(rows),
+        fingerprint,
+        separator == ";",
+        separator is not None,
+        frozenset(nested),
+    )
 
 
-def _rows(content: bytes, name: str) -> tuple[list[Row], str | None]:
-    """Return the rows, and what parts the cells of a csv file; None of any other."""
+def _rows(content: bytes, name: str, nested: set[str]) -> tuple[list[Row], str | None]:
+    """Return the rows, and what parts the cells of a csv file; None of any other.
+
+    Columns within objects are added to ``nested``.
+    """
     if content.startswith(MAGIC):
         cells = enumerate(parquet_rows(content, name), start=1)
-        return [_row(found, name, f"row {number}") for number, found in cells], None
+        return [_row(found, name, f"row {number}", nested) for number, found in cells], None
     text = _text(content, name)
     opening = text.lstrip()[:1]
     if opening == "[":
-        return list(_json_list(text, name)), None
+        return list(_json_list(text, name, nested)), None
     if opening == "{":
         by_columns = json_columns(text, name)
         if by_columns is not None:
-            return [_row(found, name, f"item {n}") for n, found in enumerate(by_columns, 1)], None
-        return list(_json_lines(text, name)), None
+            items = enumerate(by_columns, start=1)
+            return [_row(found, name, f"item {number}", nested) for number, found in items], None
+        return list(_json_lines(text, name, nested)), None
     text = _without_comments(text)
     delimiter = separator_of(text)
     return list(_csv_rows(text, name, delimiter)), delimiter
@@ -244,16 +259,16 @@ def _named(delimiter: str) -> str:
 # --- JSON -------------------------------------------------------------------------------------
 
 
-def _json_lines(text: str, name: str) -> Iterator[Row]:
+def _json_lines(text: str, name: str, nested: set[str]) -> Iterator[Row]:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
-            yield _row(_parsed(line, f"{name}, line {number}"), name, f"line {number}")
+            yield _row(_parsed(line, f"{name}, line {number}"), name, f"line {number}", nested)
 
 
-def _json_list(text: str, name: str) -> Iterator[Row]:
+def _json_list(text: str, name: str, nested: set[str]) -> Iterator[Row]:
     found = _parsed(text, name)
     for number, item in enumerate(found if isinstance(found, list) else [], start=1):
-        yield _row(item, name, f"item {number}")
+        yield _row(item, name, f"item {number}", nested)
 
 
 def _parsed(text: str, where: str) -> Any:
@@ -264,14 +279,21 @@ def _parsed(text: str, where: str) -> Any:
         raise DataError(f"{where} is no JSON: {why}; give one object a line") from None
 
 
-def _row(found: Any, name: str, place: str) -> Row:
+def _row(found: Any, name: str, place: str, nested: set[str]) -> Row:
     if not isinstance(found, dict):
         raise DataError(f"{name}, {place} is no JSON object; give one object a line")
-    return Row(place, {writable(name): value for name, value in _flat(found)})
+    cells = {}
+    for column, value, depth in _flat(found):
+        cells[writable(column)] = value
+        if depth:
+            nested.add(writable(column))
+    return Row(place, cells)
 
 
-def _flat(found: Mapping[str, Any], above: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """Yield the cells of an object, those of objects within it by dotted names."""
+def _flat(
+    found: Mapping[str, Any], above: str = "", depth: int = 0
+) -> Iterator[tuple[str, Any, int]]:
+    """Yield the cells of an object, those of objects within it by dotted names, and how deep."""
     for key, value in found.items():
         if not key.strip():
             continue
@@ -279,4 +301,4 @@ def _flat(found: Mapping[str, Any], above: str = "", depth: int = 0) -> Iterator
         if isinstance(value, dict) and value and depth < _DEEPEST:
             yield from _flat(value, f"{name}.", depth + 1)
         else:
-            yield name, value
+            yield name, value, depth

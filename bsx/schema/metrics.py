@@ -65,11 +65,12 @@ METRICS: Mapping[str, tuple[TaskMetric, ...]] = {
 def metric_of(task: str, name: str, classes: int | None = None) -> Metric | None:
     """Return the metric that a task has by this name, or None.
 
-    top-3 is one of top-K, unless there are no more than three ``classes``.
+    top-3 is one of top-K, unless there are no more than three ``classes``; top-K itself is none.
     """
-    general = TOP_K if _TOP.fullmatch(name) else name
-    if general == TOP_K and classes is not None and name != TOP_K and int(name[4:]) >= classes:
+    is_top = _TOP.fullmatch(name) is not None
+    if name == TOP_K or (is_top and classes is not None and int(name[4:]) >= classes):
         return None
+    general = TOP_K if is_top else name
     for known in METRICS.get(task, ()):
         if known.metric.name == general:
             return Metric(name, known.metric.higher_is_better, known.metric.bounded)
@@ -82,6 +83,8 @@ def no_such_metric(name: str, task: str, others: Sequence[str] = ()) -> str:
     ``others``: names that will do as well, such as ``loss`` as a target.
     """
     names = list(dict.fromkeys((*(m.metric.name for m in METRICS.get(task, ())), *others)))
-    near = [] if _TOP.fullmatch(name) else difflib.get_close_matches(name, names, n=1)
+    typed = [known for known in names if known != TOP_K]
+    near = [] if _TOP.fullmatch(name) else difflib.get_close_matches(name, typed, n=1)
     hint = f" (did you mean {near[0]}?)" if near else ""
-    return f"the task is {task}, which has {', '.join(names)}{hint}"
+    shown = [f"{known} (such as top-3)" if known == TOP_K else known for known in names]
+    return f"the task is {task}, which has {', '.join(shown)}{hint}"
