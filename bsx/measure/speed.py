@@ -24,8 +24,8 @@ from bsx.train.loop import Gradient, backward, trained, treat_gradients
 from bsx.train.ranks import Rank, together
 from bsx.train.session import Session, environment, synchronize
 
-DRAW_SECONDS = 0.04  # long against the clock's resolution and a scheduler's time slice
-WARM_UP_SECONDS = 0.1
+DRAW_SECONDS = 0.025  # long against the clock's resolution and a scheduler's time slice
+WARM_UP_SECONDS = 0.06
 WARM_UP_STEPS = 3
 
 Agree = Callable[[float], float]  # several devices take as many steps as the first of them says

@@ -26,7 +26,7 @@ from bsx.schema import (
 SPEED_RATE = 1e-3  # small enough that no timed run diverges
 _VISITS, _DRAWS = 2, 5
 _ENERGY_SECONDS = 3.0  # that a device's counter of energy is watched for, if it has one
-_LEAST_SECONDS = 0.3, 0.05  # of a visit and of each draw, however quick the steps are
+_LEAST_SECONDS = 0.25, 0.025  # of a visit and of each draw, however quick the steps are
 
 
 def speed_units(
@@ -61,7 +61,7 @@ def speed_unit(
     cost: CostModel,
     *,
     visit: int = 0,
-    draws: int = 9,
+    draws: int = 14,
 ) -> SpeedUnit:
     """Return one visit to one batch size."""
     once, each = _LEAST_SECONDS

@@ -157,7 +157,7 @@ class SpeedUnit:
     micro_batch_size: int | None = None  # as of a group
     devices: int = 1
     visit: int = 0
-    draws: int = field(default=9, compare=False)
+    draws: int = field(default=5, compare=False)
 
     @property
     def is_again(self) -> bool:
