@@ -75,7 +75,7 @@ def test_the_document_says_what_was_measured_and_is_what_is_saved(here: Shell) -
     assert [row["batch_size"] for row in document["batch_sizes"]] == [1, 2, 4, 6]
     for row in document["batch_sizes"]:
         assert row["status"] == "ok"
-        assert len(row["step_seconds_draws"]) == 9
+        assert len(row["step_seconds_draws"]) == 14
         assert 0 < row["speed"]["step_seconds"]["value"] < 60
         assert 2**24 < row["peak_memory_bytes"]["value"] < document["limit_bytes"]
         assert 0 < row["share_of_best"] <= 1
