@@ -151,7 +151,7 @@ def test_a_worker_killed_on_a_cluster_is_tried_again_and_the_document_is_that_of
     assert code == 0, err
     assert err.count("was ended by SIGKILL") == 1
     assert err.count("trying again") == 1
-    assert outcomes(tmp_path) == [["done"]] * 3 + [["failed", "done"]]
+    assert outcomes(tmp_path) == [["done"]] * 5 + [["failed", "done"]]
     assert untimed(document) == untimed(inline[0])
     assert curves(tmp_path / STORE) == inline[1]
 
@@ -180,7 +180,7 @@ def test_a_preempted_job_is_queued_again_and_nothing_is_repeated(
     code, document, err = swept(tmp_path, *where, during=preempt)
     assert code == 0, err
     assert err.count("is queued again; it goes on by itself") == 1
-    assert outcomes(tmp_path) == [["done"]] * 3 + [["requeued", "done"]]
+    assert outcomes(tmp_path) == [["done"]] * 5 + [["requeued", "done"]]
     assert untimed(document) == untimed(inline[0])
     assert curves(tmp_path / STORE) == inline[1]
     steps = Counter((tmp_path / "steps-16").read_text().split())
