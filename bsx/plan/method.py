@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bsx.plan import branches, rounds, timing
+from bsx.plan import branches, rounds
 from bsx.plan.recipes import recipes as from_start
 from bsx.plan.rounds import Round
-from bsx.schema import CostModel, Facts, Recipe, RunRecord, SpeedUnit, SweepConfig
+from bsx.schema import CostModel, Facts, Recipe, RunRecord, SweepConfig
 
 
 def recipes(config: SweepConfig, facts: Facts) -> tuple[Recipe, ...]:
@@ -44,16 +44,3 @@ def members(
     if config.branching is not None:
         return branches.members(config, facts, of, records)
     return rounds.members(config, facts, of, records)
-
-
-def speed_units(
-    config: SweepConfig,
-    facts: Facts,
-    of: Sequence[Recipe],
-    machine: Mapping[str, object],
-    cost: CostModel,
-) -> tuple[SpeedUnit, ...]:
-    """Return the solo speed measurements of a sweep; branches say nothing of time."""
-    if config.branching is not None:
-        return ()
-    return timing.speed_units(config, facts, of, machine, cost)

@@ -38,10 +38,11 @@ def speed_units(
 ) -> tuple[SpeedUnit, ...]:
     """Return the solo speed measurements of each batch size, and of what batches grow to.
 
-    The first visits to all sizes come first. There are none for a program of the user's: it alone
-    can say how fast it is, and does so in its reports.
+    The first visits to all sizes come first. There are none for a program of the user's, which
+    alone can say how fast it is and does so in its reports, and none for branches, which say
+    nothing of time.
     """
-    if config.command is not None:
+    if config.command is not None or config.branching is not None:
         return ()
     largest = {recipe.largest_batch(facts.train_samples): recipe for recipe in of}
     timed = {size: staying(recipe, size) for size, recipe in largest.items()}

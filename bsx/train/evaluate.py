@@ -15,8 +15,7 @@ from bsx.tasks import Task
 EVALUATION_BATCH = 2048
 # Of inputs at once. What layers make of them is many times that, and on a CPU is to stay in its
 # caches: convolutions evaluate a thousand images half as fast as a hundred.
-_INPUT_NUMBERS = {"cpu": 2**17}
-_INPUT_NUMBERS_ELSEWHERE = 2**24
+_NUMBERS_ON_CPU, _NUMBERS_ELSEWHERE = 2**17, 2**24
 
 
 def evaluation_steps(total: int, spacing: float) -> tuple[int, ...]:
@@ -42,7 +41,8 @@ def evaluate(forward: Callable[[Tensor], Tensor], samples: Part, task: Task) -> 
     times its data.
     """
     predictions = task.predictions(tuple(samples.targets.shape[1:]))
-    numbers = _INPUT_NUMBERS.get(samples.targets.device.type, _INPUT_NUMBERS_ELSEWHERE)
+    on_cpu = samples.targets.device.type == "cpu"
+    numbers = _NUMBERS_ON_CPU if on_cpu else _NUMBERS_ELSEWHERE
     most = numbers // max(1, math.prod(samples.input_shape))
     size = max(1, min(EVALUATION_BATCH // predictions, most))
     seen = [task.observe(forward(inputs), targets) for inputs, targets in samples.chunks(size)]
