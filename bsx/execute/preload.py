@@ -1,7 +1,8 @@
 """Imported once by the server that worker processes are forked from.
 
-Every worker function's module is imported, and torch with them; no thread may run and no device
-may be touched before the fork.
+Every worker function's module is imported, and torch with them, and those that its data, model
+and task may come from, as far as they are ours: what an import of another's does is not known. No
+thread may run and no device may be touched before the fork.
 """
 
 import contextlib
@@ -16,7 +17,8 @@ signal.signal(signal.SIGINT, signal.SIG_IGN)  # the coordinator decides what Ctr
 with contextlib.suppress(ImportError):
     importlib.import_module("torch._dynamo")
 
-for _kind in ("trainer", "measure"):
+for _kind in ("trainer", "measure", "dataset", "model", "task"):
     for _target in registry.targets(_kind).values():
         with contextlib.suppress(ImportError):
-            importlib.import_module(_target.partition(":")[0])
+            if _target.startswith("bsx."):
+                importlib.import_module(_target.partition(":")[0])
