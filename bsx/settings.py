@@ -191,6 +191,11 @@ SETTINGS: tuple[Setting, ...] = (
             "this factor. Nearer to 1 the target is met more exactly, and evaluation takes "
             "longer.",
             _BUDGET, 1.05, "FACTOR"),
+    Setting("evaluation_samples", parse.count, "Evaluate along a run on at most this many "
+            "validation samples, the same each time. With more a target is met less by chance, and "
+            "evaluation takes longer; the end of a run is always judged by all.  (default: 1,000, "
+            "or fewer where each asks for many predictions)",
+            _BUDGET, metavar="INT"),
     Setting("within", parse.duration, "Time for the whole sweep, e.g. 90s, 10m, 1h30m: the most "
             "valuable parts come first.", _BUDGET, metavar="TIME"),
 

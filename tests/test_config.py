@@ -124,6 +124,7 @@ GIVEN: dict[str, tuple[Any, str, Any]] = {
     "samples_seen": ("1000", "1000", lambda c, d: c.budget == Budget(samples_seen=1000)),
     "min_steps": ("40", "40", lambda c, d: c.budget.min_steps == 40 and c.budget.epochs),
     "evaluation_spacing": ("1.01", "1.01", lambda c, d: c.evaluation_spacing == 1.01),
+    "evaluation_samples": ("5000", "5000", lambda c, d: c.evaluation_samples == 5000),
     "within": ("1h30m", '"1h30m"', lambda c, d: c.within_seconds == 5400),
     "validation_fraction": ("0.2", "0.2", lambda c, d: c.split.validation == 0.2),
     "test_fraction": ("0.2", "0.2", lambda c, d: c.split.test == 0.2),

@@ -76,6 +76,14 @@ def test_evaluating_more_often_changes_nothing_of_the_training() -> None:
     assert few.final == many.final
 
 
+def test_a_run_is_evaluated_on_as_many_samples_as_are_asked_for() -> None:
+    few, every = recipe(evaluation_samples=3), recipe(evaluation_samples=10**6)
+    [of_few], [of_all] = trained(group(few, [(0.05, 0)])), trained(group(every, [(0.05, 0)]))
+    assert {round(3 * p.metrics["accuracy"], 6) for p in of_few.curve} <= {0, 1, 2, 3}
+    assert of_all.curve[-1].validation_loss == of_all.final["validation"]["loss"]
+    assert of_few.final == of_all.final
+
+
 def test_a_longer_budget_begins_with_the_same_curve() -> None:
     short, long = recipe(steps=20), recipe(steps=40)
     [a], [b] = trained(group(short, [(0.05, 0)])), trained(group(long, [(0.05, 0)]))

@@ -307,6 +307,16 @@ def test_the_spacing_of_evaluations_is_part_of_a_run_and_the_usual_one_changes_n
     assert config().question() != config(evaluation_spacing=1.01).question()
 
 
+def test_on_how_many_samples_a_run_is_evaluated_is_part_of_it() -> None:
+    of = {"batch_sizes": BatchSizes((4,))}
+    [usual], [more] = (
+        plan.recipes(config(**of, **extra), facts()) for extra in ({}, {"evaluation_samples": 5000})
+    )
+    assert (usual.evaluation_samples, more.evaluation_samples) == (None, 5000)
+    assert usual.canonical != more.canonical
+    assert "evaluation_samples" not in usual.canonical  # what was stored before keeps its identity
+
+
 def test_a_rate_that_changes_does_not_change_the_speed() -> None:
     [plain] = plan.recipes(config(batch_sizes=BatchSizes((4,))), facts())
     cosine = dataclasses.replace(plain, training=Training(schedule="cosine", warmup=0.1))

@@ -70,6 +70,7 @@ class Settings(TypedDict, total=False):
     samples_seen: int | None
     min_steps: int | None
     evaluation_spacing: float
+    evaluation_samples: int | None
     within: float | str | None
     # Data split
     validation_fraction: float | None

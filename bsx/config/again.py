@@ -105,6 +105,7 @@ def _trained(config: SweepConfig) -> Iterator[tuple[str, Any]]:
     yield "class_skew", config.sampling.class_skew
     yield "augment", config.sampling.augment
     yield "evaluation_spacing", config.evaluation_spacing
+    yield "evaluation_samples", config.evaluation_samples
     for name in config.measures:
         yield name.replace("-", "_"), True
     yield "speed_loop", config.speed_loop

@@ -45,6 +45,7 @@ _IDLE_WITH_COMMAND = (
     "halving",
     "max_memory",
     "evaluation_spacing",
+    "evaluation_samples",
     "allow_accumulation",
 )
 _CLOSEST, _WIDEST = 1.001, 4.0  # factors between evaluations
@@ -94,6 +95,7 @@ def _sweep(values: Mapping[str, Any], origins: Mapping[str, str]) -> SweepConfig
         engine=values["engine"],
         lanes_bytes=values["max_memory"],
         evaluation_spacing=_spacing(values["evaluation_spacing"]),
+        evaluation_samples=values["evaluation_samples"],
         within_seconds=values["within"],
         name=values["name"],
         sampling=_sampling(values),

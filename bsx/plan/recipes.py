@@ -92,6 +92,7 @@ def _recipe(config: SweepConfig, facts: Facts, batch_size: int) -> Recipe:
         steps=_steps(config, facts, batch_size, tail),
         tail=tail,
         evaluation_spacing=config.evaluation_spacing,
+        evaluation_samples=config.evaluation_samples,
         sampling=config.sampling,
         objective=config.objective,
         initialization=config.initialization,

@@ -290,6 +290,7 @@ class SweepConfig:
     devices: int = field(default=1, metadata=LATER)  # that one run trains on at once
     lanes_bytes: int | None = field(default=None, metadata=LATER)  # for all that trains at once
     evaluation_spacing: float = field(default=1.05, metadata=LATER)  # as a factor of the steps
+    evaluation_samples: int | None = field(default=None, metadata=LATER)  # at most, along a run
     cluster: Cluster = field(default=Cluster(), metadata=LATER)
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 

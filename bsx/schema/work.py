@@ -63,6 +63,8 @@ class Recipe:
     precision: str = "float32"  # of weights and data; autocast is the training's
     program: Program | None = None
     trunk: Trunk | None = field(default=None, metadata=LATER)
+    # at most, along a run; None: as many as cost little
+    evaluation_samples: int | None = field(default=None, metadata=LATER)
 
     @cached_property
     def canonical(self) -> str:

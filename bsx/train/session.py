@@ -37,8 +37,9 @@ from bsx.train.batches import SampleOrder
 from bsx.train.evaluate import evaluation_steps
 
 # Validation samples that crossings are looked for on, the same for every run, and how many
-# predictions these may ask for; the final evaluation takes all. A curve has about 150 points: on
-# more samples than these, looking would cost more than a tenth of the training.
+# predictions these may ask for, where nothing else is asked; the final evaluation takes all. A
+# curve has about 150 points: on more samples than these, looking would cost more than a tenth of
+# the training.
 CURVE_SAMPLES = 1_000
 CURVE_PREDICTIONS = 20_000
 TRAIN_SAMPLES = 10_000  # training samples of the final evaluation: a fixed subset
@@ -87,7 +88,8 @@ class Session:
     def curve_part(self) -> Part:
         """The validation samples that the curves are measured on."""
         each = self.task.predictions(tuple(self.validation.targets.shape[1:]))
-        part = self.validation.at_most(min(CURVE_SAMPLES, max(1, CURVE_PREDICTIONS // each)))
+        usual = min(CURVE_SAMPLES, max(1, CURVE_PREDICTIONS // each))
+        part = self.validation.at_most(self.recipe.evaluation_samples or usual)
         return part.in_memory() if isinstance(part, Stream) else part  # they are seen most often
 
     @property
