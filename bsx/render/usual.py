@@ -1,4 +1,4 @@
-"""What of a sweep's training is not as it is by default, by the names of its options."""
+"""What of how a sweep trains and looks is not as it is by default, by the names of its options."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from bsx.schema import (
     Split,
     SweepConfig,
 )
+
+_OF_LOOKING = ("evaluation_spacing", "evaluation_samples")  # what iterations to a target hang on
 
 # Fields whose option has another name, or which other lines tell (None)
 _OPTIONS: dict[tuple[type, str], str | None] = {
@@ -52,6 +54,9 @@ def _changed(config: SweepConfig) -> Iterator[tuple[str, Any]]:
             value = getattr(part, field.name)
             if option is not None and value != getattr(usual, field.name):
                 yield option, value
+    for field in fields(config):
+        if field.name in _OF_LOOKING and (value := getattr(config, field.name)) != field.default:
+            yield field.name.replace("_", "-"), value
 
 
 def _shown(value: Any) -> str:

@@ -36,6 +36,10 @@ def test_what_is_as_usual_is_not_told() -> None:
         ({"augment": "flip,crop"}, "augment flip,crop"),
         ({"split_seed": 3, "test_fraction": 0.2}, "test-fraction 0.2, split-seed 3"),
         ({"drop_last": True}, "drop-last"),
+        (
+            {"evaluation_spacing": 1.01, "evaluation_samples": 5000},
+            "evaluation-spacing 1.01, evaluation-samples 5000",
+        ),
     ],
 )
 def test_what_was_asked_of_training_is_told_by_the_names_of_the_options(
