@@ -41,8 +41,8 @@ def cross_entropy_slope(
     total = slope.sum(dim=-1, keepdim=True)
     slope /= total
     at = targets.unsqueeze(-1)
-    losses = total.log_() - (1 - label_smoothing) * shifted.gather(-1, at)
-    slope.scatter_(-1, at, slope.gather(-1, at) - (1 - label_smoothing))
+    losses = total.log_().sub_(shifted.gather(-1, at), alpha=1 - label_smoothing)
+    slope.scatter_(-1, at, slope.gather(-1, at).sub_(1 - label_smoothing))
     if label_smoothing:
         losses -= label_smoothing * shifted.mean(dim=-1, keepdim=True)
         slope -= label_smoothing / slope.shape[-1]

@@ -123,7 +123,9 @@ class Lanes:
 
     def _take_step(self, factor: float, inputs: Tensor, targets: Tensor) -> None:
         self._updater.begin()
-        losses = self._backward(inputs, targets.repeat_interleave(self._model.width, dim=0))
+        if self._model.width > 1:
+            targets = targets.repeat_interleave(self._model.width, dim=0)
+        losses = self._backward(inputs, targets)
         gradients = self._model.gradients
         training = self.session.recipe.training
         if not is_plain(training):
@@ -144,16 +146,23 @@ class Lanes:
         What is descended is each lane's loss times its weight with the updater.
         """
         batch = inputs.shape[1]
+        most = self.session.recipe.training.micro_batch_size
+        if most is None or most >= batch:
+            return self._pass(inputs, targets, self._updater.weights, self._updater.carry)
         total = torch.zeros((), device=inputs.device)
-        for part in passes(batch, self.session.recipe.training.micro_batch_size):
+        for part in passes(batch, most):
             share = (part.stop - part.start) / batch
+            carry = 1.0 if part.start else self._updater.carry
             scale = self._updater.weights * share
-            with self.session.precision():
-                outputs = self._model.forward(inputs[:, part], training=True)
-                losses, slope = self.session.task.lane_slopes(outputs, targets[:, part], scale)
-                self._model.backward(slope, 1.0 if part.start else self._updater.carry)
-            total = total + losses * share
+            total = total + self._pass(inputs[:, part], targets[:, part], scale, carry) * share
         return total
+
+    def _pass(self, inputs: Tensor, targets: Tensor, scale: Tensor, carry: float) -> Tensor:
+        with self.session.precision():
+            outputs = self._model.forward(inputs, training=True)
+            losses, slope = self.session.task.lane_slopes(outputs, targets, scale)
+            self._model.backward(slope, carry)
+        return losses
 
     def evaluate(self, seconds: float) -> None:
         """Append a point to each lane's curve, and drop the lanes that diverged on the way."""
