@@ -21,8 +21,9 @@ _PRICES = {
 def _objective_without_seconds(group: Sequence[Values]) -> str:
     objective = str(group[0]["objective"])
     return (
-        f"the file tells no seconds, so that what is recommended takes {_LEAST[objective]} to the "
-        f"target, {_PRICES[objective]}"
+        "the file does not tell how long a step takes (by seconds at two points of a run or more), "
+        f"so that what is recommended takes {_LEAST[objective]} to the target, "
+        f"{_PRICES[objective]}"
     )
 
 
