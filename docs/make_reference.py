@@ -301,7 +301,8 @@ KEYS = {
     "branched.warmup.steps": "updates for as many samples as the run's",
     "branched.warmup.base_steps": "updates of the run",
     "speed_from": "with `bsx show --speed` where the probe ran (`device`, `threads`, "
-    "`environment`), the sizes that were `interpolated`, and what `differs`; else null",
+    "`environment`), what it timed (`model`, `dataset`), the sizes that were `interpolated`, and "
+    "what `differs`; else null",
     "rule_base.batch_size": "where the audited rules start (`--base-batch-size`); `rule_base` is "
     "null where there is no choice of rates to audit them by",
     "rule_base.learning_rate": "the rate tuned there",

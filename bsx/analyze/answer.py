@@ -76,7 +76,7 @@ def analyze(
         facts: what was known of data and model.
         plan_rows: one recipe a batch size of the sweep, whether it was run or not.
         runs: the run records, in the order in which they were stored.
-        speeds: the speed records, likewise.
+        speeds: the speed records, likewise; without any, a program's are read off its curves.
         targets: targets to use instead of the configured ones; without any, one is chosen.
         measured: what was measured beside the curves.
 
@@ -85,7 +85,7 @@ def analyze(
     """
     if config.branching is not None:
         return analyze_branched(config, config.branching, facts, plan_rows[0], runs)
-    if config.command is not None:
+    if config.command is not None and not speeds:
         speeds = own_program.speeds_of_curves(runs)
     told = facts
     facts = own_program.with_samples(told)

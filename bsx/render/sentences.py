@@ -276,7 +276,14 @@ def _speed_noisy(group: Sequence[Values]) -> str:
 
 
 def _speed_of_other(group: Sequence[Values]) -> str:
-    differs = listed([spelled(key) for key in group[0]["differs"]])
+    first = group[0]
+    if "model" in first:
+        return (
+            f"the speeds are those of {clean(first['model'])} on {clean(first['dataset'])}, which "
+            "a probe timed; nothing tells whether the curves are of the same, and only then the "
+            "times to the target are right"
+        )
+    differs = listed([spelled(key) for key in first["differs"]])
     return (
         f"the speeds were measured with another {differs} than the sweep was trained with, so that "
         "times to the target may be wrong; probe what the sweep trains"
