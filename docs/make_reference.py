@@ -301,7 +301,8 @@ KEYS = {
     "branched.warmup.steps": "updates for as many samples as the run's",
     "branched.warmup.base_steps": "updates of the run",
     "speed_from": "with `bsx show --speed` where the probe ran (`device`, `threads`, "
-    "`environment`), the sizes that were `interpolated`, and what `differs`; else null",
+    "`environment`), what it timed (`model`, `dataset`), the sizes that were `interpolated`, and "
+    "what `differs`; else null",
     "rule_base.batch_size": "where the audited rules start (`--base-batch-size`); `rule_base` is "
     "null where there is no choice of rates to audit them by",
     "rule_base.learning_rate": "the rate tuned there",
@@ -399,7 +400,7 @@ CAUTIONS = {
     "target_auto": "the target was chosen from the results",
     "target_below_baseline": "the target is no better than what the trivial prediction reaches",
     "target_not_kept": "every size that reaches the target ends short of it",
-    "target_not_common": "no target is reached reliably by every size",
+    "target_not_common": "the same; too few seeds of some sizes reach it in time",
     "no_target": "no target could be chosen",
     "few_seeds": "too few seeds for good intervals",
     "branch_batchnorm": "of branches: BatchNorm takes its statistics over the batch",
@@ -432,8 +433,8 @@ CAUTIONS = {
     "no_recommendation": "why nothing is recommended",
     "different_data": "of `bsx compare`: the sweeps are of different data, or of another division",
     "different_tasks": "of `bsx compare`: the sweeps are of different tasks",
-    "objective_without_seconds": "of `bsx import`: the file has no seconds, so that the "
-    "recommendation counts iterations or samples",
+    "objective_without_seconds": "of `bsx import`: the file does not tell how long a step takes, "
+    "so that the recommendation counts iterations or samples",
     "objective_without_speed": "of `--command`: its reports tell no time, so that the "
     "recommendation counts iterations",
     "columns_left_out": "of `bsx import`: columns of which nothing is known",

@@ -56,7 +56,7 @@ from bsx.stats.summaries import (
     tradeoff_of,
 )
 from bsx.stats.target_summary import fit_cautions, summarize_target
-from bsx.stats.targets import automatic_target, held_at_once
+from bsx.stats.targets import SHARE_OF_BUDGET, automatic_target, held_at_once
 
 
 def analyze(
@@ -76,7 +76,7 @@ def analyze(
         facts: what was known of data and model.
         plan_rows: one recipe a batch size of the sweep, whether it was run or not.
         runs: the run records, in the order in which they were stored.
-        speeds: the speed records, likewise.
+        speeds: the speed records, likewise; without any, a program's are read off its curves.
         targets: targets to use instead of the configured ones; without any, one is chosen.
         measured: what was measured beside the curves.
 
@@ -85,7 +85,7 @@ def analyze(
     """
     if config.branching is not None:
         return analyze_branched(config, config.branching, facts, plan_rows[0], runs)
-    if config.command is not None:
+    if config.command is not None and not speeds:
         speeds = own_program.speeds_of_curves(runs)
     told = facts
     facts = own_program.with_samples(told)
@@ -176,7 +176,9 @@ def _recommend(
     if found is None:  # for want of something else than time: it is not told of iterations
         (nothing,) = said
         return None, (Caution(nothing.code, {"reason": nothing.values["reason"]}),)
-    return found, (*said, Caution("objective_without_speed", {"objective": aim}))
+    ran_there = config.command is not None and config.command.program.elsewhere
+    code = "objective_without_seconds" if ran_there else "objective_without_speed"
+    return found, (*said, Caution(code, {"objective": aim}))
 
 
 def _targets(
@@ -201,11 +203,11 @@ def _targets(
             "program": config.command is not None,
         }
         return [], [Caution("no_target", values)]
-    values = Target(metric, auto.threshold, "auto").values
-    cautions = [Caution("target_auto", values)]
+    target = Target(metric, auto.threshold, "auto")
+    values = {**target.values, "within": SHARE_OF_BUDGET}
     if auto.beyond:
-        cautions.append(Caution("target_not_common", {**values, "sizes": auto.beyond}))
-    return [Target(metric, auto.threshold, "auto")], cautions
+        return [target], [Caution("target_not_common", {**values, "sizes": auto.beyond})]
+    return [target], [Caution("target_auto", values)]
 
 
 def _metric(facts: Facts, name: str) -> Metric:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from bsx.render import numbers
-from bsx.render.phrases import Values, clean, listed, longer, remedied, spelled
+from bsx.render.phrases import Values, clean, listed, longer, no_speed, remedied, spelled
 
 _ENDINGS = {
     "failed": "failed",
@@ -18,7 +18,6 @@ _WHY = {
     "no_target": "no target was set or found",
     "no_quality": "no run was completed",
     "target_not_reached": "none that ends well enough reached the target",
-    "no_speed": "no speed was measured",
     "no_memory": "no peak memory was measured",
 }
 
@@ -28,6 +27,7 @@ def _no_recommendation(group: Sequence[Values]) -> str:
     if reason == "no_run_completed":
         return f"no run completed, so no batch size can be recommended: {_ended(group[0])}"
     why = _WHY.get(str(reason), spelled(reason) if reason else "too little was measured")
+    why = no_speed(group[0]) if reason == "no_speed" else why
     by = f" by {'iterations' if objective == 'steps' else objective}" if objective else ""
     return f"no batch size can be recommended{by}: {why}"
 

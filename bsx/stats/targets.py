@@ -69,7 +69,7 @@ def held_at_once(sizes: Sequence[SizeRuns], metric: Metric, confirm: int = 1) ->
 
 
 def _reached(sizes: Sequence[SizeRuns], metric: Metric, confirm: int) -> dict[int, float | None]:
-    """Return what nearly all seeds of each size reach well within the budget."""
+    """Return what nearly all seeds of each size reach within 80 % of the budget."""
     return {
         s.batch_size: _limit(_bests(s, metric, SHARE_OF_BUDGET, None, confirm), metric)
         for s in sizes

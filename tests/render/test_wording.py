@@ -32,8 +32,9 @@ VALUES: dict[str, dict[str, object]] = {
     "tail_merged": {"last_batch": 33},
     "not_measured": {"measure": "noise-scale", "error": "RuntimeError: no"},
     "normalized_over": {"measure": "noise-scale", "samples": 32},
-    "target_auto": {"metric": "accuracy", "threshold": 0.97},
-    "target_not_common": {"metric": "accuracy", "threshold": 0.97, "sizes": (512, 1024)},
+    "target_auto": {"metric": "accuracy", "threshold": 0.97, "within": 0.8},
+    "target_not_common": {"metric": "accuracy", "threshold": 0.97, "sizes": (512, 1024),
+                          "within": 0.8},
     "target_below_baseline": {"metric": "accuracy", "threshold": 0.89, "baseline": 0.896,
                               "name": "most frequent class", "source": "auto"},
     "target_not_kept": {"metric": "f1", "threshold": 0.56, "best": 0.521},
@@ -180,7 +181,7 @@ def test_cautions_of_two_targets_name_their_target() -> None:
     [("accuracy", True, "accuracy ≥ 0.9"), ("mse", False, "mse ≤ 0.9")],
 )
 def test_a_target_says_on_which_side_of_it_to_be(metric: str, higher: bool, goal: str) -> None:
-    values = {"metric": metric, "threshold": 0.9, "higher_is_better": higher}
+    values = {"metric": metric, "threshold": 0.9, "higher_is_better": higher, "within": 0.8}
     assert f"validation {goal}, was chosen" in wording.message(Caution("target_auto", values))
     assert phrases.goal(values) == goal
 
