@@ -643,7 +643,8 @@ def _documents() -> Iterator[str]:
         "is the document of `bsx compare`. Its `batch_sizes` are those that both have, each with "
         "the `steps` of both, `steps_ratio`, `samples_ratio` and `seconds_ratio` of second to "
         "first, the `validation` of both, `validation_difference` and `test_difference`, second "
-        "less first: estimates, paired over shared seeds."
+        "less first: estimates, paired over shared seeds. Where one of the two did not get "
+        "there, the `value` of a ratio is null, and `low` or `high` is the bound that is known."
     )
     yield "## The document of `bsx import`"
     yield (

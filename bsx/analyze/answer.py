@@ -108,7 +108,7 @@ def analyze(
     nothing = none_completed(runs)
     if nothing is not None:  # then there is no other reason to look for
         recommendation, cautions = None, [nothing]
-    recommendation = with_its_end(sizes, recommendation, facts.metric)
+    recommendation = with_its_end(sizes, recommendation, facts)
     cautions += taken_cautions(sizes, recommendation, facts.metric, config.tolerance)
     cautions += target_cautions(facts, sizes, chosen, config.confirm)
     cautions += baseline_cautions(facts, sizes, recommendation)

@@ -72,7 +72,7 @@ def rows(documents: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 READING = (
     "Ratios and differences are second against first, with 95 % intervals over the seeds that both "
-    "share; where an interval holds × 1 or 0, no difference is shown."
+    "share; where an interval holds × 1 or 0, or there is none, no difference is shown."
 )
 
 
@@ -146,8 +146,12 @@ def _steps(estimate: Estimate | None) -> str:
 
 
 def _ratio(estimate: Estimate | None) -> str:
-    if estimate is None or estimate.value is None:
+    if estimate is None:
         return numbers.UNKNOWN
+    if estimate.value is None:
+        if estimate.low is not None:
+            return f"≥ × {estimate.low:.2f}"
+        return numbers.UNKNOWN if estimate.high is None else f"≤ × {estimate.high:.2f}"
     text = f"× {estimate.value:.2f}"
     if estimate.low is None or estimate.high is None:
         return text

@@ -8,7 +8,7 @@ batch sizes have to do with one another is in ``critical_batch`` and ``costs``; 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 
@@ -87,13 +87,18 @@ class TargetEvidence:
     @property
     def resolution(self) -> float:
         """The mean log spacing of the evaluations around the crossings."""
-        spacings = [c.resolution for c in self.crossings.values() if c.step is not None]
-        return sum(spacings) / len(spacings) if spacings else 0.0
+        return mean_resolution(self.crossings.values())
 
     @property
     def reached_fraction(self) -> float | None:
         """The share of seeds that reached the target; None without runs."""
         return len(self.log_steps) / len(self.crossings) if self.crossings else None
+
+
+def mean_resolution(crossings: Iterable[Crossing]) -> float:
+    """Return the mean log spacing of the evaluations around those that there are; 0 for none."""
+    spacings = [c.resolution for c in crossings if c.step is not None]
+    return sum(spacings) / len(spacings) if spacings else 0.0
 
 
 def target_evidence(
