@@ -385,6 +385,7 @@ CAUTIONS = {
     "reached_at_first_look": "most seeds held the target at their first evaluation, later than the "
     "second iteration",
     "diverged": "every run of this size diverged",
+    "blows_up": "runs at the rates chosen end far worse than they began, though finite",
     "dominated": "runs were clearly behind and stopped on the way (--halving)",
     "out_of_memory": "this size does not fit",
     "accumulated": "trained in passes, as `--allow-accumulation` lets it: memory held no batch",

@@ -352,3 +352,23 @@ def test_only_one_caution_asks_for_seeds_by_command(others: list[Caution], told:
     found = with_command(Analysis("accuracy", (), (), None, said), config())
     assert [c.code for c in found.cautions if "goes_on" in c.values] == [told]
     assert found.cautions[-1].values.get("asked_elsewhere", False) == (told != "few_seeds")
+
+
+def test_a_size_whose_runs_blow_up_is_told_of_and_not_advised_to_train_longer() -> None:
+    rows, runs = sweep_records(SIZES[4:9], 3)
+    broken = rows[0]
+    huge = {"validation_loss": 1e6, "metrics": {"accuracy": 0.0}}
+
+    def blown(record: RunRecord) -> RunRecord:
+        curve = (*record.curve[:-1], dataclasses.replace(record.curve[-1], **huge))
+        return dataclasses.replace(record, curve=curve, final={"validation": {"accuracy": 0.01}})
+
+    runs = [blown(r) if r.run.recipe == broken else r for r in runs]
+    analysis = analyze(config(), facts(), rows, runs, [])
+    assert codes(analysis, broken.batch_size) == ["blows_up"]
+    (said,) = [c for c in analysis.cautions if c.code == "blows_up"]
+    assert (said.values["runs"], said.values["of"], said.values["worst"]) == (3, 3, 0.01)
+    assert analysis.targets[0].threshold >= 0.95
+    (told,) = [c for c in analysis.cautions if c.code == "target_not_common"]
+    assert told.values["sizes"] == (broken.batch_size,) and told.values["blown"]
+    assert "lower learning rates may let all take part" in message(told)

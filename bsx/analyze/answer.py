@@ -37,6 +37,7 @@ from bsx.schema import (
     TargetSummary,
 )
 from bsx.stats import own_program
+from bsx.stats.blown import blown_up
 from bsx.stats.candidates import candidate_of
 from bsx.stats.cautions import accumulated_cautions, data_cautions, micro_batch_cautions
 from bsx.stats.critical_batch import TradeOff
@@ -114,7 +115,7 @@ def analyze(
     cautions += data_cautions(facts)
     cautions += micro_batch_cautions(facts, rows) + accumulated_cautions(facts, runs)
     for size in sizes:
-        cautions += size_cautions(size, chosen)
+        cautions += size_cautions(facts, size, chosen)
     summaries = _summaries(chosen, tradeoffs, sizes, told)
     for target, summary in zip(chosen, summaries, strict=True):
         cautions += fit_cautions(summary, target.values, [r.batch_size for r in rows], summaries)
@@ -189,9 +190,10 @@ def _targets(
         found = [(_metric(facts, spec.metric), spec.threshold) for spec in asked]
         return [Target(m, threshold, "user") for m, threshold in found], []
     metric, confirm = facts.metric, config.confirm
-    auto = automatic_target([size for size in sizes if size.seeds], metric, confirm)
+    known = [size for size in sizes if size.seeds]
+    auto = automatic_target(known, metric, confirm, facts.baseline)
     if auto is None:
-        at_once = held_at_once([size for size in sizes if size.seeds], metric, confirm)
+        at_once = held_at_once(known, metric, confirm, facts.baseline)
         others = [m.name for m in facts.metrics if m.name not in (metric.name, "loss")]
         of_rates = (row for size in sizes for row in size.records.values())
         looked = max((len(record.curve) for row in of_rates for record in row.values()), default=0)
@@ -206,7 +208,10 @@ def _targets(
     target = Target(metric, auto.threshold, "auto")
     values = {**target.values, "within": SHARE_OF_BUDGET}
     if auto.beyond:
-        return [target], [Caution("target_not_common", {**values, "sizes": auto.beyond})]
+        without = [size for size in known if size.batch_size in auto.beyond]
+        blown = any(any(blown_up(s, metric, facts.baseline).values()) for s in without)
+        values |= {"sizes": auto.beyond, "blown": blown}
+        return [target], [Caution("target_not_common", values)]
     return [target], [Caution("target_auto", values)]
 
 

@@ -32,6 +32,24 @@ def _no_recommendation(group: Sequence[Values]) -> str:
     return f"no batch size can be recommended{by}: {why}"
 
 
+def _blows_up(group: Sequence[Values]) -> str:
+    first = group[0]
+    blown, runs = (sum(int(values[key]) for values in group) for key in ("runs", "of"))
+    name, worst = clean(first["metric"]), [v["worst"] for v in group if v["worst"] is not None]
+    to = ""
+    if worst:
+        end = min(worst) if first["higher_is_better"] else max(worst)
+        to = f", at validation {name} {numbers.significant(end, 3)} at worst"
+    if worst and first["baseline"] is not None:
+        to += f" against {numbers.significant(first['baseline'], 3)} of the baseline"
+    remedy = remedied(group, "try lower learning rates (--learning-rate)", "lower rates may not")
+    return (
+        f"{numbers.count(blown)} of {numbers.count(runs)} runs at the learning rates chosen end "
+        f"far worse than they began{to}: they blow up, and count as completed only because they "
+        f"end before anything is infinite; {remedy}"
+    )
+
+
 def _ended(values: Values) -> str:
     """Say how the runs ended instead, and with which error first."""
     ended: Mapping[str, int] = values["ended"]
@@ -94,5 +112,6 @@ def _other_target(metric: str, others: Sequence[str]) -> str:
 
 WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "no_recommendation": _no_recommendation,
+    "blows_up": _blows_up,
     "no_target": _no_target,
 }

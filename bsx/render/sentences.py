@@ -164,11 +164,14 @@ def _target_not_common(group: Sequence[Values]) -> str:
     if first.get("own_length"):
         larger = f"longer runs ({OWN_LENGTH}) let"
     how = remedied(group, larger, "longer runs would let")
+    too_few = "too few do"
+    if first.get("blown"):
+        too_few, how = f"{too_few} without blowing up later", "lower learning rates may let"
     return (
         f"the target, validation {goal(first)}, was chosen from the results without {without}: "
-        f"nearly every seed of the others reaches it within {within} of the budget, there too few "
-        f"do, and no target that all reach so would tell them apart; {how} all take part, or set "
-        "your own with --target"
+        f"nearly every seed of the others reaches it within {within} of the budget, there "
+        f"{too_few}, and no target that all reach so would tell them apart; {how} all take part, "
+        "or set your own with --target"
     )
 
 

@@ -18,6 +18,8 @@ VALUES: dict[str, dict[str, object]] = {
     "reached_at_first_look": {"step": 100.0, "metric": "accuracy", "threshold": 0.97},
     "censored": {"reached_fraction": 0.0, "metric": "accuracy", "threshold": 0.97},
     "diverged": {},
+    "blows_up": {"runs": 3, "of": 3, "metric": "mse", "worst": 9.4e7, "baseline": 31.3,
+                 "higher_is_better": False},
     "dominated": {"runs": 8, "rates": 2},
     "out_of_memory": {},
     "accumulated": {"micro_batch_size": 32},
