@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import io
 import json
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+import bsx
 from bsx.comparing import Arm, compare
 from bsx.render import comparison as rendered
 from bsx.schema import Estimate, RunRecord, TargetSpec
@@ -202,3 +204,25 @@ def test_where_one_arm_does_not_get_there_the_ratio_is_a_bound() -> None:
         assert row.seconds_ratio is not None and getattr(row.seconds_ratio, side) is not None
         text = rendered.markdown([compare(*pair)], ACCURACY)
         assert f"{'≥' if side == 'low' else '≤'} × {expected:.2f}" in text
+
+
+def test_csv_of_sweeps_without_a_size_in_common_has_its_header(here: Shell) -> None:
+    here.swept("--name", "one", "--batch-sizes", "5")
+    here.swept("--name", "other", "--batch-sizes", "8")
+    code, apart, _ = here.bsx("compare", "one", "other", "--format", "csv")
+    assert code == 0
+    [header] = csv.reader(io.StringIO(apart))
+    _, shared, _ = here.bsx("compare", "one", "one", "--format", "csv")
+    names, _ = csv.reader(io.StringIO(shared))
+    assert header[:3] == names[:3] == ["first", "second", "batch_size"]
+    assert {name for name in names if "." in name} <= set(header)
+    assert here.bsx("compare", "one", "other", "--format", "jsonl")[:2] == (0, "")
+
+
+def test_several_targets_are_refused_with_what_to_do_instead(here: Shell) -> None:
+    here.swept("--name", "one")
+    code, out, err = here.bsx("compare", "one", "one", "--target", "accuracy=0.5,0.4")
+    assert (code, out) == (2, "")
+    assert "--target accuracy=0.5,accuracy=0.4" in err and "give one of these" in err
+    with pytest.raises(bsx.ConfigError, match="one target"):
+        bsx.compare("one", "one", target=["accuracy=0.5", "accuracy=0.4"])

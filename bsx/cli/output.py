@@ -215,6 +215,7 @@ def print_found(
     get: str | None,
     draw: Callable[[Console], None],
     markdown: Callable[[], str],
+    header: Sequence[str] = (),
 ) -> None:
     """Print a result as it was asked for: one value of it, drawn for people, or for programs.
 
@@ -223,6 +224,7 @@ def print_found(
         rows: what the formats of a row a batch size print.
         draw: draws it on the terminal.
         markdown: writes it for people who read it elsewhere.
+        header: the names of the columns of ``csv``, for where there are no rows.
 
     Raises:
         NothingFound: where ``get`` leads nowhere.
@@ -240,4 +242,4 @@ def print_found(
     elif form == Format.MARKDOWN:
         sys.stdout.write(markdown())
     else:
-        sys.stdout.write(machine_text(document, rows, Format(form)))
+        sys.stdout.write(machine_text(document, rows, Format(form), header))

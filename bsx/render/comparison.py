@@ -9,6 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from bsx.render import numbers, phrases, wording
+from bsx.render.formats import columns
 from bsx.render.grid import Column, Grid, drop
 from bsx.render.markdown import escaped, table
 from bsx.render.tables import Plain, draw, prose
@@ -68,6 +69,13 @@ def rows(documents: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         for found in documents
         for row in found["batch_sizes"]
     ]
+
+
+def header() -> list[str]:
+    """Return the names of the columns that rows have where every quantity is known."""
+    known = Estimate(0.0, 0.0, 0.0)
+    size = ComparedSize(0, (known, known), *(known,) * 3, (known, known), known, known)
+    return columns([{"first": "", "second": "", **plain(size)}])[0]
 
 
 READING = (

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from bsx.schema import Curve, Metric, Point, RunRecord, RunStatus, Search, point_of
@@ -115,8 +115,9 @@ class SizeRuns:
 
         def crossing(record: RunRecord, steps: Sequence[int], values: Sequence[float]) -> Crossing:
             if record.status is RunStatus.DIVERGED:
-                return Crossing(None, 0, max(record.run.recipe.steps, longest))
-            return first_crossing(steps, values, metric, threshold, k)
+                return Crossing(None, 0, max(record.run.recipe.steps, longest), given_up=True)
+            found = first_crossing(steps, values, metric, threshold, k)
+            return replace(found, given_up=record.status is RunStatus.DOMINATED)
 
         return {
             rate: {seed: crossing(row[seed], *series[rate][seed]) for seed in row}
