@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from bsx.errors import BsxError, ConfigError
+from bsx.errors import BsxError, ConfigError, Stopped, StoreError
 from bsx.settings import SETTINGS
 
 # Settings that say how a command prints, or that have another way in Python.
@@ -67,6 +67,8 @@ def in_python() -> Iterator[None]:
     """Name in a message the keyword argument where it names a flag of the command line."""
     try:
         yield
+    except Stopped as stopped:  # the patience is over: to who called, an error like others
+        raise StoreError(reworded(str(stopped))) from None
     except BsxError as error:
         said = str(error)
         told = reworded(said)
