@@ -651,7 +651,8 @@ def _documents() -> Iterator[str]:
     yield (
         "Of curves it is that of a sweep; what follows from the size of the training set is null "
         "unless `--train-samples`, or its columns `epoch` and `samples_seen`, tell it. Of pairs it "
-        "has the same keys as far as they have a meaning, a target's `threshold` being null, and besides:"
+        "has the same keys as far as they have a meaning, a target's `threshold` being null, and "
+        "besides:"
     )
     yield _table(("Key", "Meaning"), _matched(pairs_keys(), PAIRS_KEYS, "key"))
     yield "## The document of `bsx probe`"
