@@ -28,12 +28,14 @@ class Crossing:
 
     ``step`` is the first evaluated step at which it held (None: never); ``previous`` the evaluated
     step before it, so that the true crossing lies in (previous, step]; ``last`` the last step that
-    the crossing is known not to lie at or before, where it was not reached.
+    the crossing is known not to lie at or before, where it was not reached. A run that ``diverged``
+    never gets there, however long it is: that is no slow run.
     """
 
     step: float | None  # whole, unless it is a mean that was published
     previous: float
     last: float
+    diverged: bool = False
 
     @property
     def resolution(self) -> float:
@@ -98,8 +100,10 @@ def summarize(crossings: Sequence[Crossing], *, level: float = LEVEL) -> Estimat
 
     With all seeds there: Student's t on the logs, the resolution of the evaluations included. With
     some censored, but at least half and at least two there: the censored lognormal likelihood.
-    With fewer: ``value`` None, ``censored_at`` the last step that every seed was looked at.
+    With fewer: ``value`` None, ``censored_at`` the last step that every seed was looked at. Seeds
+    that diverged count only where all did: how many steps it takes them is not a question.
     """
+    crossings = [c for c in crossings if not c.diverged] or crossings
     if not crossings:
         return None
     reached = [c for c in crossings if c.step is not None]

@@ -72,7 +72,7 @@ def test_the_best_of_nine_rates_looks_no_better_than_it_is() -> None:
     assert abs(float(np.mean(given_back)) - math.log(300)) < 0.04
 
 
-def test_a_diverged_run_is_censored_at_the_end_of_its_budget() -> None:
+def test_a_diverged_run_did_not_come_by_the_end_of_its_budget_and_is_no_slow_run() -> None:
     runs = SizeRuns.of(
         16,
         [
@@ -83,7 +83,9 @@ def test_a_diverged_run_is_censored_at_the_end_of_its_budget() -> None:
     )
     evidence = target_evidence(runs, ACCURACY, 0.95)
     assert runs.seeds == (0, 1)
-    assert evidence.crossings[1] == Crossing(None, 0, 2000)
+    assert evidence.crossings[1] == Crossing(None, 0, 2000, diverged=True)
+    assert evidence.reached_fraction == 0.5
+    assert evidence.steps is not None and (evidence.steps.value, evidence.steps.n) == (200, 1)
     assert evidence.reached_fraction == 0.5
 
 
