@@ -27,9 +27,10 @@ from bsx.schema import (
 )
 from bsx.stats.curves import SizeRuns
 from bsx.stats.ends import FinalEvidence, final_evidence, give_back_at_end
-from bsx.stats.growth import Growth, growth_of, mapped, mapped_logs
-from bsx.stats.intervals import exponential, product_estimate, reciprocal
-from bsx.stats.paired import difference
+from bsx.stats.growth import Growth, growth_of
+from bsx.stats.paired import difference, rounding
+from bsx.stats.ratios import Count, per, ratio, same_runs, without_error
+from bsx.stats.selection import Choice
 from bsx.stats.summaries import give_back_optimism, step_times, target_evidence
 from bsx.stats.targets import automatic_target
 
@@ -139,48 +140,55 @@ def _cautions(first: Arm, second: Arm) -> tuple[Caution, ...]:
 
 @dataclass(frozen=True)
 class _Reach:
-    """What the target takes at one size: the estimate of the steps, and what the seeds say of it.
+    """What the target takes at one size: iterations, samples in batches of the size, and time.
 
-    Seed → log steps, log samples (in batches of the size) and log duration (in their steps).
+    Time is counted in iterations of the size.
     """
 
-    summary: Estimate | None
-    steps: Mapping[int, float]
-    samples: Mapping[int, float]
-    durations: Mapping[int, float]
+    iterations: Count
+    samples: Count
+    durations: Count
+
+
+@dataclass(frozen=True)
+class _End:
+    """Where one size ends: its scores, the run of each seed, and the steps that scores move in."""
+
+    evidence: FinalEvidence | None
+    runs: Mapping[int, str]
+    grains: tuple[float, float]  # of validation, of test
+
+    def scores(self) -> tuple[Mapping[int, float], Mapping[int, float]]:
+        """Return seed → score, on validation and on test."""
+        return (self.evidence.quality, self.evidence.test) if self.evidence else ({}, {})
 
 
 def _size(
     batch_size: int,
     rows: tuple[BatchSizeSummary, BatchSizeSummary],
     reach: tuple[_Reach, _Reach],
-    ends: tuple[FinalEvidence | None, FinalEvidence | None],
+    ends: tuple[_End, _End],
     metric: str,
 ) -> ComparedSize:
     first, second = reach
-    durations = exponential(difference(second.durations, first.durations))
     speeds = [row.speed.step_seconds if row.speed else None for row in rows]
-    quality = [end.quality if end else {} for end in ends]
-    test = [end.test if end else {} for end in ends]
+    validation, test = (_differ(*ends, split) for split in (0, 1))
     return ComparedSize(
         batch_size=batch_size,
-        steps=(first.summary, second.summary),
-        steps_ratio=exponential(difference(second.steps, first.steps)),
-        samples_ratio=exponential(difference(second.samples, first.samples)),
-        seconds_ratio=_seconds_ratio(durations, speeds[0], speeds[1]),
+        steps=(first.iterations.summary, second.iterations.summary),
+        steps_ratio=ratio(first.iterations, second.iterations),
+        samples_ratio=ratio(first.samples, second.samples),
+        seconds_ratio=per(ratio(first.durations, second.durations), speeds[0], speeds[1]),
         validation=(_ended(ends[0], metric), _ended(ends[1], metric)),
-        validation_difference=difference(quality[1], quality[0]),
-        test_difference=difference(test[1], test[0]),
+        validation_difference=validation,
+        test_difference=test,
     )
 
 
-def _seconds_ratio(
-    steps: Estimate | None, first: Estimate | None, second: Estimate | None
-) -> Estimate | None:
-    if steps is None or first is None or second is None or first.value is None:
-        return None
-    method = "steps × seconds per step"
-    return product_estimate(product_estimate(steps, second, method), reciprocal(first), method)
+def _differ(first: _End, second: _End, split: int) -> Estimate | None:
+    each = rounding(first.grains[split], second.grains[split])
+    found = difference(second.scores()[split], first.scores()[split], each=each)
+    return without_error(found) if same_runs(first.runs, second.runs) else found
 
 
 def _target(first: Arm, second: Arm, targets: Sequence[TargetSpec]) -> TargetSpec | None:
@@ -207,21 +215,17 @@ def _reach(arms: Sequence[Arm], target: TargetSpec | None) -> list[dict[int, _Re
     """
     metric = arms[0].facts.metric_named(target.metric) if target else None
     if target is None or metric is None:
-        return [dict.fromkeys(arm.sizes(), _Reach(None, {}, {}, {})) for arm in arms]
+        return [dict.fromkeys(arm.sizes(), _Reach(Count(), Count(), Count())) for arm in arms]
     sizes = _sizes(arms)
     told = give_back_optimism(
         [target_evidence(s, metric, target.threshold, arms[n].config.confirm) for n, _, s in sizes]
     )
     growths = [arm.growths() for arm in arms]
     found: list[dict[int, _Reach]] = [{} for _ in arms]
-    for (number, size, _), evidence in zip(sizes, told, strict=True):
-        growth, logs = growths[number][size], evidence.log_steps
-        found[number][size] = _Reach(
-            mapped(evidence.steps, growth.iterations),
-            mapped_logs(logs, growth.iterations),
-            logs,
-            mapped_logs(logs, growth.duration),
-        )
+    for (number, size, runs), evidence in zip(sizes, told, strict=True):
+        growth, ids = growths[number][size], _ids(runs, evidence.choice)
+        counts = (growth.iterations, float, growth.duration)
+        found[number][size] = _Reach(*(Count.of(evidence, ids, to) for to in counts))
     return found
 
 
@@ -230,15 +234,21 @@ def _sizes(arms: Sequence[Arm]) -> list[tuple[int, int, SizeRuns]]:
     return [(n, size, runs) for n, arm in enumerate(arms) for size, runs in arm.sizes().items()]
 
 
-def _ends(arms: Sequence[Arm], metric: Metric) -> list[dict[int, FinalEvidence | None]]:
+def _ids(runs: SizeRuns, choice: Choice | None) -> dict[int, str]:
+    """Return seed → the id of its run at the chosen rate."""
+    return {s: run.run_id for s, run in runs.records[choice.rate].items()} if choice else {}
+
+
+def _ends(arms: Sequence[Arm], metric: Metric) -> list[dict[int, _End]]:
     """Arm by arm, batch size → where its runs end; optimism is pooled as in :func:`_reach`."""
     sizes = _sizes(arms)
     ends = [final_evidence(runs, metric, {metric.name: metric}) for *_, runs in sizes]
-    found: list[dict[int, FinalEvidence | None]] = [{} for _ in arms]
-    for (number, size, _), end in zip(sizes, give_back_at_end(ends, metric), strict=True):
-        found[number][size] = end
+    found: list[dict[int, _End]] = [{} for _ in arms]
+    for (number, size, runs), end in zip(sizes, give_back_at_end(ends, metric), strict=True):
+        ids = _ids(runs, end.choice if end else None)
+        found[number][size] = _End(end, ids, arms[number].facts.grains(metric))
     return found
 
 
-def _ended(end: FinalEvidence | None, metric: str) -> Estimate | None:
-    return end.summary.validation.get(metric) if end else None
+def _ended(end: _End, metric: str) -> Estimate | None:
+    return end.evidence.summary.validation.get(metric) if end.evidence else None

@@ -149,7 +149,9 @@ def _goals(config: SweepConfig, facts: Facts, sizes: list[SizeRuns]) -> list[Goa
     if config.targets:
         named = [(facts.metric_named(t.metric), t.threshold) for t in config.targets]
         return [(metric, threshold) for metric, threshold in named if metric is not None]
-    automatic = automatic_target([s for s in sizes if s.records], facts.metric)
+    automatic = automatic_target(
+        [s for s in sizes if s.records], facts.metric, baseline=facts.baseline
+    )
     return [(facts.metric, automatic.threshold)] if automatic else []
 
 

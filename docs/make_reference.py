@@ -301,7 +301,8 @@ KEYS = {
     "branched.warmup.steps": "updates for as many samples as the run's",
     "branched.warmup.base_steps": "updates of the run",
     "speed_from": "with `bsx show --speed` where the probe ran (`device`, `threads`, "
-    "`environment`), the sizes that were `interpolated`, and what `differs`; else null",
+    "`environment`), what it timed (`model`, `dataset`), the sizes that were `interpolated`, and "
+    "what `differs`; else null",
     "rule_base.batch_size": "where the audited rules start (`--base-batch-size`); `rule_base` is "
     "null where there is no choice of rates to audit them by",
     "rule_base.learning_rate": "the rate tuned there",
@@ -385,6 +386,7 @@ CAUTIONS = {
     "reached_at_first_look": "most seeds held the target at their first evaluation, later than the "
     "second iteration",
     "diverged": "every run of this size diverged",
+    "blows_up": "runs at the rates chosen end far worse than they began, though finite",
     "dominated": "runs were clearly behind and stopped on the way (--halving)",
     "out_of_memory": "this size does not fit",
     "accumulated": "trained in passes, as `--allow-accumulation` lets it: memory held no batch",
@@ -400,7 +402,7 @@ CAUTIONS = {
     "target_auto": "the target was chosen from the results",
     "target_below_baseline": "the target is no better than what the trivial prediction reaches",
     "target_not_kept": "every size that reaches the target ends short of it",
-    "target_not_common": "no target is reached reliably by every size",
+    "target_not_common": "the same; too few seeds of some sizes reach it in time",
     "no_target": "no target could be chosen",
     "few_seeds": "too few seeds for good intervals",
     "branch_batchnorm": "of branches: BatchNorm takes its statistics over the batch",
@@ -433,8 +435,8 @@ CAUTIONS = {
     "no_recommendation": "why nothing is recommended",
     "different_data": "of `bsx compare`: the sweeps are of different data, or of another division",
     "different_tasks": "of `bsx compare`: the sweeps are of different tasks",
-    "objective_without_seconds": "of `bsx import`: the file has no seconds, so that the "
-    "recommendation counts iterations or samples",
+    "objective_without_seconds": "of `bsx import`: the file does not tell how long a step takes, "
+    "so that the recommendation counts iterations or samples",
     "objective_without_speed": "of `--command`: its reports tell no time, so that the "
     "recommendation counts iterations",
     "columns_left_out": "of `bsx import`: columns of which nothing is known",
@@ -642,7 +644,8 @@ def _documents() -> Iterator[str]:
         "is the document of `bsx compare`. Its `batch_sizes` are those that both have, each with "
         "the `steps` of both, `steps_ratio`, `samples_ratio` and `seconds_ratio` of second to "
         "first, the `validation` of both, `validation_difference` and `test_difference`, second "
-        "less first: estimates, paired over shared seeds."
+        "less first: estimates, paired over shared seeds. Where one of the two did not get "
+        "there, the `value` of a ratio is null, and `low` or `high` is the bound that is known."
     )
     yield "## The document of `bsx import`"
     yield (

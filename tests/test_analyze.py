@@ -10,6 +10,7 @@ import pytest
 
 from bsx.analyze import analyze
 from bsx.analyze.remedies import with_command
+from bsx.render.wording import message
 from bsx.schema import (
     Analysis,
     Baseline,
@@ -86,6 +87,23 @@ def test_a_target_is_chosen_where_none_was_asked_for(sweep: Sweep) -> None:
     analysis = analyze(config(), facts(), *sweep)
     assert analysis.targets[0].source == "auto" and analysis.targets[0].threshold >= 0.95
     assert "target_auto" in codes(analysis)
+
+
+def test_a_target_chosen_without_some_sizes_is_told_once_with_the_rule_that_excludes_them() -> None:
+    rows, runs = sweep_records(SIZES[4:9], 3)
+    late = [r.run.recipe for r in runs][-1]
+    runs = [r for r in runs if r.run.recipe != late]
+    runs += [run_record(late, 0.1, s, 0.95 * late.steps, ceiling=0.9501) for s in range(3)]
+    runs = [dataclasses.replace(r, curve=(r.curve[0], r.curve[-1])) if r.run.recipe == late else r
+            for r in runs]  # fmt: skip
+    analysis = analyze(config(), facts(), rows, runs, [])
+    told = [c for c in analysis.cautions if c.code in ("target_auto", "target_not_common")]
+    assert [(c.code, c.values["sizes"]) for c in told] == [
+        ("target_not_common", (late.batch_size,))
+    ]
+    text = message(told[0])
+    assert f"chosen from the results without batch size {late.batch_size}" in text
+    assert "within 80 % of the budget" in text and "every batch size" not in text
 
 
 def test_several_targets_keep_their_order(sweep: Sweep) -> None:
@@ -334,3 +352,23 @@ def test_only_one_caution_asks_for_seeds_by_command(others: list[Caution], told:
     found = with_command(Analysis("accuracy", (), (), None, said), config())
     assert [c.code for c in found.cautions if "goes_on" in c.values] == [told]
     assert found.cautions[-1].values.get("asked_elsewhere", False) == (told != "few_seeds")
+
+
+def test_a_size_whose_runs_blow_up_is_told_of_and_not_advised_to_train_longer() -> None:
+    rows, runs = sweep_records(SIZES[4:9], 3)
+    broken = rows[0]
+    huge = {"validation_loss": 1e6, "metrics": {"accuracy": 0.0}}
+
+    def blown(record: RunRecord) -> RunRecord:
+        curve = (*record.curve[:-1], dataclasses.replace(record.curve[-1], **huge))
+        return dataclasses.replace(record, curve=curve, final={"validation": {"accuracy": 0.01}})
+
+    runs = [blown(r) if r.run.recipe == broken else r for r in runs]
+    analysis = analyze(config(), facts(), rows, runs, [])
+    assert codes(analysis, broken.batch_size) == ["blows_up"]
+    (said,) = [c for c in analysis.cautions if c.code == "blows_up"]
+    assert (said.values["runs"], said.values["of"], said.values["worst"]) == (3, 3, 0.01)
+    assert analysis.targets[0].threshold >= 0.95
+    (told,) = [c for c in analysis.cautions if c.code == "target_not_common"]
+    assert told.values["sizes"] == (broken.batch_size,) and told.values["blown"]
+    assert "lower learning rates may let all take part" in message(told)

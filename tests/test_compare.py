@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import io
 import json
+import math
 import re
 from pathlib import Path
 
@@ -12,9 +14,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+import bsx
 from bsx.comparing import Arm, compare
 from bsx.render import comparison as rendered
-from bsx.schema import Estimate, TargetSpec
+from bsx.schema import Estimate, RunRecord, TargetSpec
+from bsx.stats.intervals import t_quantile
 from tests.here import Shell, here
 from tests.stats.oracles import ACCURACY, config, facts, speed_records, sweep_records
 
@@ -144,3 +148,81 @@ def test_what_only_the_arms_know_stays_with_them(tmp_path: Path) -> None:
     one = arm("one")
     other = dataclasses.replace(one, config=dataclasses.replace(one.config, tolerance=0.5))
     assert compare(one, other).sizes == compare(one, one).sizes
+
+
+def later(one: Arm, label: str, factor: int) -> Arm:
+    """Return an arm whose runs have the same values, ``factor`` times as late."""
+    runs = []
+    for record in one.runs:
+        curve = [dataclasses.replace(p, step=p.step * factor) for p in record.curve]
+        recipe = record.run.recipe
+        recipe = dataclasses.replace(recipe, steps=recipe.steps * factor)
+        run = dataclasses.replace(record.run, recipe=recipe)
+        runs.append(dataclasses.replace(record, run=run, curve=curve))
+    return dataclasses.replace(one, label=label, runs=tuple(runs))
+
+
+def test_a_ratio_of_iterations_is_no_surer_than_the_evaluations_they_are_read_off() -> None:
+    """Every seed of the second takes twice as many: the spread of the ratios is none."""
+    one = arm("first")
+    for size in compare(one, later(one, "second", 2)).sizes:
+        found, steps = size.steps_ratio, size.steps[0]
+        assert found is not None and found.value == pytest.approx(2.0)
+        assert found.low is not None and found.high is not None and steps is not None
+        spacing = math.log(1.05)
+        expected = t_quantile(4) * spacing / math.sqrt(6)
+        assert math.log(found.high / 2) == pytest.approx(expected, rel=0.3)
+        assert math.log(found.low / 2) == pytest.approx(-expected, rel=0.3)
+
+
+def cut(one: Arm, size: int, share: float) -> Arm:
+    """Return an arm whose runs of one size end at that share of their steps."""
+
+    def ended(record: RunRecord) -> RunRecord:
+        if record.run.recipe.batch_size != size:
+            return record
+        end = share * record.run.recipe.steps
+        return dataclasses.replace(record, curve=[p for p in record.curve if p.step <= end])
+
+    return dataclasses.replace(one, label="cut", runs=tuple(map(ended, one.runs)))
+
+
+def test_where_one_arm_does_not_get_there_the_ratio_is_a_bound() -> None:
+    one = arm("first")
+    two = cut(later(one, "second", 3), 64, 0.005)
+    for pair, side in (((one, two), "low"), ((two, one), "high")):
+        [row] = [row for row in compare(*pair).sizes if row.batch_size == 64]
+        [never] = [steps for steps in row.steps if steps and steps.value is None]
+        [there] = [steps for steps in row.steps if steps and steps.value is not None]
+        assert never.censored_at is not None and there.high is not None
+        for found in (row.steps_ratio, row.samples_ratio):
+            assert found is not None and found.value is None
+            bound = never.censored_at / there.high
+            expected = {"low": bound, "high": 1 / bound}[side]
+            assert getattr(found, side) == pytest.approx(expected)
+            assert (found.high if side == "low" else found.low) is None
+        assert row.seconds_ratio is not None and getattr(row.seconds_ratio, side) is not None
+        text = rendered.markdown([compare(*pair)], ACCURACY)
+        assert f"{'≥' if side == 'low' else '≤'} × {expected:.2f}" in text
+
+
+def test_csv_of_sweeps_without_a_size_in_common_has_its_header(here: Shell) -> None:
+    here.swept("--name", "one", "--batch-sizes", "5")
+    here.swept("--name", "other", "--batch-sizes", "8")
+    code, apart, _ = here.bsx("compare", "one", "other", "--format", "csv")
+    assert code == 0
+    [header] = csv.reader(io.StringIO(apart))
+    _, shared, _ = here.bsx("compare", "one", "one", "--format", "csv")
+    names, _ = csv.reader(io.StringIO(shared))
+    assert header[:3] == names[:3] == ["first", "second", "batch_size"]
+    assert {name for name in names if "." in name} <= set(header)
+    assert here.bsx("compare", "one", "other", "--format", "jsonl")[:2] == (0, "")
+
+
+def test_several_targets_are_refused_with_what_to_do_instead(here: Shell) -> None:
+    here.swept("--name", "one")
+    code, out, err = here.bsx("compare", "one", "one", "--target", "accuracy=0.5,0.4")
+    assert (code, out) == (2, "")
+    assert "--target accuracy=0.5,accuracy=0.4" in err and "give one of these" in err
+    with pytest.raises(bsx.ConfigError, match="one target"):
+        bsx.compare("one", "one", target=["accuracy=0.5", "accuracy=0.4"])

@@ -256,6 +256,51 @@ def test_a_size_beyond_those_of_the_probe_has_no_speed(swept: Shell) -> None:
     assert rows[8]["to_target"] == [] or rows[8]["to_target"][0]["seconds"] is None
 
 
+def test_a_probe_of_other_sizes_says_which_it_has_and_how_to_get_those_of_the_sweep(
+    swept: Shell,
+) -> None:
+    write_probe("speed.json", Oracle())
+    document = json.loads(Path("speed.json").read_text(encoding="utf-8"))
+    document["batch_sizes"] = [r for r in document["batch_sizes"] if r["batch_size"] == 1]
+    Path("one.json").write_text(json.dumps(document), encoding="utf-8")
+    asked = ("show", "--speed", "one.json", "--target", "loss=100", "--tolerance", "0.99")
+    for more in ((), ("--objective", "quality")):
+        _, out, _ = swept.bsx(*asked, *more, "--format", "markdown")
+        assert "speeds of batch size 1 only, and the sweep has batch sizes 5 and 8" in out
+        assert "bsx probe --max 8 --save FILE" in out
+
+
+def test_a_probe_that_timed_nothing_is_refused(swept: Shell) -> None:
+    write_probe("speed.json", Oracle(), batch_sizes=[])
+    code, _, err = swept.bsx("show", "--speed", "speed.json")
+    assert code == 3 and "no batch size was timed; make it again" in err
+
+
+def test_curves_from_elsewhere_take_the_speeds_of_a_probe(here: Shell) -> None:
+    rows = [
+        {"batch_size": size, "seed": seed, "step": step, "val_accuracy": 1 - 0.9 / (1 + step / 9)}
+        for size in (4, 8)
+        for seed in range(3)
+        for step in range(1, 300, 5)
+    ]
+    Path("curves.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    assert here.bsx("import", "curves.jsonl")[0] == 0
+    write_probe("speed.json", Oracle(seconds=lambda size: 5.0 + 1.0 * size))
+    code, out, err = here.bsx("show", "--speed", "speed.json", "--format", "json")
+    assert code == 0, err
+    document = json.loads(out)
+    assert [r["speed"]["step_seconds"]["value"] for r in document["batch_sizes"]] == [9.0, 13.0]
+    assert all(r["speed"]["epoch_seconds"] is None for r in document["batch_sizes"])
+    assert document["recommendation"]["objective"] == "time"
+    assert (document["speed_from"]["model"], document["speed_from"]["differs"]) == ("mlp", [])
+    _, out, err = here.bsx("show", "--speed", "speed.json")
+    assert "Speed: by a probe, one model alone on cpu, 1 thread (Abacus)" in out
+    assert "the speeds are those of mlp on digits, which a probe timed" in err
+    steps = here.bsx("show", "--speed", "speed.json", "--objective", "steps", "--get",
+                     "recommendation.objective")  # fmt: skip
+    assert steps[1].strip() == "steps"
+
+
 def test_a_probe_of_another_model_is_warned_of(swept: Shell) -> None:
     write_probe("speed.json", Oracle(), parameters=7)
     _, _, err = swept.bsx("show", "--speed", "speed.json")

@@ -385,3 +385,8 @@ def test_real_arms_are_shown_one_below_the_other(
     assert out.startswith("══ speed_loop=device\n\nProbe: logistic on wine")
     assert "speed_loop=dataloader against speed_loop=device: what it buys" in out
     assert "Each size was timed in one round" in out
+
+
+def test_the_note_says_that_the_ratio_is_not_the_quotient_of_the_columns() -> None:
+    text = " ".join(drawn(both(Arms(Oracle(), Oracle()), most=2), 100).split())
+    assert "paired round by round, so not quite the quotient of the two medians" in text

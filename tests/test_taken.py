@@ -25,6 +25,7 @@ def written(folder: Path, fast: tuple[float, ...], lost: int = 0) -> str:
         for rate, curve in ((0.1, SLOW), (0.5, fast))[bool(lost) :]:
             for seed in range(4):
                 values = [value + 0.002 * ((seed * 7 + size) % 5 - 2) for value in curve]
+                values[-1] += 0.004 * (seed % 2) * (rate == 0.5)
                 cells = [f"{value:.4f}" for value in values]
                 if rate == 0.5 and seed < lost:
                     cells[4:] = ["nan", "nan"]
@@ -50,9 +51,9 @@ def test_a_rate_that_reaches_first_and_ends_worse_is_told_of_with_how_much(here:
     assert taken["learning_rate"] == 0.5
     codes = {caution["code"] for caution in document["cautions"]}
     assert "rate_ends_worse" in codes and "taken_diverges" not in codes
-    assert "0.1 is best at this size: this one ends 10.0 (10.0–10.0) points worse." in tables
-    assert taken["ends_worse"]["value"] == pytest.approx(0.1)
-    assert "its runs end 10.0 (10.0–10.0) points worse in validation accuracy" in said
+    assert "0.1 is best at this size: this one ends 9.8 (9.4–10.2) points worse." in tables
+    assert taken["ends_worse"]["value"] == pytest.approx(0.098)
+    assert "its runs end 9.8 (9.4–10.2) points worse in validation accuracy" in said
     assert "take 0.1 where you train on beyond the target" in said
 
 

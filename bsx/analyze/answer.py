@@ -37,6 +37,7 @@ from bsx.schema import (
     TargetSummary,
 )
 from bsx.stats import own_program
+from bsx.stats.blown import blown_up
 from bsx.stats.candidates import candidate_of
 from bsx.stats.cautions import accumulated_cautions, data_cautions, micro_batch_cautions
 from bsx.stats.critical_batch import TradeOff
@@ -56,7 +57,7 @@ from bsx.stats.summaries import (
     tradeoff_of,
 )
 from bsx.stats.target_summary import fit_cautions, summarize_target
-from bsx.stats.targets import automatic_target, held_at_once
+from bsx.stats.targets import SHARE_OF_BUDGET, automatic_target, held_at_once
 
 
 def analyze(
@@ -76,7 +77,7 @@ def analyze(
         facts: what was known of data and model.
         plan_rows: one recipe a batch size of the sweep, whether it was run or not.
         runs: the run records, in the order in which they were stored.
-        speeds: the speed records, likewise.
+        speeds: the speed records, likewise; without any, a program's are read off its curves.
         targets: targets to use instead of the configured ones; without any, one is chosen.
         measured: what was measured beside the curves.
 
@@ -85,7 +86,7 @@ def analyze(
     """
     if config.branching is not None:
         return analyze_branched(config, config.branching, facts, plan_rows[0], runs)
-    if config.command is not None:
+    if config.command is not None and not speeds:
         speeds = own_program.speeds_of_curves(runs)
     told = facts
     facts = own_program.with_samples(told)
@@ -107,14 +108,14 @@ def analyze(
     nothing = none_completed(runs)
     if nothing is not None:  # then there is no other reason to look for
         recommendation, cautions = None, [nothing]
-    recommendation = with_its_end(sizes, recommendation, facts.metric)
+    recommendation = with_its_end(sizes, recommendation, facts)
     cautions += taken_cautions(sizes, recommendation, facts.metric, config.tolerance)
     cautions += target_cautions(facts, sizes, chosen, config.confirm)
     cautions += baseline_cautions(facts, sizes, recommendation)
     cautions += data_cautions(facts)
     cautions += micro_batch_cautions(facts, rows) + accumulated_cautions(facts, runs)
     for size in sizes:
-        cautions += size_cautions(size, chosen)
+        cautions += size_cautions(facts, size, chosen)
     summaries = _summaries(chosen, tradeoffs, sizes, told)
     for target, summary in zip(chosen, summaries, strict=True):
         cautions += fit_cautions(summary, target.values, [r.batch_size for r in rows], summaries)
@@ -176,7 +177,9 @@ def _recommend(
     if found is None:  # for want of something else than time: it is not told of iterations
         (nothing,) = said
         return None, (Caution(nothing.code, {"reason": nothing.values["reason"]}),)
-    return found, (*said, Caution("objective_without_speed", {"objective": aim}))
+    ran_there = config.command is not None and config.command.program.elsewhere
+    code = "objective_without_seconds" if ran_there else "objective_without_speed"
+    return found, (*said, Caution(code, {"objective": aim}))
 
 
 def _targets(
@@ -187,9 +190,10 @@ def _targets(
         found = [(_metric(facts, spec.metric), spec.threshold) for spec in asked]
         return [Target(m, threshold, "user") for m, threshold in found], []
     metric, confirm = facts.metric, config.confirm
-    auto = automatic_target([size for size in sizes if size.seeds], metric, confirm)
+    known = [size for size in sizes if size.seeds]
+    auto = automatic_target(known, metric, confirm, facts.baseline)
     if auto is None:
-        at_once = held_at_once([size for size in sizes if size.seeds], metric, confirm)
+        at_once = held_at_once(known, metric, confirm, facts.baseline)
         others = [m.name for m in facts.metrics if m.name not in (metric.name, "loss")]
         of_rates = (row for size in sizes for row in size.records.values())
         looked = max((len(record.curve) for row in of_rates for record in row.values()), default=0)
@@ -201,11 +205,14 @@ def _targets(
             "program": config.command is not None,
         }
         return [], [Caution("no_target", values)]
-    values = Target(metric, auto.threshold, "auto").values
-    cautions = [Caution("target_auto", values)]
+    target = Target(metric, auto.threshold, "auto")
+    values = {**target.values, "within": SHARE_OF_BUDGET}
     if auto.beyond:
-        cautions.append(Caution("target_not_common", {**values, "sizes": auto.beyond}))
-    return [Target(metric, auto.threshold, "auto")], cautions
+        without = [size for size in known if size.batch_size in auto.beyond]
+        blown = any(any(blown_up(s, metric, facts.baseline).values()) for s in without)
+        values |= {"sizes": auto.beyond, "blown": blown}
+        return [target], [Caution("target_not_common", values)]
+    return [target], [Caution("target_auto", values)]
 
 
 def _metric(facts: Facts, name: str) -> Metric:

@@ -22,6 +22,7 @@ from bsx.schema import (
     rate_of,
     tuned_of,
 )
+from bsx.stats.blown import blown_up
 from bsx.stats.curves import steps_table
 from bsx.stats.paired import best_of
 from bsx.stats.selection import Choice
@@ -131,7 +132,33 @@ def baseline_cautions(
     return [Caution("not_better_than_baseline", values, taken)]
 
 
-def size_cautions(size: SizeEvidence, targets: Sequence[Target]) -> list[Caution]:
+def _blown(facts: Facts, size: SizeEvidence) -> list[Caution]:
+    """Say how many runs at the rates that this size is judged at blow up before they end."""
+    metric, baseline = facts.metric, facts.baseline
+    chosen = [size.final.choice.rate] if size.final else []
+    chosen += [evidence.choice.rate for evidence in size.targets if evidence.choice]
+    blown = blown_up(size.runs, metric, baseline)
+    runs = [
+        (size.runs.records[rate][seed].final, seed in blown[rate])
+        for rate in dict.fromkeys(chosen)
+        for seed in size.runs.records[rate]
+    ]
+    ends = [final.get("validation", {}).get(metric.name) for final, blew in runs if blew]
+    if not ends:
+        return []
+    known = [end for end in ends if end is not None]
+    values = {
+        "runs": len(ends),
+        "of": len(runs),
+        "metric": metric.name,
+        "higher_is_better": metric.higher_is_better,
+        "worst": None if not known else min(known) if metric.higher_is_better else max(known),
+        "baseline": baseline.validation.get(metric.name) if baseline else None,
+    }
+    return [Caution("blows_up", values, size.batch_size)]
+
+
+def size_cautions(facts: Facts, size: SizeEvidence, targets: Sequence[Target]) -> list[Caution]:
     """Say what is wrong with one batch size: how it is trained, how it ends, how it is timed."""
     b, status = size.batch_size, status_of(size)
     said: list[Caution] = []
@@ -157,7 +184,10 @@ def size_cautions(size: SizeEvidence, targets: Sequence[Target]) -> list[Caution
         said.append(Caution("out_of_memory", {}, b))
     if status in ("diverged", "not_run"):
         said.append(Caution(status, {}, b))
-    if status != "diverged":
+    blown = _blown(facts, size)
+    said += blown
+    lost = status == "diverged" or any(c.values["runs"] == c.values["of"] for c in blown)
+    if not lost:  # else it is no matter of how long it was trained
         said += _reach_cautions(size, targets)
     if size.final and size.final.choice.edge:
         said.append(_edge(b, size.final.choice, "final"))

@@ -167,7 +167,9 @@ def _against_small(
     if small is not None:
         tests = {b: _tests(size, facts) for b, size in ends.items()}
         phis, tops = ({b: row for b, (row, _) in t.items()} for t in (sharpness, eigenvalues))
-        compared = against_small(small, tests, phis, tops, facts.metric)
+        compared = against_small(
+            small, tests, phis, tops, facts.metric, facts.grains(facts.metric)[1]
+        )
     rows = [
         replace(
             row,

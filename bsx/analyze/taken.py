@@ -8,6 +8,7 @@ from dataclasses import replace
 from bsx.schema import (
     Caution,
     Estimate,
+    Facts,
     Metric,
     Point,
     Recommendation,
@@ -16,14 +17,15 @@ from bsx.schema import (
     tuned_of,
 )
 from bsx.stats.ends import known
-from bsx.stats.paired import paired_difference
+from bsx.stats.paired import paired_difference, rounding
 from bsx.stats.sizes import SizeEvidence
 
 
 def with_its_end(
-    sizes: Sequence[SizeEvidence], recommendation: Recommendation | None, metric: Metric
+    sizes: Sequence[SizeEvidence], recommendation: Recommendation | None, facts: Facts
 ) -> Recommendation | None:
     """Add how much worse the recommended rate ends than the one that quality is judged at."""
+    metric, (grain, _) = facts.metric, facts.grains(facts.metric)
     if recommendation is None:
         return None
     size, taken = _taken(sizes, recommendation)
@@ -36,6 +38,7 @@ def with_its_end(
     worse = paired_difference(
         {seed: sign * value for seed, value in best.items()},
         {seed: sign * value for seed, value in mine.items()},
+        each=rounding(grain, grain),
     )
     return replace(recommendation, ends_worse=worse)
 

@@ -86,17 +86,17 @@ def compare(
     Args:
         first: what the second is compared with: a Result, or a stored sweep's name or id.
         second: what is compared with it.
-        target: as of ``bsx.sweep``; None takes that of the sweeps.
+        target: as of ``bsx.sweep``, but one; None takes that of the sweeps.
         store: where the stored ones are.
 
     Raises:
-        ConfigError: for sweeps that cannot be compared.
+        ConfigError: for several targets, and for sweeps that cannot be compared.
 
     Example:
         >>> plain, normed = (bsx.sweep(model_args={"norm": norm}) for norm in ("none", "batch"))
         >>> bsx.compare(plain, normed)
     """
-    from bsx.cli.compare import compared
+    from bsx.cli.compare import compared, one_target
     from bsx.config import read_view
 
     with in_python():
@@ -107,7 +107,7 @@ def compare(
         ]
         labels = [one if isinstance(one, str) else _label(one) for one in (first, second)]
         arms = [_arm(result, label) for result, label in zip(results, labels, strict=True)]
-        (comparison,) = compared(arms, view.targets)
+        (comparison,) = compared(arms, one_target(view.targets))
     return Compared(comparison, results[0].sweep.facts.metric)
 
 

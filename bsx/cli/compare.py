@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from bsx.store import Store
 
 
-@with_settings(("target", "store", "format", "get"))
+_TARGET = (
+    "Metric to reach on validation that both are compared at, e.g. accuracy=0.97; one alone.  "
+    "(default: that of the first sweep, or of the second, else the strictest round one that every "
+    "size of both reaches)"
+)
+
+
+@with_settings(("target", "store", "format", "get"), {"target": _TARGET})
 def compare(
     first: Annotated[
         str,
@@ -47,7 +54,7 @@ def compare(
     warn_of_variables(os.environ)
     with Store(door.store) as store:
         arms = [arm_of(store, store.sweep(wanted), wanted) for wanted in (first, second)]
-    comparisons = compared(arms, view.targets)
+    comparisons = compared(arms, one_target(view.targets))
     warn(comparisons)
     documents, metric = [rendered.document(one) for one in comparisons], arms[0].facts.metric
     print_found(
@@ -57,7 +64,25 @@ def compare(
         get=door.get,
         draw=lambda console: rendered.print_comparisons(console, comparisons, metric),
         markdown=lambda: rendered.markdown(comparisons, metric),
+        header=rendered.header(),
     )
+
+
+def one_target(targets: tuple[TargetSpec, ...]) -> tuple[TargetSpec, ...]:
+    """Return the target as it was asked for.
+
+    Raises:
+        ConfigError: for several.
+    """
+    from bsx.errors import ConfigError
+
+    if len(targets) > 1:
+        asked = ",".join(f"{target.metric}={target.threshold:g}" for target in targets)
+        raise ConfigError(
+            f"--target {asked}: two sweeps are compared at one target; give one of these, and "
+            "compare again for each other"
+        )
+    return targets
 
 
 def arm_of(store: Store, sweep: Sweep, label: str) -> Arm:

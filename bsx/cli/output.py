@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bsx.errors import DataError
@@ -35,15 +34,17 @@ def analyzed(
     if probed is None:
         speeds = store.speeds(sweep.sweep_id)
         return analyze(sweep.config, sweep.facts, recipes, runs, speeds, measured=measured)
-    from bsx.schema import Caution
+    from bsx.analyze.probed import with_origin
+    from bsx.stats import own_program
     from bsx.stats.elsewhere import speeds_from
 
+    config, facts = sweep.config, sweep.facts
+    samples = own_program.with_samples(facts).train_samples
     sizes = {recipe.batch_size for recipe in recipes}
-    sizes |= {recipe.largest_batch(sweep.facts.train_samples) for recipe in recipes}
-    elsewhere, origin = speeds_from(probed, sizes, sweep.config, sweep.facts)
-    found = analyze(sweep.config, sweep.facts, recipes, runs, elsewhere, measured=measured)
-    said = [Caution("speed_of_other", {"differs": origin.differs})] if origin.differs else []
-    return replace(found, speed_from=origin, cautions=(*found.cautions, *said))
+    sizes |= {recipe.largest_batch(samples) for recipe in recipes}
+    elsewhere, origin = speeds_from(probed, sizes, config, facts)
+    found = analyze(config, facts, recipes, runs, elsewhere, measured=measured)
+    return with_origin(found, origin, {speed.batch_size for speed in elsewhere}, config)
 
 
 def print_arms(
@@ -214,6 +215,7 @@ def print_found(
     get: str | None,
     draw: Callable[[Console], None],
     markdown: Callable[[], str],
+    header: Sequence[str] = (),
 ) -> None:
     """Print a result as it was asked for: one value of it, drawn for people, or for programs.
 
@@ -222,6 +224,7 @@ def print_found(
         rows: what the formats of a row a batch size print.
         draw: draws it on the terminal.
         markdown: writes it for people who read it elsewhere.
+        header: the names of the columns of ``csv``, for where there are no rows.
 
     Raises:
         NothingFound: where ``get`` leads nowhere.
@@ -239,4 +242,4 @@ def print_found(
     elif form == Format.MARKDOWN:
         sys.stdout.write(markdown())
     else:
-        sys.stdout.write(machine_text(document, rows, Format(form)))
+        sys.stdout.write(machine_text(document, rows, Format(form), header))

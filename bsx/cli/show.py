@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +16,8 @@ from bsx.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from bsx.config import Door
-    from bsx.schema import View
+    from bsx.schema import Program, Sweep, View
+    from bsx.store import Store
 
 
 @with_settings(
@@ -117,8 +119,7 @@ def _show(wanted: str | None, speed: Path | None, view: View, door: Door, part: 
         stored = store.sweep(wanted)
         config = stored.config
         if probed is not None and config.command is not None:
-            whose = "imported curves" if config.command.program.elsewhere else "a program of yours"
-            raise ConfigError(f"--speed {speed}: how fast {whose} ran, they alone report")
+            view = _by_time(view, config.command.program, f"--speed {speed}", store, stored)
         if config.branching is not None:
             _check_branched(view, speed, part)
         sweep = as_read(stored, view)
@@ -134,6 +135,27 @@ def _show(wanted: str | None, speed: Path | None, view: View, door: Door, part: 
             probed=probed,
             part=part,
         )
+
+
+def _by_time(view: View, program: Program, flag: str, store: Store, sweep: Sweep) -> View:
+    """Return how curves from elsewhere are read with the speeds of a probe.
+
+    Where they tell no time themselves they were kept to be read by iterations, for want of it.
+
+    Raises:
+        ConfigError: for a program that bsx runs itself.
+    """
+    from bsx.stats.own_program import speeds_of_curves
+
+    if not program.elsewhere:
+        raise ConfigError(
+            f"{flag}: a probe times models that bsx trains, and this sweep ran a program of yours, "
+            "whose times are read off its reports; leave --speed out"
+        )
+    by_steps = view.aim is None and sweep.config.aim == "steps"
+    if by_steps and not speeds_of_curves(store.runs(sweep.sweep_id)):
+        return replace(view, aim="time")
+    return view
 
 
 def _check_branched(view: View, speed: Path | None, part: str | None) -> None:

@@ -69,12 +69,16 @@ def _other_rate(analysis: Analysis, recommendation: Recommendation, metric: Metr
         f"judged, {best} is best at this size"
     )
     worse = recommendation.ends_worse
-    if worse is None or worse.value is None or worse.value <= 0:
+    if worse is None or worse.value is None:
         return f"{said}."
+    alike = worse.low is not None and worse.low <= 0
+    if worse.value <= 0:
+        return f"{said}, but not shown to end better."
     form, unit = (
         (numbers.fixed(1, 100.0), " points") if metric.bounded else (numbers.significant, "")
     )
-    return f"{said}: this one ends {numbers.estimate(worse, form)}{unit} worse."
+    said += f": this one ends {numbers.estimate(worse, form)}{unit} worse"
+    return f"{said}, so that no difference is shown." if alike else f"{said}."
 
 
 def passed_over(recommendation: Recommendation) -> list[str]:

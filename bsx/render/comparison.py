@@ -9,6 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from bsx.render import numbers, phrases, wording
+from bsx.render.formats import columns
 from bsx.render.grid import Column, Grid, drop
 from bsx.render.markdown import escaped, table
 from bsx.render.tables import Plain, draw, prose
@@ -70,9 +71,16 @@ def rows(documents: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+def header() -> list[str]:
+    """Return the names of the columns that rows have where every quantity is known."""
+    known = Estimate(0.0, 0.0, 0.0)
+    size = ComparedSize(0, (known, known), *(known,) * 3, (known, known), known, known)
+    return columns([{"first": "", "second": "", **plain(size)}])[0]
+
+
 READING = (
     "Ratios and differences are second against first, with 95 % intervals over the seeds that both "
-    "share; where an interval holds × 1 or 0, no difference is shown."
+    "share; where an interval holds × 1 or 0, or there is none, no difference is shown."
 )
 
 
@@ -146,8 +154,12 @@ def _steps(estimate: Estimate | None) -> str:
 
 
 def _ratio(estimate: Estimate | None) -> str:
-    if estimate is None or estimate.value is None:
+    if estimate is None:
         return numbers.UNKNOWN
+    if estimate.value is None:
+        if estimate.low is not None:
+            return f"≥ × {estimate.low:.2f}"
+        return numbers.UNKNOWN if estimate.high is None else f"≤ × {estimate.high:.2f}"
     text = f"× {estimate.value:.2f}"
     if estimate.low is None or estimate.high is None:
         return text

@@ -51,7 +51,7 @@ def explanation(sweep: Sweep, analysis: Analysis) -> dict[str, list[str]]:
 def _of_sizes(sweep: Sweep, analysis: Analysis) -> Mapping[str, Sequence[str | None]]:
     return {
         "batch_iteration_epoch": [words.of_an_epoch(sweep, analysis)],
-        "target": [words.of_the_target(analysis)],
+        "target": [words.of_the_target(sweep, analysis)],
         "learning_rate": words.of_the_rates(sweep, analysis),
         "recommendation": costs.of_the_choice(sweep, analysis),
         "critical_batch_size": [costs.of_the_critical_size(analysis)],

@@ -211,12 +211,13 @@ def of_speed(sweep: Sweep, analysis: Analysis) -> list[str | None]:
         first, last = timed[0], timed[-1]
         one, other = (row.speed.step_seconds for row in (first, last) if row.speed)
         times = last.batch_size / first.batch_size
+        where = "this machine" if analysis.speed_from is None else "the machine of the probe"
         told.append(
             f"An iteration takes {_lasts(one)} at batch size "
             f"{numbers.count(first.batch_size)} and {_lasts(other)} at "
             f"{numbers.count(last.batch_size)}: {numbers.significant(times)} times the samples in "
             f"about {_times((other.value or 0.0) / (one.value or 1.0))} the time. Large batches "
             "keep the machine busier, which is why the fewest samples are not the least time. "
-            "These times are true of this machine alone; the iterations are true of any."
+            f"These times are true of {where} alone; the iterations are true of any."
         )
     return [*told, memory.headroom(sweep, analysis)]

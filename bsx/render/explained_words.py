@@ -71,7 +71,7 @@ def _times(number: int, noun: str) -> str:
     return f"{numbers.count(number)} {noun}{'s' * (number != 1)}"
 
 
-def of_the_target(analysis: Analysis) -> str | None:
+def of_the_target(sweep: Sweep, analysis: Analysis) -> str | None:
     """Say what it means to reach the target."""
     if not analysis.targets:
         return None
@@ -82,12 +82,19 @@ def of_the_target(analysis: Analysis) -> str | None:
     }
     more = "" if len(analysis.targets) == 1 else " (the first of several targets)"
     return (
-        f"A run has arrived when its validation {phrases.goal(vars(target))}{more} holds for the "
-        "first time. Validation samples are set aside: the model is tested on them again and "
-        f"again and never learns from them. {chosen.get(target.source, '')} Iterations, epochs, "
-        "samples and time to the target are all counted up to that moment. A stricter target "
-        "takes longer; `bsx show --target` asks for another one without training again."
+        f"A run has arrived when its validation {phrases.goal(vars(target))}{more} "
+        f"{_holds(sweep.config.confirm)}. Validation samples are set aside: the model is tested on "
+        f"them again and again and never learns from them. {chosen.get(target.source, '')} "
+        "Iterations, epochs, samples and time to the target are all counted up to that moment. "
+        "A stricter target takes longer; `bsx show --target` asks for another one without "
+        "training again."
     ).replace("  ", " ")
+
+
+def _holds(confirm: int) -> str:
+    if confirm == 1:
+        return "holds for the first time"
+    return f"holds {confirm} times in a row (--confirm), of which the first counts"
 
 
 def of_the_rates(sweep: Sweep, analysis: Analysis) -> list[str]:

@@ -31,8 +31,12 @@ class Format(StrEnum):
     MARKDOWN = "markdown"
 
 
-def machine_text(document: Any, rows: Sequence[Mapping[str, Any]], form: Format) -> str:
+def machine_text(
+    document: Any, rows: Sequence[Mapping[str, Any]], form: Format, header: Sequence[str] = ()
+) -> str:
     """Write a result in a machine format; a line of jsonl, csv or markdown is a row.
+
+    ``header``: the names of the columns of csv, for where there are no rows.
 
     Raises:
         ValueError: for NaN and infinities, and for ``Format.TABLE``.
@@ -43,7 +47,7 @@ def machine_text(document: Any, rows: Sequence[Mapping[str, Any]], form: Format)
         lines = (json.dumps(row, allow_nan=False, ensure_ascii=False) for row in rows)
         return "".join(f"{line}\n" for line in lines)
     if form is Format.CSV:
-        return _csv(*columns(rows))
+        return _csv(*columns(rows)) if rows else _csv(header, [])
     if form is Format.MARKDOWN:
         return _markdown(*columns(rows))
     raise ValueError("a table is drawn by the command's own renderer")

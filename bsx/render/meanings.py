@@ -12,6 +12,10 @@ _MEANINGS = {
     "diverged": (
         "A run diverges when its steps are so large that the loss runs away instead of falling."
     ),
+    "blows_up": (
+        "Steps that are too large throw the weights further off each time; given longer, such runs "
+        "diverge."
+    ),
     "dominated": (
         "Each rate was compared with the best one seed by seed, and stopped only where it would "
         "stay behind even if it improved on as it did; without --halving they are trained on."

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from bsx.render import numbers
-from bsx.render.phrases import Values, clean, goal, listed
+from bsx.render.phrases import Values, clean, goal, listed, no_speed
 
 _LEAST = {"steps": "the fewest iterations", "samples": "the fewest samples"}
 _PRICES = {
@@ -20,9 +20,15 @@ _PRICES = {
 
 def _objective_without_seconds(group: Sequence[Values]) -> str:
     objective = str(group[0]["objective"])
+    if "timed" in group[0]:
+        return (
+            f"{no_speed(group[0])}. Until then what is recommended takes {_LEAST[objective]} to "
+            f"the target, {_PRICES[objective]}"
+        )
     return (
-        f"the file tells no seconds, so that what is recommended takes {_LEAST[objective]} to the "
-        f"target, {_PRICES[objective]}"
+        "the file does not tell how long a step takes (by seconds at two points of a run or more), "
+        f"so that what is recommended takes {_LEAST[objective]} to the target, "
+        f"{_PRICES[objective]}"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from bsx.render import numbers
-from bsx.render.phrases import Values, clean, listed, longer, remedied, spelled
+from bsx.render.phrases import Values, clean, listed, longer, no_speed, remedied, spelled
 
 _ENDINGS = {
     "failed": "failed",
@@ -18,7 +18,6 @@ _WHY = {
     "no_target": "no target was set or found",
     "no_quality": "no run was completed",
     "target_not_reached": "none that ends well enough reached the target",
-    "no_speed": "no speed was measured",
     "no_memory": "no peak memory was measured",
 }
 
@@ -28,8 +27,27 @@ def _no_recommendation(group: Sequence[Values]) -> str:
     if reason == "no_run_completed":
         return f"no run completed, so no batch size can be recommended: {_ended(group[0])}"
     why = _WHY.get(str(reason), spelled(reason) if reason else "too little was measured")
+    why = no_speed(group[0]) if reason == "no_speed" else why
     by = f" by {'iterations' if objective == 'steps' else objective}" if objective else ""
     return f"no batch size can be recommended{by}: {why}"
+
+
+def _blows_up(group: Sequence[Values]) -> str:
+    first = group[0]
+    blown, runs = (sum(int(values[key]) for values in group) for key in ("runs", "of"))
+    name, worst = clean(first["metric"]), [v["worst"] for v in group if v["worst"] is not None]
+    to = ""
+    if worst:
+        end = min(worst) if first["higher_is_better"] else max(worst)
+        to = f", at validation {name} {numbers.significant(end, 3)} at worst"
+    if worst and first["baseline"] is not None:
+        to += f" against {numbers.significant(first['baseline'], 3)} of the baseline"
+    remedy = remedied(group, "try lower learning rates (--learning-rate)", "lower rates may not")
+    return (
+        f"{numbers.count(blown)} of {numbers.count(runs)} runs at the learning rates chosen end "
+        f"far worse than they began{to}: they blow up, and count as completed only because they "
+        f"end before anything is infinite; {remedy}"
+    )
 
 
 def _ended(values: Values) -> str:
@@ -94,5 +112,6 @@ def _other_target(metric: str, others: Sequence[str]) -> str:
 
 WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "no_recommendation": _no_recommendation,
+    "blows_up": _blows_up,
     "no_target": _no_target,
 }

@@ -132,6 +132,18 @@ def each(
     return " to ".join(ends)
 
 
+def no_speed(values: Values) -> str:
+    """Say that no speed is known; of those of a probe's file, for which sizes it has them."""
+    if "timed" not in values:
+        return "no speed was measured"
+    timed, sizes = values["timed"], sorted(values["sizes"])
+    return (
+        f"the file of --speed has speeds of {batch_sizes(timed)} only, and the sweep has "
+        f"{batch_sizes(sizes)}; make it again with `bsx probe --max {sizes[-1]} --save FILE` and "
+        "the options of what is trained"
+    )
+
+
 # --- remedies ---------------------------------------------------------------------------------
 
 

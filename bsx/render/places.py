@@ -26,12 +26,12 @@ def loop_named(loops: Iterable[str]) -> str:
 
 def timed_where(sweep: Sweep, analysis: Analysis) -> str:
     """Say where the speeds of a sweep were measured."""
-    if sweep.config.command is not None and sweep.config.command.program.elsewhere:
-        return "of the runs themselves, by their seconds"
-    if sweep.config.command is not None:
-        return "of the program itself, between its reports"
     loops = loop_named(size.speed.loop for size in analysis.batch_sizes if size.speed)
-    origin = analysis.speed_from
+    origin, command = analysis.speed_from, sweep.config.command
+    if origin is None and command is not None:
+        if command.program.elsewhere:
+            return "of the runs themselves, by their seconds"
+        return "of the program itself, between its reports"
     if origin is None:
         facts = sweep.facts
         alone = alone_on(facts.device, facts.threads, facts.devices)

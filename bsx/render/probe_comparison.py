@@ -142,6 +142,10 @@ def _notes(comparisons: Sequence[ProbeComparison], arms: Arms) -> tuple[str, ...
     notes = []
     if any(row.throughput_ratio and row.throughput_ratio.low for row in rows):
         notes.append(
+            "times the throughput: paired round by round, so not quite the quotient of the two "
+            "medians beside it"
+        )
+        notes.append(
             "95 % intervals, each by itself, by how much the rounds differ: of twenty sizes "
             "without a difference one leaves 1 out"
         )

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bsx.render import numbers
-from bsx.render.phrases import Values, batch_sizes, more_seeds, spelled, tolerance
+from bsx.render.phrases import Values, batch_sizes, more_seeds, no_speed, spelled, tolerance
 
 _NAMES = {"steps": "iterations"}  # of objectives, where they are not their own
 _WHY_NO_TIME = {
     "no_target": "there is no target",
-    "no_speed": "no speed was measured",
     "target_not_reached": "none of them reached the target",
 }
 
@@ -90,6 +89,7 @@ def _quality_tied(values: Values) -> str:
     )
     if values["seconds"] is None:
         why = _WHY_NO_TIME.get(str(values["missing"]), spelled(values["missing"]))
+        why = no_speed(values) if values["missing"] == "no_speed" else why
         return f"{first}; it has the best mean, and which takes the least time is not known: {why}"
     fastest = f"{first}; of these it reaches the target in the least time, about "
     fastest += f"{numbers.duration(values['seconds'])}{_by_curve(values)}"

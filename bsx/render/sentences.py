@@ -159,21 +159,30 @@ def _growth_not_timed(group: Sequence[Values]) -> str:
 def _target_auto(group: Sequence[Values]) -> str:
     return (
         f"the target, validation {goal(group[0])}, was chosen from the results: the strictest "
-        "round one that nearly every seed of every batch size reaches well within its budget; "
-        "set your own with --target"
+        f"round one that nearly every seed of every batch size reaches within {_share(group)} of "
+        "its budget; set your own with --target"
     )
 
 
+def _share(group: Sequence[Values]) -> str:
+    return numbers.percent(group[0]["within"], 0)
+
+
 def _target_not_common(group: Sequence[Values]) -> str:
-    sizes = group[0].get("sizes")
-    who = f"; not by {batch_sizes(sizes)}" if sizes else ""
-    larger = "A larger budget (--epochs, --min-steps) lets"
-    if group[0].get("own_length"):
-        larger = f"Longer runs ({OWN_LENGTH}) let"
-    how = remedied(group, larger, "Longer runs would let")
+    first, within = group[0], _share(group)
+    without = batch_sizes(first["sizes"])
+    larger = "a larger budget (--epochs, --min-steps) lets"
+    if first.get("own_length"):
+        larger = f"longer runs ({OWN_LENGTH}) let"
+    how = remedied(group, larger, "longer runs would let")
+    too_few = "too few do"
+    if first.get("blown"):
+        too_few, how = f"{too_few} without blowing up later", "lower learning rates may let"
     return (
-        f"no target is reached reliably by every batch size; {goal(group[0])} is the one that most "
-        f"of them reach{who}. {how} all take part"
+        f"the target, validation {goal(first)}, was chosen from the results without {without}: "
+        f"nearly every seed of the others reaches it within {within} of the budget, there "
+        f"{too_few}, and no target that all reach so would tell them apart; {how} all take part, "
+        "or set your own with --target"
     )
 
 
@@ -281,7 +290,14 @@ def _speed_noisy(group: Sequence[Values]) -> str:
 
 
 def _speed_of_other(group: Sequence[Values]) -> str:
-    differs = listed([spelled(key) for key in group[0]["differs"]])
+    first = group[0]
+    if "model" in first:
+        return (
+            f"the speeds are those of {clean(first['model'])} on {clean(first['dataset'])}, which "
+            "a probe timed; nothing tells whether the curves are of the same, and only then the "
+            "times to the target are right"
+        )
+    differs = listed([spelled(key) for key in first["differs"]])
     return (
         f"the speeds were measured with another {differs} than the sweep was trained with, so that "
         "times to the target may be wrong; probe what the sweep trains"

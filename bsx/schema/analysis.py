@@ -108,6 +108,7 @@ class SpeedOrigin:
     """Where the speeds of an analysis come from, if not from the sweep itself.
 
     ``interpolated``: sizes that were not timed there. ``differs``: what was trained otherwise.
+    ``model`` on ``dataset`` is what was timed.
     """
 
     device: str
@@ -115,6 +116,8 @@ class SpeedOrigin:
     environment: Mapping[str, Any]
     interpolated: tuple[int, ...] = ()
     differs: tuple[str, ...] = ()
+    model: str = ""
+    dataset: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 
 from bsx.schema.canonical import LATER
 
+# Metrics that are a share of the samples, beside top-2, top-3 …
+_SHARES = frozenset({"accuracy", "exact-match"})
+_OF_TOKENS = "language-modelling"  # of which a sample holds many
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -133,6 +137,17 @@ class Facts:
     def metric(self) -> Metric:
         """The metric that quality is judged by."""
         return self.metrics[0]
+
+    def grains(self, metric: Metric) -> tuple[float, float]:
+        """Return the steps that a metric moves in on validation and on test: a share of n, by 1/n.
+
+        0 where it is no share of samples, or their number is not known.
+        """
+        share = metric.name in _SHARES or metric.name.startswith("top-")
+        if not share or self.task == _OF_TOKENS:
+            return 0.0, 0.0
+        of = self.validation_samples, self.test_samples
+        return 1 / of[0] if of[0] else 0.0, 1 / of[1] if of[1] else 0.0
 
     def metric_named(self, name: str) -> Metric | None:
         """Return the metric called ``name`` (``loss`` is one of every task's), or None."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from bsx.schema import AgainstSmall, DiagnosticRecord, Estimate, Metric
 from bsx.stats.curves import LOSS, SizeRuns
 from bsx.stats.intervals import exponential, mean_estimate
-from bsx.stats.paired import Scores, best_of, difference
+from bsx.stats.paired import Scores, best_of, difference, rounding
 from bsx.stats.selection import Choice, best_at_end
 
 
@@ -44,8 +44,12 @@ def against_small(
     sharpness: Scores,
     eigenvalues: Scores,
     metric: Metric,
+    grain: float = 0.0,
 ) -> dict[int, AgainstSmall]:
-    """Compare every larger size with ``small``, seed by seed; tables: size → seed → value."""
+    """Compare every larger size with ``small``, seed by seed; tables: size → seed → value.
+
+    ``grain``: the steps that the test metric moves in.
+    """
     found = {}
     for size in sorted(set(tests) | set(sharpness)):
         if size <= small:
@@ -53,7 +57,7 @@ def against_small(
         worse, better = tests.get(size, {}), tests.get(small, {})
         first, second = (better, worse) if metric.higher_is_better else (worse, better)
         found[size] = AgainstSmall(
-            difference(first, second),
+            difference(first, second, each=rounding(grain, grain)),
             _times(sharpness.get(size, {}), sharpness.get(small, {})),
             _times(eigenvalues.get(size, {}), eigenvalues.get(small, {})),
         )

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from bsx.schema import Curve, Metric, Point, RunRecord, RunStatus, Search, point_of
@@ -117,7 +117,8 @@ class SizeRuns:
             if record.status is RunStatus.DIVERGED:
                 last = max(record.run.recipe.steps, longest)
                 return Crossing(None, 0, last, diverged=True)
-            return first_crossing(steps, values, metric, threshold, k)
+            found = first_crossing(steps, values, metric, threshold, k)
+            return replace(found, dominated=record.status is RunStatus.DOMINATED)
 
         return {
             rate: {seed: crossing(row[seed], *series[rate][seed]) for seed in row}

@@ -44,14 +44,17 @@ def speeds_from(
     relative residuals of those as draws; elsewhere they get none.
 
     Raises:
-        DataError: for a document in which something is missing.
+        DataError: for a document in which something is missing, or that has no speed at all.
     """
     try:
-        return _speeds_from(document, wanted, config, facts)
+        found = _speeds_from(document, wanted, config, facts)
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise DataError(
             f"the result of `bsx probe` is damaged ({type(error).__name__}: {error}); make it again"
         ) from None
+    if not found[0]:
+        raise DataError("in the result of `bsx probe` no batch size was timed; make it again")
+    return found
 
 
 def _speeds_from(
@@ -89,7 +92,8 @@ def _speeds_from(
         int(document["threads"]),
         document["environment"],
         tuple(between),
-        _differences(document, config, facts),
+        _differences(document, config, facts) if config.command is None else (),
+        *(str(document["config"][key]["name"]) for key in ("model", "dataset")),
     )
     return records, origin
 

@@ -9,7 +9,7 @@ five seeds alone know their own spread too badly.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from bsx.schema import Estimate
 from bsx.stats.hyperbola import Array
-from bsx.stats.intervals import LEVEL, mean_estimate, t_quantile
+from bsx.stats.intervals import LEVEL, t_quantile
 from bsx.stats.tails import t_ppf
 
 # batch size → seed → score
@@ -26,6 +26,7 @@ Scores = Mapping[int, Mapping[int, float]]
 # A size whose own variance is this many times the typical one is judged by its own.
 _NOISY = 6.0
 _MOST_SEEDS = 1000
+_NO_VARIANCE = 1e-12  # of the size of the values: a spread below it is the arithmetic's
 
 
 @dataclass(frozen=True)
@@ -52,37 +53,82 @@ class Comparison:
 
 
 def paired_difference(
-    first: Mapping[int, float], second: Mapping[int, float], *, level: float = LEVEL
+    first: Mapping[int, float],
+    second: Mapping[int, float],
+    *,
+    each: float = 0.0,
+    common: float = 0.0,
+    level: float = LEVEL,
 ) -> Estimate | None:
-    """Estimate the mean of first − second over the seeds they share; None without any."""
+    """Estimate the mean of first − second over the seeds they share; None without any.
+
+    ``each``: a variance of every difference that draws may not show, for scores that move in
+    steps; without it, seeds that fall on the same step would seem to have no spread. ``common``: a
+    variance that the differences share, for values read off a grid. See :func:`rounding`. Where no
+    variance is known at all, equal differences have no interval, as a single one has none.
+    """
     shared = sorted(first.keys() & second.keys())
-    return mean_estimate(
-        [first[s] - second[s] for s in shared], level=level, method="paired t interval"
-    )
+    found = [first[s] - second[s] for s in shared]
+    if not found:
+        return None
+    n, center, method = len(found), sum(found) / len(found), "paired t interval"
+    own = 0.0 if n < 2 else float(np.var(found, ddof=1))
+    scale = max(abs(row[seed]) for row in (first, second) for seed in shared)
+    return _interval(center, [(own + each) / n], [n - 1], common, scale, level, n, method)
 
 
 def difference(
-    first: Mapping[int, float], second: Mapping[int, float], *, level: float = LEVEL
+    first: Mapping[int, float],
+    second: Mapping[int, float],
+    *,
+    each: float = 0.0,
+    common: float = 0.0,
+    level: float = LEVEL,
 ) -> Estimate | None:
     """Estimate the mean of first − second: paired over the seeds they share, else Welch's.
 
-    None where one of them is empty.
+    None where one of them is empty. ``each`` and ``common`` as in :func:`paired_difference`.
     """
     if len(first.keys() & second.keys()) >= 2:
-        return paired_difference(first, second, level=level)
+        return paired_difference(first, second, each=each, common=common, level=level)
     a, b = list(first.values()), list(second.values())
     if not a or not b:
         return None
     center, n = _mean(first) - _mean(second), min(len(a), len(b))
     if n < 2:
         return Estimate(center, None, None, level, n, "difference")
-    parts = [(float(np.var(x, ddof=1)) / len(x), len(x) - 1) for x in (a, b)]
-    variance = sum(part for part, _ in parts)
-    if variance == 0:  # neither varies
-        return Estimate(center, center, center, level, n, "Welch's t interval")
-    freedom = variance**2 / sum(part**2 / dof for part, dof in parts)
-    half = t_quantile(freedom, level) * math.sqrt(variance)
-    return Estimate(center, center - half, center + half, level, n, "Welch's t interval")
+    parts = [(float(np.var(x, ddof=1)) + each / 2) / len(x) for x in (a, b)]
+    dofs = [len(x) - 1 for x in (a, b)]
+    scale = max(map(abs, (*a, *b)))
+    return _interval(center, parts, dofs, common, scale, level, n, "Welch's t interval")
+
+
+def rounding(*widths: float) -> float:
+    """Return the variance of the difference of values that are known to cells of these widths."""
+    return sum(width**2 for width in widths) / 12
+
+
+def _interval(
+    center: float,
+    parts: Sequence[float],
+    dofs: Sequence[int],
+    common: float,
+    scale: float,
+    level: float,
+    n: int,
+    method: str,
+) -> Estimate:
+    """Return Student's t interval, from variances with their degrees of freedom, and ``common``.
+
+    ``scale``: how large the values are, by which a variance that is but rounding is told.
+    """
+    variance = sum(parts)
+    if n < 2 or variance + common <= (_NO_VARIANCE * scale) ** 2:
+        return Estimate(center, None, None, level, n, method)
+    squares = sum(part**2 / dof for part, dof in zip(parts, dofs, strict=True))
+    freedom = variance**2 / squares if squares > 0 else float(min(dofs))
+    half = t_quantile(freedom, level) * math.sqrt(variance + common)
+    return Estimate(center, center - half, center + half, level, n, method)
 
 
 def best_of(scores: Scores, *, higher_is_better: bool) -> int | None:

@@ -13,10 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bsx.schema import AuditedRule, Estimate, RuleBase, rate_of
-from bsx.stats.intervals import mean_estimate
+from bsx.stats.intervals import exponential
+from bsx.stats.paired import paired_difference, rounding
+from bsx.stats.ratios import without_error
 from bsx.stats.selection import BASIN
 from bsx.stats.steps_to_target import Crossing
-from bsx.stats.summaries import TargetEvidence
+from bsx.stats.summaries import TargetEvidence, mean_resolution
 
 # rule → what it multiplies the rate by, of B/B₀
 RULES: dict[str, Callable[[float], float]] = {"linear": float, "sqrt": math.sqrt}
@@ -29,10 +31,14 @@ Audit = tuple[RuleBase | None, dict[int, dict[str, AuditedRule]]]
 
 @dataclass(frozen=True)
 class _Log:
-    """The log of the steps to the target; ``bound``: of fewer than it took, or would have."""
+    """The log of the steps to the target; ``bound``: of fewer than it took, or would have.
+
+    ``of``: the crossing that it is read from, where it is not between two.
+    """
 
     value: float
     bound: bool
+    of: Crossing | None = None
 
 
 def audit(evidence: Mapping[int, TargetEvidence], base: int | None = None) -> Audit:
@@ -72,12 +78,20 @@ def _audited(evidence: TargetEvidence, rate: float) -> AuditedRule:
     nearest = min(tried, key=lambda other: abs(math.log(other / rate)))
     if not tried[0] * (1 - _SAME) <= rate <= tried[-1] * (1 + _SAME):
         return AuditedRule(rate, nearest, None, "cannot_be_told", "outside")
-    there = _log_steps(at, rate, tried, nearest)
+    there, spacing = _log_steps(at, rate, tried, nearest)
     scored = evidence.left_out or evidence.crossings
     tuned = {seed: math.log(c.step) for seed, c in scored.items() if c.step is not None}
     shared = sorted(there.keys() & tuned.keys())
     late = any(there[seed].bound for seed in shared)
-    ratio = _ratio([there[seed].value - tuned[seed] for seed in shared], late)
+    others = [seed for seed in shared if there[seed].of is not scored[seed]]
+    # The two are read off evaluations; a run against itself has no such error.
+    error = rounding(spacing, mean_resolution(scored[seed] for seed in shared))
+    found = paired_difference(
+        {seed: there[seed].value for seed in shared},
+        {seed: tuned[seed] for seed in shared},
+        common=error * (len(others) / len(shared)) ** 2 if shared else 0.0,
+    )
+    ratio = _ratio(found if others or len(shared) < 2 else without_error(found), late)
     verdict, reason = _verdict(ratio, late)
     return AuditedRule(rate, nearest, ratio, verdict, reason)
 
@@ -87,10 +101,14 @@ def _log_steps(
     rate: float,
     rates: Sequence[float],
     nearest: float,
-) -> dict[int, _Log]:
-    """Return seed → log steps at a rate between the smallest and the largest that was tried."""
+) -> tuple[dict[int, _Log], float]:
+    """Return seed → log steps at a rate between the smallest and the largest that was tried.
+
+    Beside it the log spacing of the evaluations that they are read off.
+    """
     if abs(math.log(rate / nearest)) <= _SAME:
-        return {seed: _log(crossing) for seed, crossing in tried[nearest].items()}
+        logs = {seed: _log(crossing) for seed, crossing in tried[nearest].items()}
+        return logs, mean_resolution(tried[nearest].values())
     low = max(other for other in rates if other <= rate)
     high = min(other for other in rates if other > rate)
     share = math.log(rate / low) / math.log(high / low)
@@ -99,26 +117,25 @@ def _log_steps(
         below, above = _log(tried[low][seed]), _log(tried[high][seed])
         value = (1 - share) * below.value + share * above.value
         found[seed] = _Log(value, below.bound or above.bound)
-    return found
+    spacings = mean_resolution(tried[low].values()), mean_resolution(tried[high].values())
+    return found, math.hypot((1 - share) * spacings[0], share * spacings[1])
 
 
 def _log(crossing: Crossing) -> _Log:
     """Of a run that did not arrive, how far it was looked at."""
     if crossing.step is None:
-        return _Log(math.log(max(crossing.last, 1)), True)
-    return _Log(math.log(crossing.step), False)
+        return _Log(math.log(max(crossing.last, 1)), True, crossing)
+    return _Log(math.log(crossing.step), False, crossing)
 
 
-def _ratio(differences: Sequence[float], late: bool) -> Estimate | None:
-    """Turn differences of logs into a ratio; into a bound from below where some are bounds."""
-    found = mean_estimate(differences, method=_METHOD)
-    if found is None or found.value is None:
+def _ratio(difference: Estimate | None, late: bool) -> Estimate | None:
+    """Turn a difference of logs into a ratio; into a bound from below where some are bounds."""
+    found = exponential(difference)
+    if found is None:
         return None
-    low = None if found.low is None else math.exp(found.low)
-    high = None if found.high is None else math.exp(min(found.high, 700.0))
     if late:
-        return replace(found, value=None, low=low, high=None)
-    return replace(found, value=math.exp(found.value), low=low, high=high)
+        return replace(found, value=None, high=None, method=_METHOD)
+    return replace(found, method=_METHOD)
 
 
 def _verdict(ratio: Estimate | None, late: bool) -> tuple[str, str | None]:

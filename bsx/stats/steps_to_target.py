@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -29,13 +29,20 @@ class Crossing:
     ``step`` is the first evaluated step at which it held (None: never); ``previous`` the evaluated
     step before it, so that the true crossing lies in (previous, step]; ``last`` the last step that
     the crossing is known not to lie at or before, where it was not reached. A run that ``diverged``
-    never gets there, however long it is: that is no slow run.
+    never gets there, however long it is: that is no slow run. A ``dominated`` one was stopped
+    because others were better.
     """
 
     step: float | None  # whole, unless it is a mean that was published
     previous: float
     last: float
     diverged: bool = False
+    dominated: bool = field(default=False, compare=False)
+
+    @property
+    def given_up(self) -> bool:
+        """Whether the run was not trained to its end."""
+        return self.diverged or self.dominated
 
     @property
     def resolution(self) -> float:

@@ -8,7 +8,7 @@ batch sizes have to do with one another is in ``critical_batch`` and ``costs``; 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 
@@ -87,13 +87,18 @@ class TargetEvidence:
     @property
     def resolution(self) -> float:
         """The mean log spacing of the evaluations around the crossings."""
-        spacings = [c.resolution for c in self.crossings.values() if c.step is not None]
-        return sum(spacings) / len(spacings) if spacings else 0.0
+        return mean_resolution(self.crossings.values())
 
     @property
     def reached_fraction(self) -> float | None:
         """The share of seeds that reached the target; None without runs."""
         return len(self.log_steps) / len(self.crossings) if self.crossings else None
+
+
+def mean_resolution(crossings: Iterable[Crossing]) -> float:
+    """Return the mean log spacing of the evaluations around those that there are; 0 for none."""
+    spacings = [c.resolution for c in crossings if c.step is not None]
+    return sum(spacings) / len(spacings) if spacings else 0.0
 
 
 def target_evidence(
@@ -114,18 +119,29 @@ def evidence_of(crossings: Mapping[Point, Mapping[int, Crossing]]) -> TargetEvid
     table = steps_table(crossings)
     choice = fastest(table)
     if choice is None:
-        # No rate reached it: each seed was looked at as far as its longest run.
-        longest: dict[int, Crossing] = {}
-        for row in crossings.values():
-            for seed, crossing in row.items():
-                if seed not in longest or crossing.last > longest[seed].last:
-                    longest[seed] = crossing
-        return TargetEvidence(None, longest, {}, tried=crossings)
+        return TargetEvidence(None, _in_vain(crossings), {}, tried=crossings)
     left_out = {}
     if len({seed for row in crossings.values() for seed in row}) >= LEAVE_OUT_FROM:
         rates = leave_one_out(table, fastest)
         left_out = {seed: crossings[rate][seed] for seed, rate in rates.items()}
     return TargetEvidence(choice, crossings[choice.rate], left_out, tried=crossings)
+
+
+def _in_vain(crossings: Mapping[Point, Mapping[int, Crossing]]) -> dict[int, Crossing]:
+    """Return seed → how far it was looked at, where no rate reached the target.
+
+    Whichever rate would be the first to get there: it is not there before the least that is known
+    of all of them, those left out that diverged or were stopped as others were better. Where that
+    is every one, the longest says how far any of them could have come.
+    """
+    seeds = sorted({seed for row in crossings.values() for seed in row})
+    found = {}
+    for seed in seeds:
+        runs = [row[seed] for row in crossings.values() if seed in row]
+        going = [crossing for crossing in runs if not crossing.given_up]
+        lasts = sorted(going or runs, key=lambda crossing: crossing.last)
+        found[seed] = lasts[0] if going else lasts[-1]
+    return found
 
 
 def give_back_optimism(evidence: Sequence[TargetEvidence]) -> list[TargetEvidence]:

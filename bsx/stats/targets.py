@@ -11,7 +11,8 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bsx.schema import Metric, Point, RunStatus
+from bsx.schema import Baseline, Metric, Point, RunStatus
+from bsx.stats.blown import blown_up
 from bsx.stats.curves import SizeRuns
 
 SHARE_OF_SEEDS = 0.9
@@ -20,7 +21,8 @@ _MOST_DIGITS = 300  # floats have no more
 # A threshold that every size holds by then, or as soon as it was looked at, says nothing
 TRIVIAL_STEPS = 2
 
-# rate → seed → the best value so far, in the direction of the metric; None where it diverged
+# rate → seed → the best value so far, in the direction of the metric; None where it diverged or
+# blew up
 Bests = Mapping[Point, Mapping[int, float | None]]
 
 
@@ -33,17 +35,22 @@ class AutoTarget:
 
 
 def automatic_target(
-    sizes: Sequence[SizeRuns], metric: Metric, confirm: int = 1
+    sizes: Sequence[SizeRuns], metric: Metric, confirm: int = 1, baseline: Baseline | None = None
 ) -> AutoTarget | None:
     """Choose the strictest round threshold that every size reaches.
 
     Reaching means: at some rate, at least 90 % of the seeds, within 80 % of the budget, for
-    ``confirm`` evaluations in a row. Where no such threshold is stricter than the first steps
+    ``confirm`` evaluations in a row, and without blowing up later: ``baseline`` is for
+    :func:`bsx.stats.blown.blown_up`. Where no such threshold is stricter than the first steps
     show, as few sizes as possible are given up, and fewer than half of them. None if that does not
     help either.
     """
-    late = _reached(sizes, metric, confirm)
-    early = [_limit(_bests(s, metric, None, TRIVIAL_STEPS, confirm), metric) for s in sizes]
+    late = _reached(sizes, metric, confirm, baseline)
+    early = [
+        _limit(_bests(s, metric, baseline, None, TRIVIAL_STEPS, confirm), metric)
+        for s in sizes
+        if late[s.batch_size] is not None
+    ]
     known = [(size, limit) for size, limit in late.items() if limit is not None]
     if not known:
         return None
@@ -62,16 +69,20 @@ def automatic_target(
     return None
 
 
-def held_at_once(sizes: Sequence[SizeRuns], metric: Metric, confirm: int = 1) -> bool:
+def held_at_once(
+    sizes: Sequence[SizeRuns], metric: Metric, confirm: int = 1, baseline: Baseline | None = None
+) -> bool:
     """Say of sizes without an automatic target whether the first look showed all they reach."""
-    late = _reached(sizes, metric, confirm).values()
+    late = _reached(sizes, metric, confirm, baseline).values()
     return bool(late) and sum(limit is not None for limit in late) > len(late) // 2
 
 
-def _reached(sizes: Sequence[SizeRuns], metric: Metric, confirm: int) -> dict[int, float | None]:
-    """Return what nearly all seeds of each size reach well within the budget."""
+def _reached(
+    sizes: Sequence[SizeRuns], metric: Metric, confirm: int, baseline: Baseline | None
+) -> dict[int, float | None]:
+    """Return what nearly all seeds of each size reach within 80 % of the budget."""
     return {
-        s.batch_size: _limit(_bests(s, metric, SHARE_OF_BUDGET, None, confirm), metric)
+        s.batch_size: _limit(_bests(s, metric, baseline, SHARE_OF_BUDGET, None, confirm), metric)
         for s in sizes
     }
 
@@ -118,7 +129,12 @@ def _limit(bests: Bests, metric: Metric) -> float | None:
 
 
 def _bests(
-    runs: SizeRuns, metric: Metric, share: float | None, steps: int | None, confirm: int
+    runs: SizeRuns,
+    metric: Metric,
+    baseline: Baseline | None,
+    share: float | None,
+    steps: int | None,
+    confirm: int,
 ) -> dict[Point, dict[int, float | None]]:
     """Return the best value of each run within a share of its budget, or within some steps, of
     which the first evaluation always is one.
@@ -126,6 +142,7 @@ def _bests(
     It must hold for ``confirm`` evaluations in a row, of which the first lies within.
     """
     pick = max if metric.higher_is_better else min
+    blown = blown_up(runs, metric, baseline)
     table: dict[Point, dict[int, float | None]] = {}
     for rate, row in runs.series(metric).items():
         table[rate] = {}
@@ -139,7 +156,7 @@ def _bests(
             seen = held[: bisect_right(at, last)]
             if math.isnan(sum(seen)):
                 seen = [v for v in seen if v == v]
-            alive = record.status is not RunStatus.DIVERGED
+            alive = record.status is not RunStatus.DIVERGED and seed not in blown[rate]
             table[rate][seed] = pick(seen) if seen and alive else None
     return table
 

@@ -144,6 +144,16 @@ def test_without_seconds_rates_or_samples_the_rest_is_said(here: Shell) -> None:
     assert "objective_without_seconds" in {c["code"] for c in document["cautions"]}
 
 
+def test_a_kept_file_without_seconds_gives_the_same_reason_when_time_is_asked_for(
+    here: Shell,
+) -> None:
+    write(Path("curves.csv"), simple(), SIMPLE)
+    assert here.bsx("import", "curves.csv")[0] == 0
+    code, _, err = here.bsx("show", "--objective", "time")
+    assert code == 0 and "the file does not tell how long a step takes" in err
+    assert "reports" not in err
+
+
 def test_the_objective_decides_what_is_recommended(here: Shell) -> None:
     write(Path("curves.csv"), simple(), SIMPLE)
     args = ("import", "curves.csv", "--target", "accuracy=0.9", "--get")

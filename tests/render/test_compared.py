@@ -110,3 +110,19 @@ def test_a_budget_of_one_epoch_is_not_of_1_epochs() -> None:
     config = sample.config(budget=Budget(epochs=1))
     told = dict(trained.described(dataclasses.replace(sample.sweep(), config=config), None))
     assert told["budget"] == "1 epoch"
+
+
+def test_that_another_rate_ends_better_is_said_only_as_far_as_the_seeds_show_it() -> None:
+    analysis = sample.analysis()
+    taken = analysis.recommendation
+    assert taken is not None
+
+    def told(worse: Estimate) -> str:
+        asked = dataclasses.replace(taken, ends_worse=worse)
+        return advice.explanation(sample.sweep(), analysis, asked)[-1]
+
+    assert told(Estimate(0.008, 0.001, 0.015)).endswith("this one ends 0.8 (0.1–1.5) points worse.")
+    unsure = told(Estimate(0.008, -0.001, 0.017))
+    assert unsure.endswith("0.8 (−0.1 to 1.7) points worse, so that no difference is shown.")
+    alike = told(Estimate(-1e-17, -0.01, 0.01))
+    assert alike.endswith("0.0625 is best at this size, but not shown to end better.")

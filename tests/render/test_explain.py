@@ -69,6 +69,14 @@ def test_an_epoch_is_explained_with_the_numbers_of_this_sweep() -> None:
         assert words in text
 
 
+def test_a_target_that_must_be_confirmed_is_explained_so() -> None:
+    asked = sample.sweep()
+    assert "holds for the first time" in text_of(WELL, "target", asked)
+    asked = dataclasses.replace(asked, config=dataclasses.replace(asked.config, confirm=3))
+    told = text_of(WELL, "target", asked)
+    assert "holds 3 times in a row (--confirm), of which the first counts" in told
+
+
 def test_a_batch_of_all_samples_is_an_epoch() -> None:
     size = dataclasses.replace(sample.size(1437), steps_per_epoch=1, last_batch=1437)
     only = dataclasses.replace(WELL, batch_sizes=(size,), recommendation=None)

@@ -18,6 +18,8 @@ VALUES: dict[str, dict[str, object]] = {
     "reached_at_first_look": {"step": 100.0, "metric": "accuracy", "threshold": 0.97},
     "censored": {"reached_fraction": 0.0, "metric": "accuracy", "threshold": 0.97},
     "diverged": {},
+    "blows_up": {"runs": 3, "of": 3, "metric": "mse", "worst": 9.4e7, "baseline": 31.3,
+                 "higher_is_better": False},
     "dominated": {"runs": 8, "rates": 2},
     "out_of_memory": {},
     "accumulated": {"micro_batch_size": 32},
@@ -32,8 +34,9 @@ VALUES: dict[str, dict[str, object]] = {
     "tail_merged": {"last_batch": 33},
     "not_measured": {"measure": "noise-scale", "error": "RuntimeError: no"},
     "normalized_over": {"measure": "noise-scale", "samples": 32},
-    "target_auto": {"metric": "accuracy", "threshold": 0.97},
-    "target_not_common": {"metric": "accuracy", "threshold": 0.97, "sizes": (512, 1024)},
+    "target_auto": {"metric": "accuracy", "threshold": 0.97, "within": 0.8},
+    "target_not_common": {"metric": "accuracy", "threshold": 0.97, "sizes": (512, 1024),
+                          "within": 0.8},
     "target_below_baseline": {"metric": "accuracy", "threshold": 0.89, "baseline": 0.896,
                               "name": "most frequent class", "source": "auto"},
     "target_not_kept": {"metric": "f1", "threshold": 0.56, "best": 0.521},
@@ -181,7 +184,7 @@ def test_cautions_of_two_targets_name_their_target() -> None:
     [("accuracy", True, "accuracy ≥ 0.9"), ("mse", False, "mse ≤ 0.9")],
 )
 def test_a_target_says_on_which_side_of_it_to_be(metric: str, higher: bool, goal: str) -> None:
-    values = {"metric": metric, "threshold": 0.9, "higher_is_better": higher}
+    values = {"metric": metric, "threshold": 0.9, "higher_is_better": higher, "within": 0.8}
     assert f"validation {goal}, was chosen" in wording.message(Caution("target_auto", values))
     assert phrases.goal(values) == goal
 

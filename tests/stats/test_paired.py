@@ -7,9 +7,11 @@ import pytest
 
 from bsx.stats.paired import (
     best_of,
+    difference,
     non_inferior,
     paired_difference,
     residual_variance,
+    rounding,
     seeds_needed,
 )
 
@@ -35,6 +37,44 @@ def test_only_shared_seeds_are_compared() -> None:
     estimate = paired_difference({0: 1.0, 1: 2.0, 2: 9.0}, {0: 0.5, 1: 1.5, 3: -9.0})
     assert estimate is not None and estimate.value == 0.5 and estimate.n == 2
     assert paired_difference({0: 1.0}, {1: 1.0}) is None
+
+
+def test_equal_differences_of_scores_that_move_in_steps_show_nothing() -> None:
+    """Two seeds with the same difference of one in 180 samples, and nothing else is known."""
+    first, second = {0: 0.95, 1: 0.96}, {0: 0.95 - 1 / 180, 1: 0.96 - 1 / 180}
+    found = difference(first, second, each=rounding(1 / 180, 1 / 180))
+    assert found is not None and found.low is not None and found.high is not None
+    assert found.low < 0 < found.high
+    unknown = difference(first, second)
+    assert unknown is not None and unknown.value == pytest.approx(1 / 180)
+    assert (unknown.low, unknown.high) == (None, None)
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+@pytest.mark.parametrize("sd", [0.2, 0.5, 1.0, 3.0])
+def test_differences_of_scores_that_move_in_steps_are_shown_by_chance_in_one_of_twenty_at_most(
+    seeds: int, sd: float
+) -> None:
+    """The spread of the seeds is ``sd`` steps; the two are alike."""
+    rng = np.random.default_rng(seeds)
+    shown = 0
+    for _ in range(1000):
+        place = rng.uniform()
+        rows = np.round(place + sd * rng.normal(size=(2, seeds)))
+        one, other = ({s: float(x) / 100 for s, x in enumerate(row)} for row in rows)
+        found = paired_difference(one, other, each=rounding(0.01, 0.01))
+        assert found is not None and found.low is not None and found.high is not None
+        shown += not found.low <= 0 <= found.high
+    assert shown <= 65
+
+
+def test_what_all_differences_share_does_not_shrink_with_their_number() -> None:
+    rng = np.random.default_rng(0)
+    one = {s: float(x) for s, x in enumerate(rng.normal(size=1000) * 0.01)}
+    same = dict.fromkeys(one, 0.0)
+    found = paired_difference(one, same, common=0.1**2)
+    assert found is not None and found.high is not None and found.value is not None
+    assert found.high - found.value == pytest.approx(1.96 * 0.1, rel=0.01)
 
 
 def test_the_best_has_the_best_mean_and_is_the_smaller_at_a_tie() -> None:

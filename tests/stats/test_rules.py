@@ -149,3 +149,24 @@ def test_every_audit_has_a_verdict_that_its_interval_supports(
         if rule.verdict == "does_not_hold":
             assert ratio is not None and ratio.low is not None and ratio.low > 1.2
         assert min(tried) <= rule.nearest_learning_rate <= max(tried)
+
+
+def test_a_rule_is_judged_no_surer_than_the_evaluations_are_spaced() -> None:
+    """Every seed needs a tenth more: of evaluations a tenth apart, that may be a fifth."""
+
+    def spaced(rows: dict[float, list[float]], spacing: float) -> TargetEvidence:
+        return evidence_of(
+            {
+                rate: {s: Crossing(x, x / spacing, LAST) for s, x in enumerate(row)}
+                for rate, row in rows.items()
+            }
+        )
+
+    rows = {0.1: [100.0, 100.0, 100.0], 0.2: [110.0, 110.0, 110.0]}
+    verdicts = {}
+    for spacing in (1.001, 1.1):
+        _, found = audit({8: BASE, 16: spaced(rows, spacing)})
+        ratio = found[16]["linear"].steps_ratio
+        assert ratio is not None and ratio.value == pytest.approx(1.1)
+        verdicts[spacing] = found[16]["linear"].verdict
+    assert verdicts == {1.001: "holds", 1.1: "cannot_be_told"}

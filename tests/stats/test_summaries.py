@@ -15,6 +15,7 @@ from bsx.stats.selection import fastest
 from bsx.stats.steps_to_target import Crossing
 from bsx.stats.summaries import (
     TargetEvidence,
+    evidence_of,
     give_back_optimism,
     measured_speed,
     speed_summary,
@@ -110,6 +111,26 @@ def test_a_target_that_no_run_reaches_is_censored_at_the_last_step() -> None:
     assert found.steps is not None and found.steps.value is None
     assert found.steps.censored_at == 2000
     assert found.samples is not None and found.samples.censored_at == 32000
+
+
+def test_what_no_run_reached_lies_beyond_the_end_of_any_rate_that_may_still_get_there() -> None:
+    """At 0.1 the target holds from step 960 on, too short a row; 0.001 never comes near."""
+    row = {seed: Crossing(None, 0, 950) for seed in range(3)}
+    hopeless = {seed: Crossing(None, 0, 1000) for seed in range(3)}
+    lost = {seed: Crossing(None, 0, 1000, diverged=True) for seed in range(3)}
+    stopped = {seed: Crossing(None, 0, 60, dominated=True) for seed in range(3)}
+    rates = {0.001: hopeless, 0.01: stopped, 0.1: row, 1.0: lost}
+    assert {c.last for c in evidence_of(rates).crossings.values()} == {950}
+    only_lost = evidence_of({0.01: stopped, 1.0: lost})
+    assert only_lost.steps is not None and only_lost.steps.censored_at == 1000
+
+
+def test_a_run_that_others_dominated_bounds_no_target_that_none_reached() -> None:
+    whole = [run_record(WHAT, 0.1, seed, None) for seed in range(3)]
+    part = [run_record(WHAT, 0.01, s, None, status=RunStatus.DOMINATED) for s in range(3)]
+    part = [dataclasses.replace(record, curve=record.curve[:10]) for record in part]
+    found = target_evidence(SizeRuns.of(16, [*whole, *part]), ACCURACY, 0.95)
+    assert found.steps is not None and found.steps.censored_at == 2000
 
 
 def test_the_samples_looked_at_in_vain_are_those_that_were_there() -> None:

@@ -24,8 +24,9 @@ def run(
     diverged: bool = False,
 ) -> RunRecord:
     """Return a run of 100 steps with a metric at some of them."""
+    losses = metric is LOSS
     curve = tuple(
-        CurvePoint(step, step, step, 0.0, 0.0, 0.0, {metric.name: value})
+        CurvePoint(step, step, step, 0.0, 0.0, losses * value, {metric.name: value})
         for step, value in values.items()
     )
     status = RunStatus.DIVERGED if diverged else RunStatus.COMPLETED
@@ -78,6 +79,22 @@ def test_a_size_that_always_diverged_is_given_up_first() -> None:
     runs += [run(64, s, {1: 0.1}, diverged=True) for s in range(3)]
     found = automatic_target(sizes(*runs), ACCURACY)
     assert found is not None and found.threshold == 0.91 and found.beyond == (64,)
+
+
+def test_a_size_whose_runs_blow_up_later_sets_no_target() -> None:
+    fine = [run(b, s, {1: 90.0, 80: 2.0, 100: 2.5}, metric=LOSS) for b in (8, 16) for s in range(3)]
+    fails = [run(2, s, {1: 90.0, 4: 70.0, 100: 1e6}, metric=LOSS) for s in range(3)]
+    found = automatic_target(sizes(*fine, *fails), LOSS)
+    assert found is not None and (found.threshold, found.beyond) == (2.0, (2,))
+    rises = [run(2, s, {1: 90.0, 4: 70.0, 100: 200.0}, metric=LOSS) for s in range(3)]
+    found = automatic_target(sizes(*fine, *rises), LOSS)
+    assert found is not None and (found.threshold, found.beyond) == (70.0, ())  # overfits
+
+
+def test_a_size_that_reaches_nothing_does_not_make_a_target_that_the_others_hold_at_once() -> None:
+    runs = [run(b, s, {1: 0.95, 80: 0.95}) for b in (8, 16) for s in range(3)]
+    runs += [run(64, s, {1: 0.1}, diverged=True) for s in range(3)]
+    assert automatic_target(sizes(*runs), ACCURACY) is None
 
 
 def test_a_target_that_all_hold_from_the_start_is_none() -> None:

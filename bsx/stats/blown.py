@@ -1,0 +1,48 @@
+"""Runs that blow up on the way but end before anything is infinite, and so count as completed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from bsx.schema import Baseline, Metric, Point, RunStatus
+from bsx.stats.curves import LOSS, SizeRuns
+
+# Times the validation loss where a run began, or the baseline's where that is larger. Assumed:
+# beyond what training too long on noisy labels does, far below what a run that blows up comes to.
+FAR = 10.0
+
+
+def blown_up(runs: SizeRuns, metric: Metric, baseline: Baseline | None) -> dict[Point, set[int]]:
+    """Return rate → the seeds whose completed run ends far worse than it began.
+
+    Its validation loss is far above that of its first evaluation and of the baseline, and its
+    metric no better than at first. Without a loss the metric stands for it where less is better.
+    """
+    loss = Metric(LOSS, higher_is_better=False)
+    losses, values = runs.series(loss), runs.series(metric)
+    told = baseline.validation if baseline else {}
+
+    def blew(rate: Point, seed: int) -> bool:
+        if runs.records[rate][seed].status is not RunStatus.COMPLETED:
+            return False
+        judged = _known(values[rate][seed][1])
+        lost = _known(losses[rate][seed][1])
+        if lost:
+            far = _is_far(lost, told.get(LOSS))
+        else:
+            far = not metric.higher_is_better and _is_far(judged, told.get(metric.name))
+        return far and bool(judged) and metric.reaches(judged[0], judged[-1])
+
+    return {rate: {seed for seed in row if blew(rate, seed)} for rate, row in runs.records.items()}
+
+
+def _known(values: Sequence[float]) -> list[float]:
+    return [value for value in values if not math.isnan(value)]
+
+
+def _is_far(losses: Sequence[float], baseline: float | None) -> bool:
+    if not losses:
+        return False
+    began = max(losses[0], baseline or 0.0)
+    return began > 0 and losses[-1] > FAR * began
