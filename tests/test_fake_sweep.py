@@ -157,6 +157,15 @@ def test_rates_that_are_too_high_are_recorded_as_diverged(tmp_path: Path) -> Non
     assert {row.diverged_fraction for row in analysed(tmp_path).batch_sizes} == {0.5}
 
 
+def test_sizes_whose_runs_all_diverged_are_not_compared_after_equal_lengths(tmp_path: Path) -> None:
+    rates = LearningRates("grid", (98.0, 99.0))
+    run_sweep(tmp_path, config(batch_sizes=SMALL, learning_rates=rates))
+    found = analysed(tmp_path)
+    assert {row.status for row in found.batch_sizes} == {"diverged"}
+    assert (found.equal_epochs, found.equal_steps) == (None, None)
+    assert not [r for r in found.batch_sizes if r.at_equal_epochs or r.at_equal_steps]
+
+
 def test_an_interrupted_sweep_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
     asked = config(batch_sizes=SMALL, learning_rates=LearningRates())
     calm, rough = tmp_path / "calm", tmp_path / "rough"

@@ -18,6 +18,7 @@ from bsx.schema import (
     Estimate,
     Facts,
     NoisePoint,
+    RunStatus,
     SweepConfig,
     TargetSummary,
     point_of,
@@ -196,7 +197,7 @@ def _at_equal_length(
     found: Analysis, config: SweepConfig, facts: Facts, sizes: Sequence[SizeEvidence]
 ) -> Analysis:
     metric = facts.metric
-    by_size = {size.batch_size: size for size in sizes if size.runs.records}
+    by_size = {size.batch_size: size for size in sizes if not _all_diverged(size)}
     runs = {b: size.runs for b, size in by_size.items()}
     batches = {b: length_of(of, metric) for b, of in runs.items()}
     epochs = shortest({b: n / by_size[b].steps_per_epoch for b, n in batches.items()})
@@ -210,6 +211,7 @@ def _at_equal_length(
         None if steps is None else dict.fromkeys(by_size, steps),
     ):
         view = {} if each is None else at_length(runs, each, metric)
+        view = view if len(view) > 1 else {}  # one alone is compared with none
         views.append({b: v if told else replace(v, learning_rate=None) for b, v in view.items()})
     rows = [
         replace(row, at_equal_epochs=views[0].get(row.batch_size),
@@ -219,6 +221,12 @@ def _at_equal_length(
     return replace(
         found,
         batch_sizes=tuple(rows),
-        equal_epochs=epochs,
-        equal_steps=None if steps is None else round(steps),
+        equal_epochs=epochs if views[0] else None,
+        equal_steps=None if steps is None or not views[1] else round(steps),
     )
+
+
+def _all_diverged(size: SizeEvidence) -> bool:
+    """Whether no run of a size came anywhere: how far they got bounds no other size, either."""
+    records = [record for of in size.runs.records.values() for record in of.values()]
+    return all(record.status is RunStatus.DIVERGED for record in records)

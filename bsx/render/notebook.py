@@ -94,8 +94,11 @@ def comparison_html(found: Comparison, metric: Metric) -> str:
     blocks = [
         _title(f"{found.second} against {found.first}"),
         _paragraph(comparison.critical(found)),
-        table(comparison.grid(found, metric)),
-        _paragraph(comparison.READING),
+        *(
+            (table(comparison.grid(found, metric)), _paragraph(comparison.READING))
+            if found.sizes
+            else (_paragraph(comparison.NOTHING_SHARED),)
+        ),
         _folded(f"{len(cautions)} cautions", cautions) if cautions else "",
     ]
     return f'<div class="bsx">{"".join(blocks)}</div>'

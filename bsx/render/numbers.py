@@ -7,6 +7,7 @@ here knows what a number means, and nothing here is used by the machine formats.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 from bsx.schema import Estimate
@@ -20,6 +21,8 @@ Form = Callable[[float | None], str]  # how a number is written
 TIME_UNITS = (("h", 3600.0), ("min", 60.0), ("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
 BYTE_UNITS = (("TiB", 2.0**40), ("GiB", 2.0**30), ("MiB", 2.0**20), ("KiB", 2.0**10), ("B", 1.0))
 _SI = (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3))
+_NUMBER = re.compile(r"[+−-]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?")
+_UNITS = {**dict(TIME_UNITS), **dict(BYTE_UNITS), **dict(_SI), "%": 0.01}
 
 
 def count(value: float | None) -> str:
@@ -297,6 +300,16 @@ def bound(value: float, form: Form = whole) -> str:
 def _between(low: float, high: float, form: Form) -> str:
     """Write an interval; a dash before a minus would be taken for another."""
     return f"{form(low)} to {form(high)}" if low < 0 else f"{form(low)}–{form(high)}"
+
+
+def read(text: str) -> float | None:
+    """Return the first number in what is written, times its unit; None where there is none."""
+    found = _NUMBER.search(text)
+    if found is None:
+        return None
+    number = float(found[0].replace(",", "").replace("−", "-"))
+    unit = text[found.end() :].strip().partition(" ")[0]
+    return number * _UNITS.get(unit, 1.0)
 
 
 def _with_minus(text: str) -> str:

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from bsx.comparing import Arm, compare
+from bsx.render import numbers
+from bsx.render.notebook import comparison_html
 from bsx.render.report import scaling
 from bsx.render.report.curves import plots
 from bsx.render.report.heat import strength_of
 from bsx.render.report.plots import linear_axis, log_axis, size_axis
-from bsx.render.report.tables import sort_value
 from bsx.schema import Baseline, BatchSizes, Estimate, LearningRates, Metric, Regimes
 from tests import fakes
 from tests.fakes import Truth
@@ -121,6 +122,27 @@ def test_several_sweeps_have_sections_each_and_a_comparison(small: Path, tmp_pat
     assert found.text.count("Training curves") == 4  # twice in the navigation
 
 
+def test_sweeps_without_a_size_in_common_say_so_and_have_no_empty_table(
+    small: Path, tmp_path: Path
+) -> None:
+    other = fakes.config(batch_sizes=BatchSizes((16, 64)), seeds=2)
+    parts = [
+        faked(small, fakes.config(), "plain", fresh=False),
+        faked(tmp_path, other, "normed"),
+    ]
+    arms = [
+        Arm(p.label, p.sweep.config, p.sweep.facts, fakes_recipes(p), tuple(p.runs), ())
+        for p in parts
+    ]
+    comparison = compare(*arms)
+    assert not comparison.sizes
+    text = page(*parts, comparisons=[comparison])
+    found = assert_sound(text)
+    assert "No batch size is in both" in found.text
+    assert "<tbody></tbody>" not in text and "Ratios and differences" not in found.text
+    assert "No batch size is in both" in comparison_html(comparison, parts[0].sweep.facts.metric)
+
+
 def fakes_recipes(part: object) -> tuple[object, ...]:
     from bsx import plan
 
@@ -169,11 +191,29 @@ def test_axes_hold_their_values_and_have_ticks() -> None:
         assert 0 <= axis.share(axis.ticks[0][0]) <= axis.share(axis.ticks[-1][0]) <= 1
 
 
+def test_ticks_stand_where_they_say() -> None:
+    axes = [
+        linear_axis("share", [0.9612, 0.9703]),
+        linear_axis("loss", [0.12341, 0.12349]),
+        linear_axis("sizes", [1.0, 3.0], numbers.count),
+        log_axis("sizes", [15.0, 25.0], numbers.count),
+        log_axis("sizes", [0.7, 3.0], numbers.count),
+        log_axis("sizes", [1.0, 1.4], numbers.count),
+        log_axis("samples per second", [12_340.0, 12_360.0], numbers.si),
+        log_axis("samples per second", [10_300.0, 10_900.0], numbers.si),
+    ]
+    for axis in axes:
+        for place, text in axis.ticks:
+            assert numbers.read(text) == pytest.approx(place), axis
+    assert [text for _, text in axes[3].ticks] == ["15", "20", "25"]
+    assert len(axes[0].ticks) > 3 and len(axes[1].ticks) > 3
+
+
 def test_cells_sort_by_their_numbers() -> None:
     texts = ["→ 256", "1,070 (678–1,680)", "> 7,190", "−0.2 points", "12.3 k", "3e-5", "5 of 5"]
-    assert [sort_value(text) for text in texts] == [256, 1070, 7190, -0.2, 12300, 3e-5, 5]
-    assert sort_value("diverged") is None
-    assert sort_value("1.5 ms") == pytest.approx(0.0015)
+    assert [numbers.read(text) for text in texts] == [256, 1070, 7190, -0.2, 12300, 3e-5, 5]
+    assert numbers.read("diverged") is None
+    assert numbers.read("1.5 ms") == pytest.approx(0.0015)
 
 
 def test_fields_of_a_heat_map_are_dark_or_light_and_never_between() -> None:

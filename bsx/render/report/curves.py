@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from bsx.render import numbers, phrases
 from bsx.render.report import colors
@@ -51,7 +52,9 @@ def _plot(
     part: Part, curves: Sequence[Thinned], name: str, view: str, metric: Metric, prefix: str
 ) -> Plot | None:
     of_metric = name == metric.name
-    form = _percent if of_metric and metric.bounded else numbers.significant
+    in_percent = of_metric and metric.bounded
+    form = _percent if in_percent else numbers.significant
+    tick_form = partial(_percent, digits=6) if in_percent else numbers.significant
     numbered = {s.batch_size: n for n, s in enumerate(part.analysis.batch_sizes)}
     traces = [
         trace
@@ -72,15 +75,15 @@ def _plot(
             "the seeds, in a band from the lowest to the highest."
         ),
         x=x,
-        y=_y_axis(title.lower(), traces, form, log=not of_metric or not metric.bounded),
+        y=_y_axis(title.lower(), traces, tick_form, log=not of_metric or not metric.bounded),
         table=_table(label, x_form, form, x, traces),
         traces=tuple(traces),
         lines=_goal(part, name, x) if of_metric else (),
     )
 
 
-def _percent(value: float | None) -> str:
-    return numbers.UNKNOWN if value is None else f"{numbers.significant(100 * value)} %"
+def _percent(value: float | None, digits: int = 3) -> str:
+    return numbers.UNKNOWN if value is None else f"{numbers.significant(100 * value, digits)} %"
 
 
 def _trace(

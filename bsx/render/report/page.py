@@ -9,7 +9,7 @@ from bsx import __version__
 from bsx.render import comparison as compared
 from bsx.render import phrases, wording
 from bsx.render.report import arms, colors, sections, tables
-from bsx.render.report.markup import Markup, join, tag
+from bsx.render.report.markup import Markup, join, prose, tag
 from bsx.render.report.parts import Part, Report
 from bsx.render.report.section import Section
 
@@ -140,10 +140,15 @@ def _comparison(report: Report) -> Markup:
     metric = report.parts[0].sweep.facts.metric
     content: list[Markup] = [*arms.figures(report)]
     for n, one in enumerate(report.comparisons):
-        grid, said = compared.grid(one, metric), wording.sentence(compared.critical(one))
+        said = wording.sentence(compared.critical(one))
         content.append(tag("p", tag("strong", f"{one.second} against {one.first}: "), said))
-        content.append(tables.of_grid(grid, f"comparison-{n}"))
-    content.append(tag("p", compared.READING, class_="note"))
+        content.append(
+            tables.of_grid(compared.grid(one, metric), f"comparison-{n}")
+            if one.sizes
+            else tag("p", prose(compared.NOTHING_SHARED))
+        )
+    if any(one.sizes for one in report.comparisons):
+        content.append(tag("p", compared.READING, class_="note"))
     return _section(Section("comparison", "Comparison", join(content)), "h2")
 
 

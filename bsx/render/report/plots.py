@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from bsx.render import numbers
 
 LOG, LINEAR = "log", "linear"
+_WIDER = 6  # steps between ticks that are tried, where closer ones cannot be written
 SHAPES = ("circle", "square", "diamond", "triangle")  # in turn, for those who see few colours
 
 
@@ -170,7 +171,7 @@ def log_axis(label: str, values: Sequence[float], form: numbers.Form = numbers.s
     factors: tuple[int, ...] = (1,) if decades > 2.6 else (1, 3) if decades > 1.6 else (1, 2, 5)
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     places = [f * 10.0**power for power in range(first, last + 1) for f in factors]
-    inside = [place for place in places if low <= place <= high]
+    inside = [p for p in places if low <= p <= high and _says(form(p), p, p)]
     if len(inside) < 2:
         return _even(label, LOG, low, high, form)
     every = math.ceil(len(inside) / 8)
@@ -200,11 +201,36 @@ def linear_axis(
 
 
 def _even(label: str, scale: str, low: float, high: float, form: numbers.Form) -> Axis:
+    """Return an axis with even ticks, so far apart that each is written as it is."""
+    form = _exact if form is numbers.significant else form
     step = _round_step((high - low) / 5)
+    found: list[float] = []
+    for _ in range(_WIDER):  # half a count is none
+        places = _multiples(step, low, high)
+        true = [place for place in places if _says(form(place), place, step)]
+        if true == places:
+            found = places if len(places) > 1 else found
+            break
+        found = max(found, true, key=len)
+        step = _round_step(1.01 * step)
+    return Axis(label, scale, low, high, _ticks(found or places, form))
+
+
+def _exact(value: float | None) -> str:
+    """Write a tick with all its digits: ``17.25``."""
+    return numbers.significant(value, 6)
+
+
+def _multiples(step: float, low: float, high: float) -> list[float]:
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
-    places = [number * step for number in range(first, last + 1)]
-    return Axis(label, scale, low, high, _ticks(places, form))
+    return [number * step for number in range(first, last + 1)]
+
+
+def _says(text: str, place: float, step: float) -> bool:
+    """Whether a tick reads as the place at which it stands."""
+    found = numbers.read(text)
+    return found is None or abs(found - place) < 0.01 * step
 
 
 def _ticks(places: Sequence[float], form: numbers.Form) -> tuple[tuple[float, str], ...]:

@@ -10,16 +10,7 @@ from bsx.render.grid import Column, Grid
 from bsx.render.report.markup import Markup, prose, tag
 from bsx.render.report.plots import Table
 
-_NUMBER = re.compile(r"[+−-]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?")
 _HYPHEN = re.compile(r"(?<=[a-z])-\n(?=[a-z])")  # of a word that is broken on a terminal
-_UNITS = {
-    **dict(numbers.TIME_UNITS),
-    **dict(numbers.BYTE_UNITS),
-    "k": 1e3,
-    "M": 1e6,
-    "G": 1e9,
-    "T": 1e12,
-}
 
 
 def of_grid(grid: Grid, key: str) -> Markup:
@@ -58,7 +49,7 @@ def _head(header: str, column: Column) -> Markup:
 def _row(cells: Sequence[str], columns: Sequence[Column], marked: bool) -> Markup:
     found = []
     for number, (text, column) in enumerate(zip(cells, columns, strict=True)):
-        value = sort_value(text)
+        value = numbers.read(text)
         more = {} if value is None else {"data_v": f"{value:.8g}"}
         found.append(
             tag("td", _parts(" ".join(text.split())), class_="num" if column.right else None,
@@ -77,16 +68,6 @@ def _parts(text: str) -> Markup:
         if found:
             return tag("span", value, " ", tag("span", found.strip() + rest, class_="interval"))
     return tag("span", text)
-
-
-def sort_value(text: str) -> float | None:
-    """Return the number by which a cell is sorted; None where there is none."""
-    found = _NUMBER.search(text)
-    if found is None:
-        return None
-    number = float(found[0].replace(",", "").replace("−", "-"))
-    unit = text[found.end() :].strip().partition(" ")[0]
-    return number * _UNITS.get(unit, 1.0)
 
 
 def of_figure(table: Table, title: str) -> Markup:
