@@ -88,17 +88,6 @@ def _diverged(group: Sequence[Values]) -> str:
     )
 
 
-def _seeds_diverged(group: Sequence[Values]) -> str:
-    counts = {(int(values["diverged"]), int(values["runs"])) for values in group}
-    who = "some of the runs"
-    if len(counts) == 1:
-        who = "{:,} of the {:,} runs".format(*counts.pop())
-    return (
-        f"{who} at the learning rate fastest to {goal(group[0])} diverged, and what it takes is "
-        "that of the others; a lower rate is safer"
-    )
-
-
 def _out_of_memory(group: Sequence[Values]) -> str:
     return "out of memory; this is as large as a batch gets here"
 
@@ -325,7 +314,6 @@ WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "tuned_at_edge": searched.tuned_at_edge,
     "censored": _censored,
     "diverged": _diverged,
-    "seeds_diverged": _seeds_diverged,
     "dominated": searched.dominated,
     "out_of_memory": _out_of_memory,
     "accumulated": _accumulated,
