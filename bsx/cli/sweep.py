@@ -61,7 +61,7 @@ def sweep(
             "--more-seeds",
             help="Go on from a stored sweep with this many seeds more; only these are trained, and "
             "paired with those there are. Without a file or flags that say which sweep, it is the "
-            "newest.",
+            "newest. A name that arms of --vary share means all of them, an id the one.",
             metavar="INT",
             rich_help_panel="Batch sizes, learning rates, seeds",
         ),
