@@ -1,6 +1,7 @@
 """The errors a person may see, and the exit codes of the program.
 
-Only ``bsx.cli.app`` catches :class:`BsxError`; everything else lets it rise.
+Only ``bsx.cli.app`` catches :class:`BsxError`; everything else lets it rise. :class:`Stopped` is
+none of them: who catches every Exception lets it through.
 """
 
 from __future__ import annotations
@@ -45,8 +46,12 @@ class NothingFound(BsxError):
     exit_code = EXIT_INTERNAL
 
 
-class Stopped(BsxError):
-    """A person or the system asked bsx to stop; the same command goes on from here."""
+class Stopped(BaseException):
+    """A person or the system asked bsx to stop; the same command goes on from here.
+
+    It is no error, as KeyboardInterrupt is none: it may rise anywhere, also within what catches
+    every Exception of a library or of the user's code to say what failed.
+    """
 
     exit_code = EXIT_STOPPED
 

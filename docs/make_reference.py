@@ -339,7 +339,8 @@ PROBE_KEYS = {
 
 PAIRS_KEYS = {
     "file": "the name of the file",
-    "data.train_samples": "as given with `--train-samples`, or null",
+    "data.train_samples": "as given with `--train-samples`, else as `epoch` and `samples_seen` "
+    "tell it, or null",
     "targets[].scatter": "the standard deviation of the measured iterations about the curve, as a "
     "share; null below four sizes",
     "batch_sizes[].runs": "rows of this size",
@@ -650,8 +651,9 @@ def _documents() -> Iterator[str]:
     yield "## The document of `bsx import`"
     yield (
         "Of curves it is that of a sweep; what follows from the size of the training set is null "
-        "unless `--train-samples` tells it. Of pairs it has the same keys as far as they have a "
-        "meaning, a target's `threshold` being null, and besides:"
+        "unless `--train-samples`, or its columns `epoch` and `samples_seen`, tell it. Of pairs it "
+        "has the same keys as far as they have a meaning, a target's `threshold` being null, and "
+        "besides:"
     )
     yield _table(("Key", "Meaning"), _matched(pairs_keys(), PAIRS_KEYS, "key"))
     yield "## The document of `bsx probe`"

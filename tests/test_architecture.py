@@ -67,6 +67,7 @@ TABLE: dict[str, set[str]] = {
     "recommend": {"schema", "stats"},
     "analyze": {"schema", "stats", "arithmetic", "recommend"},
     "comparing": {"schema", "stats", "analyze"},
+    "arms": {"schema"},
     "changes": {"schema"},
     "pictures": {"schema"},
     "render": {"arithmetic", "errors", "literals", "schema", "pictures", "rich", "IPython",

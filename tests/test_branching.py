@@ -87,7 +87,7 @@ def test_sizes_double_as_long_as_a_branch_has_eight_iterations() -> None:
     ("sizes", "samples", "points", "said"),
     [
         ((8, 512), 2000, 1, "--branch-samples 4096"),
-        ((8, 24, 80), 1000, 1, "240"),
+        ((8, 24, 80), 1000, 1, "--branch-samples 1920"),
         (None, 100, 1, "--branch-samples 128"),
         ((8, 16), 2000, 9, "--branch-points 8"),
     ],
@@ -101,6 +101,16 @@ def test_what_does_not_fit_is_refused_with_the_remedy(
 
 
 # --- what was asked -------------------------------------------------------------------------
+
+
+def test_a_branch_too_short_for_sizes_that_do_not_divide_one_another_says_what_would_do() -> None:
+    with pytest.raises(ConfigError) as refused:
+        lay_out_branches(10, [10, 30, 100], 500, 1, trunk_steps=100, train_samples=10**4)
+    text = str(refused.value)
+    assert "8 times the least common multiple of the sizes: of 10, 30 and 100 that is 2400" in text
+    assert "500 are fewer; give --branch-samples 2400 or more" in text
+    found = lay_out_branches(10, [10, 30, 100], 2400, 1, trunk_steps=100, train_samples=10**4)
+    assert found.samples == 2400
 
 
 def asked(**flags: Any) -> SweepConfig:

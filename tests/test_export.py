@@ -164,12 +164,12 @@ def assert_compiles(text: str) -> None:
 
 
 def test_latex_tables_compile_whatever_names_hold() -> None:
-    hostile = "a_b & 100% of {x} ~^\\input{secrets} $1 #2 <|> \"q\" 'r' [t] -- 批"
+    hostile = "a_b & 100% of {x} ~^\\input{secrets} $1 #2 <|> \"q\" 'r' [t] -- é"
     made = sample.sweep(name=hostile)
     for analysis in (sample.analysis(), sample.troubled()):
         text = sweep_latex(made, analysis)
         assert_compiles(text)
-        assert "\\input" not in text and "批" in text
+        assert "\\input" not in text and "é" in text
         assert text.count(r"\toprule") == text.count(r"\bottomrule") == text.count(r"\begin{table}")
 
 
@@ -179,6 +179,7 @@ def test_latex_itself_compiles_the_tables_and_none_is_too_wide(here: Shell) -> N
     hostile = "a_b & 100% of {x} ~^\\input{secrets} $1 #2 <|> \"q\" 'r' [t] --"
     made = sample.sweep(name=hostile)
     tables = [sweep_latex(made, analysis) for analysis in (sample.analysis(), sample.troubled())]
+    tables += [sweep_latex(sample.sweep(name=n), sample.analysis()) for n in ("批大小", "Größe_é")]
     for form in ("article", "[twocolumn]{article}"):
         kind = form if form.startswith("[") else f"{{{form}}}"
         Path("paper.tex").write_text(
@@ -195,6 +196,13 @@ def test_latex_itself_compiles_the_tables_and_none_is_too_wide(here: Shell) -> N
         assert "Missing character" not in log
         # of the captions some lines may be; of tables none
         assert not re.findall(r"Overfull.*alignment|Overfull \\hbox \((?:\d{2,})", log), log
+
+
+def test_a_name_that_latex_cannot_set_gives_way_to_the_id_of_the_sweep() -> None:
+    made = sample.sweep(name="批大小")
+    text = sweep_latex(made, sample.analysis())
+    assert "批" not in text and f"Sweep {made.sweep_id}." in text
+    assert "Sweep Größe." in sweep_latex(sample.sweep(name="Größe"), sample.analysis())
 
 
 def test_latex_has_no_hints_of_what_to_type() -> None:

@@ -183,3 +183,42 @@ def test_rates_of_later_rounds_that_are_stored_are_not_trained_again(tmp_path: P
     assert {seed for _, _, seed in TRAINED} == {3}
     assert {(size, rate) for size, rate, _ in TRAINED} == {(size, rate) for size, rate, _ in first}
     assert len(TRAINED) == len(set(TRAINED)) == len(first) // 3
+
+
+@pytest.fixture
+def varied(here: Shell) -> Shell:
+    """A folder with two arms under one name, and a later sweep of another."""
+    code, _, err = here.bsx("sweep", *QUICK, "--vary", "model.norm=none,batch", "--name", "va")
+    assert code == 0, err
+    return here
+
+
+def test_a_name_that_arms_share_means_all_of_them(varied: Shell) -> None:
+    varied.swept("--name", "later", "--batch-sizes", "6")
+    found = went_on(varied, "va")
+    assert [arm["arm"] for arm in found["arms"]] == ["model.norm=none", "model.norm=batch"]
+    assert [seeds_of(arm) for arm in found["arms"]] == [[3, 3], [3, 3]]
+    again = went_on(varied)  # the newest is one of them
+    assert [seeds_of(arm) for arm in again["arms"]] == [[4, 4], [4, 4]]
+
+
+def test_the_id_of_an_arm_means_that_one_and_the_name_still_both(varied: Shell) -> None:
+    _, out, _ = varied.bsx("list", "sweeps", "--format", "json")
+    first = json.loads(out)[0]["sweep_id"]
+    alone = went_on(varied, first)
+    assert seeds_of(alone) == [3, 3] and alone["config"]["model"]["args"] == {"norm": "none"}
+    found = went_on(varied, "va")
+    assert [arm["arm"] for arm in found["arms"]] == ["model.norm=none", "model.norm=batch"]
+    assert [seeds_of(arm) for arm in found["arms"]] == [[4, 4], [3, 3]]
+
+
+def test_where_a_name_stands_for_several_arms_it_is_said_which_is_shown(varied: Shell) -> None:
+    for args in (["va"], []):
+        code, _, err = varied.bsx("show", *args, "--get", "status")
+        assert code == 0
+        assert "of 2 arms of --vary; this is model.norm=batch, and an id names another" in err
+        assert "model.norm=none (" in err
+    identity = err.rpartition("(")[2].rstrip(")\n")
+    assert varied.bsx("show", identity, "--get", "status")[2] == ""
+    assert "this is model.norm=batch" in varied.bsx("compare", identity, "va")[2]
+    assert "arms" not in varied.bsx("show", "va", "--quiet")[2]

@@ -56,6 +56,11 @@ def test_quality_can_be_judged_by_another_metric_that_was_measured(here: Shell) 
     code, _, err = here.bsx("show", "--metric", "auroc")
     assert code == 2
     assert "--metric auroc: it was not measured; what was is accuracy, f1" in err
+    assert "`bsx sweep --metric auroc` measures it" in err
+    code, _, err = here.bsx("show", "--metric", "loss")
+    assert code == 2 and "not by the loss; that can be a target, --target loss=VALUE" in err
+    code, _, err = here.bsx("show", "--metric", "acuracy")
+    assert code == 2 and "(did you mean accuracy?)" in err and "bsx sweep" not in err
     assert bsx.load(store="bsx-runs", metric="f1").metric == "f1"
     assert json.loads(shown(here, "--format", "json")) == before
 

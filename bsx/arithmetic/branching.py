@@ -106,9 +106,17 @@ def _too_short(sizes: Sequence[int], together: int, wanted: int) -> str:
             f"iterations at twice the base batch size {sizes[0]}; give --branch-samples "
             f"{2 * LEAST_STEPS * sizes[0]} or more, or a smaller --base-batch-size"
         )
-    what = f"{max(sizes)}" if together == max(sizes) else f"of which {together} is a multiple"
+    least = together * LEAST_STEPS
+    if together == max(sizes):
+        return (
+            f"--batch-sizes: a branch of {wanted} samples is shorter than {LEAST_STEPS} batches of "
+            f"{together}; give --branch-samples {least} or more, or smaller sizes"
+        )
+    ordered = sorted(sizes)
+    named = f"{', '.join(map(str, ordered[:-1]))} and {ordered[-1]}"
     return (
-        f"--batch-sizes: a branch of {wanted} samples is shorter than {LEAST_STEPS} batches "
-        f"{'of ' if together == max(sizes) else ''}{what}; give --branch-samples "
-        f"{together * LEAST_STEPS} or more, or other sizes"
+        f"--batch-sizes: all branches see equally many samples, at least {LEAST_STEPS} times the "
+        f"least common multiple of the sizes: of {named} that is {least}, and {wanted} are fewer; "
+        f"give --branch-samples {least} or more, or sizes of which each is a multiple of the one "
+        "before"
     )

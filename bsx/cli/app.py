@@ -24,6 +24,7 @@ from bsx.errors import (
     EXIT_UNUSABLE,
     EXIT_USAGE,
     BsxError,
+    Stopped,
 )
 
 # name → where it is, and what `bsx --help` says of it. What is there is a function or a Typer app.
@@ -158,7 +159,7 @@ def run(args: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code; whatever went wrong has been said in one line."""
     try:
         code = typer.main.get_command(app)(args, prog_name="bsx", standalone_mode=False)
-    except BsxError as error:
+    except (BsxError, Stopped) as error:
         _say(str(error))
         return error.exit_code
     except ClickException as error:

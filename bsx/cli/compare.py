@@ -45,6 +45,7 @@ def compare(
 
     $ bsx compare plain normed
     """
+    from bsx.cli.named import sweep_named
     from bsx.cli.output import print_found
     from bsx.config import read_view
     from bsx.render import comparison as rendered
@@ -53,7 +54,7 @@ def compare(
     view, door = read_view(flags, os.environ)
     warn_of_variables(os.environ)
     with Store(door.store) as store:
-        arms = [arm_of(store, store.sweep(wanted), wanted) for wanted in (first, second)]
+        arms = [arm_of(store, sweep_named(store, wanted), wanted) for wanted in (first, second)]
     comparisons = compared(arms, one_target(view.targets))
     warn(comparisons)
     documents, metric = [rendered.document(one) for one in comparisons], arms[0].facts.metric

@@ -182,43 +182,24 @@ def _found(wanted: Sequence[str], view: View, folder: str, *, arms: bool) -> lis
     return found
 
 
-def _varied(sweep: Sweep) -> dict[str, str]:
-    """Return what sets an arm of --vary apart: key → value."""
-    told = (o for o in sweep.config.origins.values() if o.startswith("--vary "))
-    pairs = (origin.removeprefix("--vary ").partition("=") for origin in told)
-    return {key: value for key, _, value in pairs}
-
-
 def _arms_of(store: Store, chosen: Sequence[Sweep]) -> list[Sweep]:
-    """Return the arms beside a sweep: those about it in the store that vary the same otherwise.
+    """Return the arms of the ``--vary`` that a sweep is one of.
 
     Raises:
         ConfigError: for a sweep that is no arm.
     """
-    if len(chosen) != 1 or not (varied := _varied(chosen[0])):
+    from bsx.arms import arms_with, varied
+
+    if len(chosen) != 1 or not varied(chosen[0].config):
         raise ConfigError("--arms: name one sweep that was run with --vary")
-    sweeps = store.sweeps()
-    place = next(n for n, s in enumerate(sweeps) if s.sweep_id == chosen[0].sweep_id)
-    seen = {tuple(sorted(varied.items()))}
-    before, after = list(reversed(sweeps[:place])), sweeps[place + 1 :]
-    found = [chosen[0]]
-    for others, at in ((before, 0), (after, None)):
-        for other in others:
-            of_other = _varied(other)
-            key = tuple(sorted(of_other.items()))
-            if of_other.keys() != varied.keys() or key in seen:
-                break
-            seen.add(key)
-            found.insert(len(found) if at is None else at, other)
-    return found
+    return arms_with(chosen[0], store.sweeps())
 
 
 def _labels(sweeps: Sequence[Sweep]) -> list[str]:
     """Return what sets each apart: the values of --vary, else its name, else its id."""
-    labels = []
-    for sweep in sweeps:
-        varied = ", ".join(f"{key}={value}" for key, value in _varied(sweep).items())
-        labels.append(varied or sweep.config.name or sweep.sweep_id)
+    from bsx.arms import label
+
+    labels = [label(s.config) or s.config.name or s.sweep_id for s in sweeps]
     if len(set(labels)) < len(labels):
         return [s.sweep_id for s in sweeps]
     return labels

@@ -18,8 +18,6 @@ _BESIDE = frozenset(
     {"target", "confirm", "tolerance", "objective", "price_per_hour", "base_batch_size"}
     | {"reference_batch_size", "store", "format", "get", "quiet", "dry_run", "log", "plot"}
 )
-# What a question's runs do not depend on: where they run, and how they are read
-_NOT_OF_RUNS = ("seeds", "targets", "device", "threads", "workers", "engine", "speed_loop")
 
 
 class Continued(NamedTuple):
@@ -65,13 +63,20 @@ def continued(
 def _of_stored(
     more: int, wanted: str | None, flags: Mapping[str, Any], environ: Mapping[str, str]
 ) -> Continued:
-    """Go on from the sweep that is named, or else from the newest."""
+    """Go on from the sweep that is named, or else from the newest.
+
+    A name that the arms of ``--vary`` share means all of them, and so does an arm that is the
+    newest; the id of one means that one.
+    """
+    from bsx.arms import arms_with, label
     from bsx.config import read_further
     from bsx.store import Store
 
     read, door = read_further(flags, environ)
     with Store(door.store) as store:
         sweep = store.sweep(wanted)
+        by_id = wanted is not None and sweep.config.name != wanted
+        arms = [sweep] if by_id else arms_with(sweep, store.sweeps())
     config = read(sweep.config)
     if config.command is not None and config.command.program.elsewhere:
         named = wanted or "the newest sweep"
@@ -79,8 +84,14 @@ def _of_stored(
             f"--more-seeds {more}: {named} was imported, so bsx cannot train more of it; add the "
             "rows of new seeds to its file and import that, or name another sweep"
         )
-    _check_unchanged(more, sweep)
-    return Continued([("", _with(config, more))], door, (sweep.facts.fingerprint,))
+    for arm in arms:
+        _check_unchanged(more, arm)
+    several = len(arms) > 1
+    return Continued(
+        [(label(arm.config) if several else "", _with(read(arm.config), more)) for arm in arms],
+        door,
+        tuple(arm.facts.fingerprint for arm in arms),
+    )
 
 
 def _of_question(
@@ -114,14 +125,11 @@ def _of_question(
 
 def _last_like(config: SweepConfig, stored: list[Sweep]) -> Sweep | None:
     """Return the stored sweep of the same runs with the most seeds."""
-    wanted = _runs_of(config)
-    like = [sweep for sweep in stored if _runs_of(sweep.config) == wanted]
+    from bsx.arms import runs_of
+
+    wanted = runs_of(config)
+    like = [sweep for sweep in stored if runs_of(sweep.config) == wanted]
     return max(like, key=lambda sweep: sweep.config.seeds, default=None)
-
-
-def _runs_of(config: SweepConfig) -> dict[str, Any]:
-    question = config.question()
-    return {key: value for key, value in question.items() if key not in _NOT_OF_RUNS}
 
 
 def _with(config: SweepConfig, more: int) -> SweepConfig:

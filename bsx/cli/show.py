@@ -110,13 +110,14 @@ def show(
 def _show(wanted: str | None, speed: Path | None, view: View, door: Door, part: str | None) -> None:
     """Read a stored sweep again and print it."""
     from bsx import plan
+    from bsx.cli.named import sweep_named
     from bsx.cli.output import print_sweep
     from bsx.config import as_read
     from bsx.store import Store
 
     probed = None if speed is None else _read_probe(speed)
     with Store(door.store) as store:
-        stored = store.sweep(wanted)
+        stored = sweep_named(store, wanted, quiet=door.quiet)
         config = stored.config
         if probed is not None and config.command is not None:
             view = _by_time(view, config.command.program, f"--speed {speed}", store, stored)

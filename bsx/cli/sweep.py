@@ -61,7 +61,7 @@ def sweep(
             "--more-seeds",
             help="Go on from a stored sweep with this many seeds more; only these are trained, and "
             "paired with those there are. Without a file or flags that say which sweep, it is the "
-            "newest.",
+            "newest. A name that arms of --vary share means all of them, an id the one.",
             metavar="INT",
             rich_help_panel="Batch sizes, learning rates, seeds",
         ),
@@ -193,9 +193,14 @@ def _run(
                 codes.append(_trained(arm, door, store, executor, log))
             if codes[-1] == EXIT_STOPPED:
                 break
+        stored = {sweep.sweep_id for sweep in store.sweeps()}
         done = [
-            (label, store.sweep(arm.sweep_id), arm.recipes) for label, arm in asked[: len(codes)]
+            (label, store.sweep(arm.sweep_id), arm.recipes)
+            for label, arm in asked[: len(codes)]
+            if arm.sweep_id in stored  # not where it was stopped just before
         ]
+        if not done:
+            return EXIT_STOPPED
         if place is not None:  # before anything is printed, which may end the program
             from bsx.cli.report import write
 

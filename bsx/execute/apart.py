@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from bsx.errors import BsxError
+from bsx.errors import BsxError, Stopped
 from bsx.execute.base import Executor, Told, UnitError
 from bsx.schema import Record, Report, Unit
 
@@ -83,7 +83,7 @@ class ApartExecutor(Executor, Generic[Handle]):
                     continue
                 if kind in ("done", "error"):
                     self._forget(of)
-                if isinstance(content, BsxError):
+                if isinstance(content, BsxError | Stopped):
                     raise content
                 return running.unit, content
             silent = self._silent()

@@ -68,7 +68,7 @@ class Executor(ABC):
         """Wait until one of the units that were started tells something.
 
         Raises:
-            BsxError: as the unit raised it, or ``report`` did.
+            BsxError, Stopped: as the unit raised it, or ``report`` did.
         """
 
     @abstractmethod
@@ -84,7 +84,7 @@ class Executor(ABC):
 
         Raises:
             UnitError: where the unit failed; what it yielded before is good.
-            BsxError: see :meth:`wait`.
+            BsxError, Stopped: see :meth:`wait`.
         """
         self.start(unit, report)
         try:

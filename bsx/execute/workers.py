@@ -123,7 +123,7 @@ def _work(unit: Unit, connection: Connection, path: list[str]) -> None:
         for records in registry.worker(unit.kind, unit.worker)(unit, _reporter(connection, to_end)):
             connection.send(("records", records))
         connection.send(("done", None))
-    except BsxError as error:
+    except (BsxError, Stopped) as error:
         connection.send(("error", error))
     except Exception as error:
         connection.send(("error", unit_error(error)))

@@ -260,9 +260,9 @@ def _view(key: str, told: str, found: Sequence[EqualLength | None], metric: Metr
     )  # fmt: skip
     return [
         Column(f"rate-{key}", "learning\nrate", _rates([o.learning_rate if o else None
-                                                        for o in found])),
+                                                        for o in found]), of=f"after {told}"),
         Column(key, f"after\n{told}", full, None, brief),
-        Column(f"worse-{key}", "worse by", worse),
+        Column(f"worse-{key}", "worse by", worse, of=f"after {told}"),
     ]  # fmt: skip
 
 

@@ -12,7 +12,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Column:
-    """One column; ``brief_header`` and ``brief`` are what stands there where space is short."""
+    """One column; ``brief_header`` and ``brief`` are what stands there where space is short.
+
+    ``of`` tells it from another column of the same header.
+    """
 
     key: str
     header: str
@@ -20,6 +23,7 @@ class Column:
     brief_header: str | None = None
     brief: tuple[str, ...] | None = None
     right: bool = True
+    of: str = ""
 
     @property
     def width(self) -> int:
@@ -83,10 +87,12 @@ class Grid:
             if self._conceding(others).width() <= width:
                 made = others
         grid = self._conceding(made)
-        left_out = [c.name for c in self.columns if c.key not in {k.key for k in grid.columns}]
+        kept, there = {c.key for c in grid.columns}, {c.name for c in grid.columns}
+        left_out = [c for c in self.columns if c.key not in kept]
         if not left_out:
             return grid
-        note = f"left out for want of width: {', '.join(left_out)}"
+        named = [f"{c.name} {c.of}".strip() if c.name in there else c.name for c in left_out]
+        note = f"left out for want of width: {', '.join(dict.fromkeys(named))}"
         return dataclasses.replace(grid, notes=(*grid.notes, note))
 
     def shown(self, width: int) -> list[Grid]:

@@ -84,8 +84,8 @@ _STEPS: Mapping[str, tuple[str, str]] = {
     "seeds": ("take about {} seeds (--seeds)", "about {} seeds"),
     "look_at": (
         "try learning rates that lie closer together (--learning-rate), first of all at batch size "
-        "{}, which is furthest off",
-        "another look at batch size {}, which is furthest off",
+        "{}, which is furthest off,",
+        "another look at batch size {}, which is furthest off,",
     ),
     "easier_target": ("set an easier --target", "an easier target"),
     "harder_target": ("set a harder --target", "a harder target"),
@@ -120,7 +120,8 @@ def what_next(steps: Mapping[str, Any], *, elsewhere: bool = False) -> str:
         return ""
     # Longer runs help only where the curve is still on its way, which nothing shows.
     verb = "may" if "min_steps" in steps else "would"
-    return f"{listed(told, 'or')} {verb} tell" if elsewhere else listed(told, "or")
+    said = listed(told, "or").replace(",,", ",")  # an aside ends with one of its own
+    return f"{said} {verb} tell" if elsewhere else said.removesuffix(",")
 
 
 def _number(value: Any, *, typed: bool) -> str:

@@ -24,6 +24,14 @@ def test_what_is_left_out_for_want_of_width_is_named_and_what_is_there_is_not() 
     assert none.notes[-1] == "left out for want of width: learning rate, efficiency %"
 
 
+def test_columns_of_one_name_that_are_all_left_out_are_named_once_and_else_by_their_group() -> None:
+    twice = [dataclasses.replace(column(key, "rate", "0.1"), of=f"after {key}")
+             for key in ("epochs", "steps")]  # fmt: skip
+    grid = Grid("title", (column("size", "size", "8"), *twice), drop("epochs", "steps"))
+    assert grid.fitted(10).notes == ("left out for want of width: rate after epochs",)
+    assert grid.fitted(4).notes == ("left out for want of width: rate",)
+
+
 def test_a_small_concession_is_taken_back_where_a_larger_one_made_room() -> None:
     columns = (column("size", "size", "8"), column("rate", "rate", "0.1"),
                column("loss", "loss", "0.5 (0.4–0.6)", "0.5"),

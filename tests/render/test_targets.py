@@ -145,6 +145,14 @@ def test_what_to_run_next_names_flags_only_where_they_are_bsx_s_own(elsewhere: b
     assert next_run.what_next({}) == ""
 
 
+def test_an_aside_in_what_to_run_next_ends_with_one_comma() -> None:
+    alone = next_run.what_next({"look_at": 512}, elsewhere=True)
+    assert alone == "another look at batch size 512, which is furthest off, would tell"
+    steps = {"look_at": 512, "seeds": 12, "easier_target": True}
+    assert "furthest off, about 12 seeds or" in next_run.what_next(steps, elsewhere=True)
+    assert next_run.what_next({"look_at": 512}).endswith("512, which is furthest off")
+
+
 def test_the_remedy_of_a_poor_fit_stands_in_its_caution() -> None:
     from bsx.render import wording
 

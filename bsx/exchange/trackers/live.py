@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from bsx.errors import Stopped
 from bsx.exchange.trackers.runs import Summary, Tracker, tracked_runs
 from bsx.schema import RunRecord, Sweep, Watcher
 
@@ -51,8 +50,6 @@ class LiveLog:
         for tracker in self._asked():
             try:
                 ask(tracker)
-            except Stopped:  # a signal came meanwhile: it is not of the tracker
-                raise
             except Exception as error:
                 self._failed.add(tracker.name)
                 self.tell(
