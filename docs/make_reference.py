@@ -339,7 +339,8 @@ PROBE_KEYS = {
 
 PAIRS_KEYS = {
     "file": "the name of the file",
-    "data.train_samples": "as given with `--train-samples`, or null",
+    "data.train_samples": "as given with `--train-samples`, else as `epoch` and `samples_seen` "
+    "tell it, or null",
     "targets[].scatter": "the standard deviation of the measured iterations about the curve, as a "
     "share; null below four sizes",
     "batch_sizes[].runs": "rows of this size",
@@ -382,6 +383,7 @@ CAUTIONS = {
     "tuned_at_edge": "all trials about as fast as the fastest have a momentum or weight decay at "
     "the end of what was searched",
     "censored": "not every seed reached the target within the budget",
+    "seeds_diverged": "some runs at the rate fastest to the target diverged",
     "reached_at_first_look": "most seeds held the target at their first evaluation, later than the "
     "second iteration",
     "diverged": "every run of this size diverged",
@@ -649,8 +651,9 @@ def _documents() -> Iterator[str]:
     yield "## The document of `bsx import`"
     yield (
         "Of curves it is that of a sweep; what follows from the size of the training set is null "
-        "unless `--train-samples` tells it. Of pairs it has the same keys as far as they have a "
-        "meaning, a target's `threshold` being null, and besides:"
+        "unless `--train-samples`, or its columns `epoch` and `samples_seen`, tell it. Of pairs it "
+        "has the same keys as far as they have a meaning, a target's `threshold` being null, and "
+        "besides:"
     )
     yield _table(("Key", "Meaning"), _matched(pairs_keys(), PAIRS_KEYS, "key"))
     yield "## The document of `bsx probe`"

@@ -218,6 +218,14 @@ def test_readme_has_the_two_commands_one_line_each() -> None:
     assert commands == [f"{begin} . && bsx sweep\n", f"{begin} -e '.[dev]' && pytest\n"]
 
 
+def test_what_the_chinese_quick_start_quotes_are_lines_of_readme() -> None:
+    lines = set((ROOT / "README.md").read_text(encoding="utf-8").splitlines())
+    page = (ROOT / "docs" / "quickstart.zh.md").read_text(encoding="utf-8")
+    quoted = page.partition("摘自 README")[2].partition("```text\n")[2].partition("```")[0]
+    assert quoted.startswith("Convergence: ")
+    assert [line for line in quoted.splitlines() if line not in lines] == []
+
+
 def test_ci_runs_the_test_command_of_readme(tmp_path: Path) -> None:
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     (pattern,) = re.findall(r"grep -E '(.+?)' README\.md", script)

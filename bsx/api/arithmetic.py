@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, overload
 
-from bsx.api.keywords import in_python, plain
+from bsx.api.keywords import check_name, in_python, plain
 
 if TYPE_CHECKING:
     import pandas
@@ -114,20 +114,16 @@ def calc(*, batch_size: Any = None, **known: Any) -> Calculation | Calculations:
         1280
     """
     from bsx.cli.calc import answered
-    from bsx.errors import ConfigError
 
     names = {"total_iterations": "total_steps", "iterations_per_epoch": "steps_per_epoch"}
-    several = (
-        batch_size is not None and not isinstance(batch_size, int) and not _is_number(batch_size)
-    )
-    given = {"batch_size": batch_size, **{names.get(key, key): v for key, v in known.items()}}
-    with in_python():
-        for name in given:
-            if name not in PARAMETERS:
-                raise ConfigError(f"{name} is no argument of bsx.calc; see help(bsx.calc)")
-        documents = answered({name: _text(value) for name, value in given.items()})
+    for name in known:
+        check_name(name, (*PARAMETERS, *names), "bsx.calc")
+    size = plain(batch_size)
+    given = {"batch_size": size, **{names.get(key, key): v for key, v in known.items()}}
+    with in_python(flags={}):
+        documents = answered({name: _text(name, value) for name, value in given.items()})
     found = Calculations(Calculation(**document) for document in documents)
-    return found if several else found[0]
+    return found if isinstance(size, list | str) else found[0]
 
 
 PARAMETERS = (
@@ -137,13 +133,24 @@ PARAMETERS = (
 )
 
 
-def _is_number(value: Any) -> bool:
-    return hasattr(value, "__index__")
+_SWITCHES = ("drop_last", "batch_norm")
 
 
-def _text(value: Any) -> Any:
-    """Return a value as it would be typed."""
+def _text(name: str, value: Any) -> Any:
+    """Return a value as it would be typed.
+
+    Raises:
+        ConfigError: for a switch that is neither on nor off, and for an empty list.
+    """
+    from bsx.errors import ConfigError
+
     value = plain(value)
+    if name in _SWITCHES and value is not None:
+        if not isinstance(value, bool):
+            raise ConfigError(f"{name}={value!r}: give True or False")
+        return value
+    if value == []:
+        raise ConfigError(f"{name}=[]: the list is empty")
     if isinstance(value, list):
         return ",".join(map(str, value))
-    return value if value is None or isinstance(value, bool | str) else str(value)
+    return value if value is None or isinstance(value, str) else str(value)

@@ -176,6 +176,10 @@ class Result:
 
         return frame([row for one in self.curves(batch_size) for row in _evaluations(one)])
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what is worked out again, of which a read-only mapping cannot be copied."""
+        return {key: value for key, value in vars(self).items() if key != "batch_sizes"}
+
     def __repr__(self) -> str:
         advice = self.recommendation
         said = "no recommendation" if advice is None else f"batch size {advice.batch_size}"

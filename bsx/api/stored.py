@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bsx.api.keywords import in_python, plain
+from bsx.api.keywords import in_python, known_names_only, plain
 from bsx.api.results import Compared, Result, result_of
 from bsx.errors import ConfigError
 
 
+@known_names_only
 def load(
     sweep: str | None = None,
     *,
@@ -58,8 +59,17 @@ def load(
         "metric": metric,
         "store": store,
     }
+    _check_sweep("sweep", sweep)
     with in_python():
         return _loaded(sweep, {k: plain(v) for k, v in view.items() if v is not None})
+
+
+def _check_sweep(name: str, given: object) -> None:
+    if given is not None and not isinstance(given, str):
+        raise ConfigError(
+            f"{name}={given!r}: give the name of a stored sweep or the beginning of its id, as a "
+            "text"
+        )
 
 
 def _loaded(wanted: str | None, flags: Mapping[str, Any]) -> Result:
@@ -74,6 +84,7 @@ def _loaded(wanted: str | None, flags: Mapping[str, Any]) -> Result:
         return result_of(store, read, plan.recipes(read.config, read.facts))
 
 
+@known_names_only
 def compare(
     first: Result | str,
     second: Result | str,
@@ -99,6 +110,9 @@ def compare(
     from bsx.cli.compare import compared, one_target
     from bsx.config import read_view
 
+    for name, one in (("first", first), ("second", second)):
+        if not isinstance(one, Result):
+            _check_sweep(name, one)
     with in_python():
         given = {"target": plain(target), "store": plain(store)}
         view, _ = read_view({k: v for k, v in given.items() if v is not None}, os.environ)

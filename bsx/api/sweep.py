@@ -60,6 +60,8 @@ def sweep(
     """
     from bsx.render.watching import watcher_for
 
+    if file is not None and not isinstance(file, str | os.PathLike):
+        raise ConfigError(f"file={file!r}: give the name of a TOML file of settings")
     watcher = watcher_for(progress)
     with in_python(), _until_interrupted():
         config, door = _read(file, settings, watcher.announce)

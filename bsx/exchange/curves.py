@@ -64,6 +64,7 @@ class Curves:
     has_seconds: bool
     left_out: tuple[str, ...]  # columns
     other_rows: int = 0
+    train_samples: int | None = None  # as epochs and samples seen tell it
 
     @property
     def points(self) -> int:
@@ -100,7 +101,25 @@ def curves_of(table: Table, layout: Layout) -> Curves:
         columns.SECONDS in layout.roles,
         _unread(layout, columns_of),
         other_rows,
+        _train_samples(table, layout, max(run.batch_size for run in runs.values())),
     )
+
+
+def _train_samples(table: Table, layout: Layout, largest: int) -> int | None:
+    """Return how many samples an epoch has, where every row that tells both says the same."""
+    if not {columns.EPOCH, columns.SAMPLES} <= layout.roles.keys():
+        return None
+    told = []
+    for row in table.rows:
+        pair = (_told(table, layout, row, r, NAN) for r in (columns.EPOCH, columns.SAMPLES))
+        epoch, samples = pair
+        if not math.isnan(epoch + samples):
+            told.append((epoch, samples))
+    epoch, samples = max(told, default=(0.0, 0.0))
+    found = round(samples / epoch) if epoch > 0 else 0
+    # Whole epochs, rounded down, or seen by another count than samples would differ by more.
+    agree = all(abs(samples - epoch * found) < 1 for epoch, samples in told)
+    return found if agree and found >= largest else None
 
 
 def _metrics(layout: Layout) -> dict[str, dict[str, str]]:

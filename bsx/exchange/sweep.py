@@ -53,10 +53,14 @@ def as_sweep(
 ) -> Imported:
     """Make a sweep of the curves; where it was trained, and how, stays unknown.
 
+    ``train_samples``: how many an epoch has; None: as the curves tell it, if they do.
+
     Raises:
         ConfigError: for targets that the file does not have, or batches above the training set.
     """
     sizes = sorted({run.batch_size for run in curves.runs})
+    if train_samples is None:
+        train_samples = curves.train_samples
     if train_samples is not None and sizes[-1] > train_samples:
         raise ConfigError(
             f"--train-samples {train_samples}: {curves.file} has a batch size of {sizes[-1]}, "

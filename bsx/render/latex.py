@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 
 from bsx.render import branched, phrases, targets, trained
@@ -57,6 +58,21 @@ _WRITTEN = {
 _SPECIAL = re.compile("|".join(re.escape(character) for character in _WRITTEN))
 
 
+# Letters that are none of ASCII with an accent, and that pdflatex has nevertheless
+_LETTERS = "ßæøœłıÆØŒŁ§¶£©¡¿"
+
+
+def can_be_set(text: str) -> bool:
+    """Whether pdflatex, as it comes, has a letter for every character."""
+
+    def has(character: str) -> bool:
+        base = unicodedata.normalize("NFD", character)[0]
+        known = character in _WRITTEN or character in _LETTERS
+        return character.isascii() or known or (base.isascii() and character < "\u0180")
+
+    return all(map(has, phrases.clean(text)))
+
+
 def escaped(text: str) -> str:
     """Return ``text`` as it is read, whatever LaTeX would make of it."""
     return _SPECIAL.sub(lambda found: _WRITTEN[found[0]], phrases.clean(text))
@@ -77,9 +93,14 @@ def grids_latex(grids: Iterable[Grid], title: str, name: str) -> str:
 
 
 def _name(sweep: Sweep, label: str | None) -> str:
-    """Say of what the tables are: a bare name would end a caption as a word of its own."""
+    """Say of what the tables are: a bare name would end a caption as a word of its own.
+
+    A name that LaTeX cannot set would stop it; its sweep is called by its id.
+    """
     name = label or sweep.config.name
-    return trained.title(sweep) if name is None or trained.says_name(sweep) else f"Sweep {name}"
+    by_id = f"Sweep {sweep.sweep_id}"
+    own = trained.title(sweep) if name is None or trained.says_name(sweep) else f"Sweep {name}"
+    return own if can_be_set(own) else by_id
 
 
 def _sweep_grids(sweep: Sweep, analysis: Analysis) -> list[Grid]:

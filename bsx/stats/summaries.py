@@ -177,15 +177,19 @@ def give_back_optimism(evidence: Sequence[TargetEvidence]) -> list[TargetEvidenc
 
 
 def tradeoff_of(evidence: Mapping[int, TargetEvidence], reference: int | None = None) -> TradeOff:
-    """Fit the trade-off to batch size → its evidence for one target, seed by seed."""
+    """Fit the trade-off to batch size → its evidence for one target, seed by seed.
+
+    A seed that diverged at a size says nothing of the steps there, and is as one that was not run.
+    """
     found = list(evidence.values())
     seeds = sorted({seed for e in found for seed in e.crossings})
     if not seeds:
         return TradeOff(None, None, None, None, None, "too_few_sizes")
+    looked = [{s: c.last for s, c in e.crossings.items() if not c.diverged} for e in found]
     table = StepsTable.of_logs(
         list(evidence),
         [[e.log_steps.get(seed) for e in found] for seed in seeds],
-        [[e.crossings[s].last if s in e.crossings else None for e in found] for s in seeds],
+        [[lasts.get(seed) for lasts in looked] for seed in seeds],
         [e.resolution for e in found],
     )
     return fit_tradeoff(table, reference_batch_size=reference)

@@ -189,6 +189,9 @@ def test_a_sweep_leaves_the_session_as_it_was(here: Shell) -> None:
         ({"optimizer": 3}, "optimizer: int is no class, function or name"),
         ({"dataset": {"a": 1}}, "there is no x and y"),
         ({"schedule": "cosin"}, "schedule cosin: give one of"),
+        ({"batch_sizes": []}, r"^batch_sizes=\[\]: the list is empty; leave batch_sizes out"),
+        ({"learning_rate": np.array([])}, r"^learning_rate=\[\]: the list is empty"),
+        ({"file": 5}, "^file=5: give the name of a TOML file"),
     ],
 )
 def test_a_mistake_is_told_by_the_name_of_the_keyword(

@@ -144,6 +144,18 @@ def test_without_seconds_rates_or_samples_the_rest_is_said(here: Shell) -> None:
     assert "objective_without_seconds" in {c["code"] for c in document["cautions"]}
 
 
+@pytest.mark.parametrize(("counts", "train_samples"), [(lambda e: e, 1000), (math.floor, None)])
+def test_samples_of_an_epoch_are_taken_from_epochs_and_samples_seen_that_agree(
+    here: Shell, counts: Any, train_samples: int | None
+) -> None:
+    rows = [[*row, counts(row[0] * row[2] / 1000), row[0] * row[2]] for row in simple(1)]
+    write(Path("curves.csv"), rows, [*SIMPLE, "epoch", "samples_seen"])
+    document = json.loads(here.bsx("import", "curves.csv", "--format", "json")[1])
+    assert document["data"]["train_samples"] == train_samples
+    told = here.bsx("import", "curves.csv", "--train-samples", "2000", "--format", "json")[1]
+    assert json.loads(told)["data"]["train_samples"] == 2000
+
+
 def test_a_kept_file_without_seconds_gives_the_same_reason_when_time_is_asked_for(
     here: Shell,
 ) -> None:

@@ -29,7 +29,8 @@ TARGETS = (TargetSpec("accuracy", 0.9), TargetSpec("loss", 0.5))
 def imported(path: Path) -> Analysis:
     """Analyse a file of curves."""
     table = read_table(path)
-    made = as_sweep(curves_of(table, layout_of(table)), TARGETS, TRAIN_SAMPLES)
+    made = as_sweep(curves_of(table, layout_of(table)), TARGETS)
+    assert made.sweep.facts.train_samples == TRAIN_SAMPLES  # by its columns
     recipes = plan.recipes(made.sweep.config, made.sweep.facts)
     return analyze(made.sweep.config, made.sweep.facts, recipes, made.records, ())
 
