@@ -8,7 +8,7 @@ batch sizes have to do with one another is in ``critical_batch`` and ``costs``; 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 
@@ -88,6 +88,13 @@ class TargetEvidence:
     def resolution(self) -> float:
         """The mean log spacing of the evaluations around the crossings."""
         return mean_resolution(self.crossings.values())
+
+    def resolution_in(self, to: Callable[[float], float]) -> float:
+        """Return it in what an increasing function makes of the batches."""
+        around = (c for c in self.crossings.values() if c.step is not None)
+        return mean_resolution(
+            Crossing(to(c.step or 0.0), to(c.previous), to(c.last)) for c in around
+        )
 
     @property
     def reached_fraction(self) -> float | None:
