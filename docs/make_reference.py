@@ -383,6 +383,7 @@ CAUTIONS = {
     "tuned_at_edge": "all trials about as fast as the fastest have a momentum or weight decay at "
     "the end of what was searched",
     "censored": "not every seed reached the target within the budget",
+    "seeds_diverged": "some runs at the rate fastest to the target diverged",
     "reached_at_first_look": "most seeds held the target at their first evaluation, later than the "
     "second iteration",
     "diverged": "every run of this size diverged",

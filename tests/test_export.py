@@ -112,7 +112,10 @@ def test_what_cannot_be_meant_is_one_line(
 def test_a_full_disk_is_one_line_and_leaves_nothing_behind(here: Shell) -> None:
     code, _, err = here.bsx("export", "--to", "csv", "--output", "/dev/full")
     assert code == 3
-    assert err == "bsx: error: cannot write /dev/full: No space left on device\n"
+    assert err == (
+        "bsx: error: --output /dev/full: cannot write it: No space left on device; give another "
+        "place\n"
+    )
 
 
 def test_a_missing_library_is_named_with_what_brings_it(
@@ -196,6 +199,14 @@ def test_latex_itself_compiles_the_tables_and_none_is_too_wide(here: Shell) -> N
         assert "Missing character" not in log
         # of the captions some lines may be; of tables none
         assert not re.findall(r"Overfull.*alignment|Overfull \\hbox \((?:\d{2,})", log), log
+
+
+def test_a_folder_that_cannot_be_made_is_refused_by_its_flag_and_with_the_remedy(
+    here: Shell,
+) -> None:
+    code, out, err = here.bsx("export", "--plots", "/proc/x")
+    assert (code, out, err.count("\n")) == (3, "", 1)
+    assert "--plots /proc/x: cannot write it" in err and "give another place" in err
 
 
 def test_a_name_that_latex_cannot_set_gives_way_to_the_id_of_the_sweep() -> None:

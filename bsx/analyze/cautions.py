@@ -203,9 +203,14 @@ def _reach_cautions(size: SizeEvidence, targets: Sequence[Target]) -> list[Cauti
     beside: list[tuple[str, float]] = []
     for target, evidence in zip(targets, size.targets, strict=True):
         share = evidence.reached_fraction
-        if share is not None and share < 1:
+        found = evidence.crossings.values()
+        diverged = sum(crossing.diverged for crossing in found)
+        if any(crossing.step is None and not crossing.diverged for crossing in found):
             values = {"reached_fraction": share, **target.values}
             said.append(Caution("censored", values, size.batch_size))
+        if 0 < diverged < len(found):
+            values = {"diverged": diverged, "runs": len(found), **target.values}
+            said.append(Caution("seeds_diverged", values, size.batch_size))
         crossed = [(c.step, c.previous) for c in evidence.crossings.values() if c.step is not None]
         at_once = [step for step, before in crossed if before <= 0 and step > TRIVIAL_STEPS]
         if at_once and 2 * len(at_once) >= len(crossed):

@@ -168,7 +168,7 @@ def drawn_in(place: Path, places: Sequence[tuple[Path, Picture]], *, force: bool
             check_free(folder / f"{picture.name}.{form}", "--plots", force=force)
     for folder, picture in places:
         contents = drawn(picture)
-        made_folder(folder)
+        made_folder(folder, "--plots")
         for form, content in contents.items():
             path = folder / f"{picture.name}.{form}"
             with written(path, "--plots", force=force) as file:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bsx.store import Store
 
 _TO_STDOUT = "-"
+_BEGINNING = 2000  # bytes in which a page says who wrote it
 
 
 @with_settings(
@@ -116,10 +117,10 @@ class Place:
         path = Path(named)
         folder = path.absolute().parent
         try:
-            if path.is_file() and path.suffix not in (".html", ".htm") and path.stat().st_size:
+            if path.is_file() and not _is_report(path):
                 raise ConfigError(
-                    f"{flag} {named}: this file is there already and does not look like a report; "
-                    "give a name that ends in .html, or remove it"
+                    f"{flag} {named}: this file is there already and is no report of bsx; give "
+                    "another name, or remove it"
                 )
             if not named:
                 raise ConfigError(f"{flag}: give a file")
@@ -130,6 +131,15 @@ class Place:
         except OSError as error:  # a name that is too long
             raise ConfigError(f"{flag} {named}: {error.strerror}") from None
         return cls(path, flag)
+
+
+def _is_report(path: Path) -> bool:
+    """Whether a file is a report that bsx wrote, or empty: a newer one may take its place."""
+    from bsx.render.report.markup import GENERATOR
+
+    with path.open("rb") as file:
+        beginning = file.read(_BEGINNING)
+    return not beginning or f'"{GENERATOR} '.encode() in beginning
 
 
 def write(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from bsx.render import numbers
-from bsx.render.phrases import Values, clean, listed, longer, no_speed, remedied, spelled
+from bsx.render.phrases import Values, clean, goal, listed, longer, no_speed, remedied, spelled
 
 _ENDINGS = {
     "failed": "failed",
@@ -110,8 +110,20 @@ def _other_target(metric: str, others: Sequence[str]) -> str:
     )
 
 
+def _seeds_diverged(group: Sequence[Values]) -> str:
+    counts = {(int(values["diverged"]), int(values["runs"])) for values in group}
+    who = "some of the runs"
+    if len(counts) == 1:
+        who = "{:,} of the {:,} runs".format(*counts.pop())
+    return (
+        f"{who} at the learning rate fastest to {goal(group[0])} diverged, and what it takes is "
+        "that of the others; a lower rate is safer"
+    )
+
+
 WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "no_recommendation": _no_recommendation,
     "blows_up": _blows_up,
+    "seeds_diverged": _seeds_diverged,
     "no_target": _no_target,
 }

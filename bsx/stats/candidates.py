@@ -18,7 +18,8 @@ class Candidate:
     best at the end. ``steps`` is None or without a value where the target was not reached; where
     the batch ``grows`` it counts how many steps of ``batch_size`` take as long, or as many as there
     are, or as many samples, whichever is to be small. ``log_steps`` are the seeds' own, ``quality``
-    their validation metric at the end; ``step_seconds`` is empty where the speed was not measured.
+    their validation metric at the end, ``resolution`` the log spacing of the evaluations that the
+    steps are read off; ``step_seconds`` is empty where the speed was not measured.
     """
 
     batch_size: int
@@ -30,6 +31,7 @@ class Candidate:
     final_rate: Point | None = None
     peak_memory_bytes: int | None = None
     grows: bool = False
+    resolution: float = 0.0
 
     @property
     def reached(self) -> bool:
@@ -54,4 +56,5 @@ def candidate_of(size: SizeEvidence, objective: str) -> Candidate:
         final.choice.rate if final else None,
         size.speed.peak_memory_bytes if size.speed else None,
         growth.grows,
+        target.resolution_in(counted) if target else 0.0,
     )

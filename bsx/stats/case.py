@@ -100,6 +100,7 @@ class Case:
             {c.batch_size: c.log_steps for c in self.candidates if c.log_steps},
             self.tradeoff,
             eligible,
+            {c.batch_size: c.resolution for c in self.candidates},
         )
 
     def obstacle(self, price: Price, among: Collection[Candidate]) -> str | None:

@@ -16,7 +16,7 @@ from bsx.schema import Estimate
 from bsx.stats.critical_batch import TradeOff
 from bsx.stats.hyperbola import Array
 from bsx.stats.intervals import LEVEL, percentile_interval
-from bsx.stats.paired import residual_variance
+from bsx.stats.paired import residual_variance, rounding
 
 _DRAWS = 4000
 _METHOD = "joint draws of steps and price"
@@ -37,6 +37,7 @@ def rank(
     log_steps: Mapping[int, Mapping[int, float]],
     tradeoff: TradeOff,
     eligible: Collection[int] | None = None,
+    resolution: Mapping[int, float] | None = None,
 ) -> list[Ranked]:
     """Rank batch sizes by cost: the cheapest of the ``eligible`` first, then all by cost.
 
@@ -45,6 +46,8 @@ def rank(
         steps: batch size → steps-to-target; used where the curve describes the points badly.
         log_steps: batch size → seed → log steps, for the spread that seeds do not share.
         tradeoff: the fitted curve, used where it describes the points.
+        eligible: the sizes of which the first is the cheapest; all if None.
+        resolution: batch size → log spacing of the evaluations that its steps are read off.
     """
     sizes = sorted(prices)
     if not sizes:
@@ -56,7 +59,7 @@ def rank(
         centers = [_value(tradeoff.predict(b)) for b in sizes]
     else:
         count = _DRAWS
-        logs, centers = _measured(sizes, steps, log_steps, rng)
+        logs, centers = _measured(sizes, steps, log_steps, resolution or {}, rng)
     price = np.column_stack([_medians(prices[b], count, rng) for b in sizes])
     total = logs + np.log(price)  # (draws, sizes)
     values = [c * float(np.median(prices[b])) for b, c in zip(sizes, centers, strict=True)]
@@ -82,6 +85,7 @@ def _measured(
     sizes: Sequence[int],
     steps: Mapping[int, Estimate],
     log_steps: Mapping[int, Mapping[int, float]],
+    resolution: Mapping[int, float],
     rng: np.random.Generator,
 ) -> tuple[Array, list[float]]:
     """Return draws of the measured log steps, and their values, size by size."""
@@ -89,7 +93,8 @@ def _measured(
     variance, dof, _ = residual_variance({b: log_steps[b] for b in sizes if log_steps.get(b)})
     noise = rng.standard_t(max(dof, 1.0), size=(_DRAWS, len(sizes)))
     counts = np.array([max(len(log_steps.get(b, {})), 1) for b in sizes])
-    return np.log(centers) + noise * np.sqrt(variance / counts), centers
+    grid = np.array([rounding(resolution.get(b, 0.0)) for b in sizes])  # seeds share its error
+    return np.log(centers) + noise * np.sqrt(variance / counts + grid), centers
 
 
 def _medians(draws: Sequence[float], count: int, rng: np.random.Generator) -> Array:

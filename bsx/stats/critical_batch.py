@@ -21,9 +21,10 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bsx.schema import Estimate
-from bsx.stats.departure import MEANINGLESS, refined
+from bsx.stats.departure import FIT_ALPHA, MEANINGLESS, LackOfFit, refined, too_far
 from bsx.stats.hyperbola import Array, interval, profile, shape
 from bsx.stats.intervals import LEVEL, not_below, percentile_interval, t_quantile
 from bsx.stats.layout import Fit, StepsTable, fit_cells
@@ -31,6 +32,7 @@ from bsx.stats.layout import Fit, StepsTable, fit_cells
 OVERHEAD = 0.2  # of Zhang et al.: 20 % more steps than perfect scaling from the reference size
 MIN_SIZES = 3
 _DRAWS = 4000
+_LARGEST_LOG = 600.0  # of what can be written as a number, some room left
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class TradeOff:
     ``too_few_sizes``.
     ``fit_p_value`` is that of the lack-of-fit test, None where there is nothing to test with, and
     ``departure`` is what it finds, of a poor fit; see :mod:`bsx.stats.departure`.
+    ``beyond`` are the sizes that no seed got to the target at, further on than the curve through
+    the others could ever lie: they are no part of it.
     ``draws`` are joint draws of (log a, log c), compatible with the intervals: (draws, 2).
     """
 
@@ -58,6 +62,7 @@ class TradeOff:
     parameters: tuple[float, float] | None = None  # log a, log c
     draws: Array | None = None
     seeds: int = 0
+    beyond: tuple[int, ...] = ()
 
     @property
     def usable(self) -> bool:
@@ -71,7 +76,7 @@ class TradeOff:
         log_a, log_c = self.parameters
         center = math.exp(log_a + float(np.logaddexp(0.0, log_c - math.log(batch_size))))
         low, high = percentile_interval(self.log_steps(np.array([float(batch_size)]))[:, 0])
-        ends = math.exp(low), math.exp(high)
+        ends = _exp(low), _exp(high)
         return not_below(Estimate(center, *ends, LEVEL, self.seeds, "fitted trade-off"), 1.0)
 
     def log_steps(self, batch_sizes: Array) -> Array:
@@ -100,22 +105,70 @@ def fit_tradeoff(
         return TradeOff(None, None, None, None, None, "too_few_sizes")
     sizes = np.asarray(table.batch_sizes, dtype=float)
     reference = reference_batch_size or int(sizes[reached > 0].min())
-    logs, beyond = table.logs[:, present], table.beyond[:, present]
+    apart, p_value = _apart(table, sizes, present)
+    fit = _fit(table, sizes, present & ~apart)
+    if not apart.any():
+        return _headlines(fit, reference, level)
+    there = sizes[reached > 0]
+    where = [
+        "rises" if size > there.max() else "steep_start" if size < there.min() else "uneven"
+        for size in sizes[apart]
+    ]
+    departure = "rises" if "rises" in where else where[0]
+    lack = LackOfFit(p_value, fit.lack.ratio, fit.lack.extra, departure)
+    found = _headlines(replace(fit, lack=lack), reference, level)
+    return replace(found, beyond=tuple(int(size) for size in sizes[apart]))
+
+
+def _fit(table: StepsTable, sizes: Array, columns: NDArray[np.bool_]) -> Fit:
+    logs, beyond = table.logs[:, columns], table.beyond[:, columns]
     rows = ~(np.isnan(logs) & np.isnan(beyond)).all(axis=1)
-    fit = fit_cells(logs[rows], beyond[rows], table.resolution[present], sizes[present])
-    return _headlines(fit, reference, level)
+    return fit_cells(logs[rows], beyond[rows], table.resolution[columns], sizes[columns])
+
+
+def _apart(
+    table: StepsTable, sizes: Array, present: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], float | None]:
+    """Find the sizes that no seed reached the target at, though the curve says it would have.
+
+    There the curve through the sizes that did get there lies below the steps that were looked at
+    in vain, by more than chance. Taken along, such a size would bend the whole curve.
+
+    Returns:
+        which these are, shape (sizes,), and the smallest p value, corrected for how many were
+        asked; None where none is.
+    """
+    asked = present & (table.reached == 0)
+    apart = np.zeros_like(asked)
+    if not asked.any():
+        return apart, None
+    fit = _fit(table, sizes, present & ~asked)
+    foretold = _draw(fit)
+    smallest = 1.0
+    for column in np.flatnonzero(asked):
+        bounds = table.beyond[:, column]
+        steps = foretold[:, 0] + shape(foretold[:, 1], sizes[column : column + 1])[:, 0]
+        # Draws have heavy tails: the middle of them says how far the curve is known.
+        low, high = np.quantile(steps, [0.16, 0.84])
+        known = float(np.nanmean(bounds)), int((~np.isnan(bounds)).sum())
+        p_value = too_far(fit.cells, *known, float(np.median(steps)), (high - low) / 2, fit.freedom)
+        p_value = min(1.0, p_value * int(asked.sum()))
+        apart[column] = p_value < FIT_ALPHA
+        smallest = min(smallest, p_value)
+    return apart, smallest if apart.any() else None
 
 
 def _headlines(fit: Fit, reference: int, level: float) -> TradeOff:
+    if max(abs(fit.log_a), abs(fit.log_a + fit.log_c)) > _LARGEST_LOG:
+        return TradeOff(None, None, None, None, reference, "too_scattered", seeds=fit.seeds)
     excess = t_quantile(fit.freedom, level) ** 2 * fit.inflation
     low, high = interval(fit.cells, fit.log_c, fit.deviance, excess)
     smallest, largest = float(fit.cells.sizes.min()), float(fit.cells.sizes.max())
     center = math.exp(fit.log_c)
     verdict = "poor_fit" if fit.lack.poor else "fitted"
-    rises = fit.lack.departure == "rises"
-    if high is None and center > largest:
+    if verdict == "fitted" and high is None and center > largest:
         verdict = "no_plateau"
-    elif low is None and center < smallest and not (fit.lack.poor and rises):
+    elif verdict == "fitted" and low is None and center < smallest:
         verdict = "no_scaling"
     elif verdict == "fitted" and low is None and high is None:
         verdict = "too_scattered"
@@ -134,7 +187,8 @@ def _headlines(fit: Fit, reference: int, level: float) -> TradeOff:
         draws,
         fit.seeds,
     )
-    if departure in MEANINGLESS or verdict == "too_scattered":
+    outside = verdict == "poor_fit" and not smallest <= center <= largest
+    if departure in MEANINGLESS or outside or verdict == "too_scattered":
         return bare
 
     def estimate(value: float, lower: float | None, upper: float | None, known: bool) -> Estimate:
@@ -149,8 +203,8 @@ def _headlines(fit: Fit, reference: int, level: float) -> TradeOff:
     located = verdict in ("fitted", "poor_fit")
     lift = (1 + OVERHEAD) * reference
     lifted = [None if bound is None else OVERHEAD * bound + lift for bound in bounds]
-    a_low, a_high = np.exp(percentile_interval(draws[:, 0], level))
-    b_low, b_high = np.exp(percentile_interval(draws.sum(axis=1), level))
+    a_low, a_high = map(_exp, percentile_interval(draws[:, 0], level))
+    b_low, b_high = map(_exp, percentile_interval(draws.sum(axis=1), level))
     return replace(
         bare,
         critical_batch_size=estimate(center, *bounds, located),
@@ -159,19 +213,24 @@ def _headlines(fit: Fit, reference: int, level: float) -> TradeOff:
         min_steps=not_below(
             estimate(
                 math.exp(fit.log_a),
-                None if high is None else float(a_low),
-                float(a_high),
+                None if high is None else a_low,
+                a_high,
                 verdict != "no_plateau",
             ),
             1.0,
         ),
         min_samples=estimate(
             math.exp(fit.log_a + fit.log_c),
-            None if low is None else float(b_low),
-            float(b_high),
+            None if low is None else b_low,
+            b_high,
             verdict != "no_scaling",
         ),
     )
+
+
+def _exp(log: float) -> float | None:
+    """Return the number of a log; None for one beyond all bounds."""
+    return math.exp(log) if log < _LARGEST_LOG else None
 
 
 def _draw(fit: Fit) -> Array:

@@ -1,7 +1,7 @@
 """Run records → the tables of one batch size that the other rooms of statistics work on.
 
 Runs that failed, timed out or ran out of memory are no evidence about learning; they are counted
-by the analysis and left out here. A diverged run is evidence: it did not reach the target. So is
+by the analysis and left out here. A diverged run is evidence: its rate does not get there. So is
 one that was dominated and not trained to its end: what it reached it reached, all else is censored
 where it was stopped, and it has no end.
 
@@ -105,9 +105,9 @@ class SizeRuns:
     ) -> dict[Point, dict[int, Crossing]]:
         """Return rate → seed → where the run reached the target.
 
-        A diverged run is censored at the end of its budget: given the rest of it, it would still
-        not have come. A program of the user's may decide its length by itself, which shows in the
-        other runs.
+        A diverged run has not come by the end of its budget: given the rest of it, it would still
+        not have. A program of the user's may decide its length by itself, which shows in the other
+        runs.
         """
         series = self.series(metric)
         ends = [steps[-1] for row in series.values() for steps, _ in row.values() if steps]
@@ -115,9 +115,10 @@ class SizeRuns:
 
         def crossing(record: RunRecord, steps: Sequence[int], values: Sequence[float]) -> Crossing:
             if record.status is RunStatus.DIVERGED:
-                return Crossing(None, 0, max(record.run.recipe.steps, longest), given_up=True)
+                last = max(record.run.recipe.steps, longest)
+                return Crossing(None, 0, last, diverged=True)
             found = first_crossing(steps, values, metric, threshold, k)
-            return replace(found, given_up=record.status is RunStatus.DOMINATED)
+            return replace(found, dominated=record.status is RunStatus.DOMINATED)
 
         return {
             rate: {seed: crossing(row[seed], *series[rate][seed]) for seed in row}

@@ -148,6 +148,22 @@ def by_points_alone(seen: Array, sizes: Array, log_a: float, log_c: float) -> La
     return LackOfFit(chance, departure=_gentle(seen, curve, sizes))
 
 
+def too_far(
+    cells: Cells, bound: float, runs: int, foretold: float, error: float, freedom: float
+) -> float:
+    """Return the p value of a size that was not at the target where the curve says it would be.
+
+    Args:
+        cells: the table of the other sizes, with their variance.
+        bound: the mean log of the steps looked at in vain, of so many ``runs``.
+        foretold: the log steps there by the curve, known to ``error``.
+        freedom: degrees of freedom of both.
+    """
+    of_mean = float(cells.variance.mean()) / runs
+    off = (bound - foretold) / math.sqrt(of_mean + error**2 + FORM**2)
+    return float(t_sf(off, freedom))
+
+
 def refined(departure: str | None, seen: Array) -> str | None:
     """Tell apart from steps that rise again those that are fewest at the smallest size.
 

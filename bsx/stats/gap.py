@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bsx.schema import Estimate, Metric
-from bsx.stats.intervals import mean_estimate
+from bsx.stats.paired import paired_difference
 
 
 def generalization_gap(
@@ -14,10 +14,7 @@ def generalization_gap(
     """Estimate the gap over the seeds that have both; positive means worse on test.
 
     train − test where higher is better, test − train otherwise, within each run. None without a
-    seed that has both.
+    seed that has both. Seeds that all have the same gap show no spread, and give no interval.
     """
-    sign = 1.0 if metric.higher_is_better else -1.0
-    shared = sorted(train.keys() & test.keys())
-    return mean_estimate(
-        [sign * (train[seed] - test[seed]) for seed in shared], method="paired t interval"
-    )
+    ends = (train, test) if metric.higher_is_better else (test, train)
+    return paired_difference(*ends)

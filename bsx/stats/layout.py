@@ -141,7 +141,7 @@ def fit_cells(logs: Array, beyond: Array, resolution: Array, sizes: Array) -> Fi
     variance *= seen_cells / max(dof, 1.0)
     if dof == 0:  # one seed: the scatter about the curve is all there is
         effect, dof = np.zeros(seeds), float(max(seen_cells - 2, 1))
-        variance = _scatter(logs, beyond, sizes, dof)
+        variance = _scatter(logs, sizes, dof)
         resolution = np.zeros(k)  # it is part of that scatter
     cells = _cells(logs, beyond, effect, variance, resolution, counts, sizes)
     log_a, log_c, deviance = best(cells)
@@ -188,8 +188,12 @@ def _fill(logs: Array, beyond: Array, expected: Array, sd: float) -> tuple[Array
     return np.where(seen, logs, guess), float(sd**2 * share[~seen].sum())
 
 
-def _scatter(logs: Array, beyond: Array, sizes: Array, dof: float) -> float:
-    variance = _START
+def _scatter(logs: Array, sizes: Array, dof: float) -> float:
+    """Return the variance of one seed's steps about the curve, by those that were seen.
+
+    Bounds pull the curve off what was seen, and the more so the larger the variance.
+    """
+    variance, beyond = _START, np.full_like(logs, np.nan)
     zero = np.zeros(len(sizes))
     counts = np.ones(len(sizes), dtype=np.intp)
     for _ in range(50):

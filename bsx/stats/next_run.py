@@ -81,7 +81,7 @@ def _about(tradeoff: TradeOff, evidence: Evidence, train_samples: int | None) ->
     """Return what to do about points that lie on no hyperbola."""
     steps = {b: e.steps.value for b, e in evidence.items() if e.steps and e.steps.value}
     off = {b: abs(math.log(s / p)) for b, s in steps.items() if (p := _predicted(tradeoff, b))}
-    if tradeoff.departure in ("rises", "never_falls"):
+    if tradeoff.departure in ("rises", "never_falls") and steps:
         fewest = min(steps, key=lambda b: steps[b])
         below = sum(size <= fewest for size in steps)
         return {"sizes_up_to": fewest} if below >= MIN_SIZES else _smaller(evidence)
@@ -90,6 +90,8 @@ def _about(tradeoff: TradeOff, evidence: Evidence, train_samples: int | None) ->
         return {"sizes_from": max(flat)}
     if tradeoff.departure == "slow_fall":
         return _larger(tradeoff, evidence, train_samples) | _smaller(evidence)
+    if tradeoff.beyond:
+        return {"look_at": tradeoff.beyond[0]}
     return {"look_at": max(off, key=lambda b: off[b])} if off else {}
 
 

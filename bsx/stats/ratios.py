@@ -14,8 +14,7 @@ from bsx.schema import Estimate
 from bsx.stats.growth import mapped, mapped_logs
 from bsx.stats.intervals import exponential, product_estimate, reciprocal
 from bsx.stats.paired import difference, rounding
-from bsx.stats.steps_to_target import Crossing
-from bsx.stats.summaries import TargetEvidence, mean_resolution
+from bsx.stats.summaries import TargetEvidence
 
 _OF_SUMMARIES = "ratio of the two estimates"
 _BOUND = "bound where one did not get there, against the interval of the other"
@@ -41,17 +40,12 @@ class Count:
         cls, evidence: TargetEvidence, runs: Mapping[int, str], to: Callable[[float], float]
     ) -> Count:
         """Count in what an increasing function makes of the batches of the evidence."""
-        around = [
-            Crossing(to(c.step), to(c.previous), to(c.last))
-            for c in evidence.crossings.values()
-            if c.step is not None
-        ]
         return cls(
             mapped(evidence.steps, to),
             mapped_logs(evidence.log_steps, to),
             runs,
             evidence.reached_fraction == 1,
-            mean_resolution(around),
+            evidence.resolution_in(to),
         )
 
 

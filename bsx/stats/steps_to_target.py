@@ -28,14 +28,21 @@ class Crossing:
 
     ``step`` is the first evaluated step at which it held (None: never); ``previous`` the evaluated
     step before it, so that the true crossing lies in (previous, step]; ``last`` the last step that
-    the crossing is known not to lie at or before, where it was not reached. ``given_up``: the run
-    diverged, or was stopped because others were better.
+    the crossing is known not to lie at or before, where it was not reached. A run that ``diverged``
+    never gets there, however long it is: that is no slow run. A ``dominated`` one was stopped
+    because others were better.
     """
 
     step: float | None  # whole, unless it is a mean that was published
     previous: float
     last: float
-    given_up: bool = field(default=False, compare=False)
+    diverged: bool = False
+    dominated: bool = field(default=False, compare=False)
+
+    @property
+    def given_up(self) -> bool:
+        """Whether the run was not trained to its end."""
+        return self.diverged or self.dominated
 
     @property
     def resolution(self) -> float:
@@ -100,8 +107,10 @@ def summarize(crossings: Sequence[Crossing], *, level: float = LEVEL) -> Estimat
 
     With all seeds there: Student's t on the logs, the resolution of the evaluations included. With
     some censored, but at least half and at least two there: the censored lognormal likelihood.
-    With fewer: ``value`` None, ``censored_at`` the last step that every seed was looked at.
+    With fewer: ``value`` None, ``censored_at`` the last step that every seed was looked at. Seeds
+    that diverged count only where all did: how many steps it takes them is not a question.
     """
+    crossings = [c for c in crossings if not c.diverged] or crossings
     if not crossings:
         return None
     reached = [c for c in crossings if c.step is not None]

@@ -8,7 +8,7 @@ batch sizes have to do with one another is in ``critical_batch`` and ``costs``; 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 
@@ -88,6 +88,13 @@ class TargetEvidence:
     def resolution(self) -> float:
         """The mean log spacing of the evaluations around the crossings."""
         return mean_resolution(self.crossings.values())
+
+    def resolution_in(self, to: Callable[[float], float]) -> float:
+        """Return it in what an increasing function makes of the batches."""
+        around = (c for c in self.crossings.values() if c.step is not None)
+        return mean_resolution(
+            Crossing(to(c.step or 0.0), to(c.previous), to(c.last)) for c in around
+        )
 
     @property
     def reached_fraction(self) -> float | None:
@@ -170,15 +177,19 @@ def give_back_optimism(evidence: Sequence[TargetEvidence]) -> list[TargetEvidenc
 
 
 def tradeoff_of(evidence: Mapping[int, TargetEvidence], reference: int | None = None) -> TradeOff:
-    """Fit the trade-off to batch size → its evidence for one target, seed by seed."""
+    """Fit the trade-off to batch size → its evidence for one target, seed by seed.
+
+    A seed that diverged at a size says nothing of the steps there, and is as one that was not run.
+    """
     found = list(evidence.values())
     seeds = sorted({seed for e in found for seed in e.crossings})
     if not seeds:
         return TradeOff(None, None, None, None, None, "too_few_sizes")
+    looked = [{s: c.last for s, c in e.crossings.items() if not c.diverged} for e in found]
     table = StepsTable.of_logs(
         list(evidence),
         [[e.log_steps.get(seed) for e in found] for seed in seeds],
-        [[e.crossings[s].last if s in e.crossings else None for e in found] for s in seeds],
+        [[lasts.get(seed) for lasts in looked] for seed in seeds],
         [e.resolution for e in found],
     )
     return fit_tradeoff(table, reference_batch_size=reference)

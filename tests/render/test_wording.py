@@ -65,6 +65,7 @@ VALUES: dict[str, dict[str, object]] = {
                         "learning_rate": 0.2, "best": 0.05, "best_tuned": {}},
     "not_timed": {"sizes": (64, 128)},
     "taken_diverges": {"diverged": 1, "runs": 5},
+    "seeds_diverged": {"diverged": 1, "runs": 5, "metric": "accuracy", "threshold": 0.97},
     "not_better_than_baseline": {
         "metric": "mse", "value": 0.0561, "baseline": 0.055, "name": "last value", "likely": False,
     },

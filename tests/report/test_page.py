@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,10 +12,11 @@ import pytest
 from bsx.comparing import Arm, compare
 from bsx.render import numbers
 from bsx.render.notebook import comparison_html
-from bsx.render.report import scaling
+from bsx.render.report import heat, scaling
 from bsx.render.report.curves import plots
 from bsx.render.report.heat import strength_of
-from bsx.render.report.plots import linear_axis, log_axis, size_axis
+from bsx.render.report.markup import prose, tag
+from bsx.render.report.plots import HeatMap, linear_axis, log_axis, size_axis
 from bsx.schema import Baseline, BatchSizes, Estimate, LearningRates, Metric, Regimes
 from tests import fakes
 from tests.fakes import Truth
@@ -189,6 +192,30 @@ def test_axes_hold_their_values_and_have_ticks() -> None:
         assert 2 <= len(axis.ticks) <= 12 or axis.low < 7 < axis.high
         assert all(axis.low <= place <= axis.high for place, _ in axis.ticks)
         assert 0 <= axis.share(axis.ticks[0][0]) <= axis.share(axis.ticks[-1][0]) <= 1
+
+
+def test_a_command_in_a_note_is_set_as_code_with_its_option() -> None:
+    assert prose("tried: bsx show --rates").endswith(tag("code", "bsx show --rates"))
+    assert prose("give --seeds 3") == f"give {tag('code', '--seeds')} 3"
+
+
+def test_the_name_of_the_rates_has_room_beside_a_map_of_two() -> None:
+    cells = ((None,), (None,))
+    found = heat.draw(HeatMap("k", "t", "d", "batch size", "learning rate", ("8",), ("1", "2"),
+                              cells, ("best", "worst")))  # fmt: skip
+    place = re.search(r"translate\(13 (\d+)\)", found)
+    assert place is not None and int(place[1]) > len("learning rate") * 5.6 / 2
+
+
+def test_of_seconds_nothing_is_said_where_no_curve_has_any(small: Path) -> None:
+    part = faked(small, fakes.config(), fresh=False)
+    said = "Seconds are those of training alone"
+    assert said in page(part)
+    timeless = [
+        replace(r, curve=tuple(replace(p, train_seconds=math.nan) for p in r.curve))
+        for r in part.runs
+    ]
+    assert said not in page(replace(part, runs=timeless))
 
 
 def test_ticks_stand_where_they_say() -> None:

@@ -44,6 +44,19 @@ def test_a_file_of_another_kind_is_not_written_over(stored: Shell, args: tuple[s
     assert other.read_text() == "mine"
 
 
+def test_a_report_takes_the_place_of_a_report_and_of_no_other_page(stored: Shell) -> None:
+    for _ in range(2):
+        assert stored.bsx("report", "-o", "found.html")[0] == 0
+    page = stored.folder / "page.html"
+    page.write_text("<!doctype html><title>bsx</title>mine")
+    for args in (("report", "-o"), ("sweep", *QUICK, "--report")):
+        code, out, err = stored.bsx(*args, "page.html")
+        assert (code, out) == (2, "") and "no report of bsx; give another name" in err
+    assert page.read_text().endswith("mine")
+    page.write_text("")
+    assert stored.bsx("report", "-o", "page.html")[0] == 0
+
+
 def test_the_report_of_a_sweep_is_written_though_what_is_asked_for_is_not_there(
     here: Shell,
 ) -> None:

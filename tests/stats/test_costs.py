@@ -62,3 +62,16 @@ def test_one_seed_ranks_without_intervals() -> None:
 
 def test_no_prices_no_ranking() -> None:
     assert rank({}, {}, {}, NO_FIT) == []
+
+
+def test_costs_as_measured_are_no_surer_than_the_evaluations_they_are_read_off() -> None:
+    """Both seeds take one and the same number at each size: of itself that is no spread."""
+    own = {8: {0: np.log(100.0), 1: np.log(100.0)}, 16: {0: np.log(103.0), 1: np.log(103.0)}}
+    steps = {
+        b: geometric_mean_estimate(np.exp(list(row.values())).tolist()) for b, row in own.items()
+    }
+    known = {b: s for b, s in steps.items() if s}
+    prices = {8: [1.0], 16: [1.0]}
+    seen = [rank(prices, known, own, NO_FIT, None, r)[1].ratio for r in ({}, {8: 0.05, 16: 0.05})]
+    assert seen[0].low == seen[0].high == pytest.approx(1.03)
+    assert seen[1].low is not None and seen[1].low < 1

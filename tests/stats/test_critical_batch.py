@@ -227,3 +227,65 @@ def test_points_that_exclude_no_critical_batch_size_give_none() -> None:
     assert fit.verdict == "too_scattered"
     for found in (fit.critical_batch_size, fit.min_steps, fit.min_samples):
         assert found is None
+
+
+def _with_a_size_in_vain(
+    size: int, looked: float, seeds: int = 3
+) -> tuple[list[int], list[list[float | None]], list[list[float | None]]]:
+    """Return an exact curve of B_crit 64 with a size that no seed got to the target at."""
+    sizes = sorted([8, 16, 32, 64, 128, 256, 512, size])
+    steps = [[None if b == size else 100 * (1 + 64 / b) * s for b in sizes]
+             for s in (1.0, 1.05, 0.96, 1.02, 0.98)[:seeds]]  # fmt: skip
+    lasts = [[looked if b == size else None for b in sizes] for _ in steps]
+    return sizes, steps, lasts
+
+
+@pytest.mark.parametrize("looked", [300, 20_000])
+def test_a_size_that_never_gets_there_does_not_bend_the_curve_of_the_others(looked: float) -> None:
+    sizes, steps, lasts = _with_a_size_in_vain(1024, looked)
+    fit = fit_tradeoff(StepsTable.of(sizes, steps, lasts))
+    assert (fit.verdict, fit.departure, fit.beyond) == ("poor_fit", "rises", (1024,))
+    assert not fit.usable and fit.critical_batch_size is None
+    foretold = fit.predict(512)
+    assert foretold and foretold.value == pytest.approx(112.5, rel=0.02)
+
+
+def test_a_small_or_middle_size_that_never_gets_there_leaves_the_others_theirs() -> None:
+    for size, departure in ((2, "steep_start"), (100, "uneven")):
+        fit = fit_tradeoff(StepsTable.of(*_with_a_size_in_vain(size, 60_000)))
+        assert (fit.verdict, fit.departure, fit.beyond) == ("poor_fit", departure, (size,))
+        assert fit.critical_batch_size and fit.critical_batch_size.value == pytest.approx(64, 0.02)
+
+
+def test_a_size_that_was_not_looked_at_for_long_enough_contradicts_nothing() -> None:
+    fit = fit_tradeoff(StepsTable.of(*_with_a_size_in_vain(1024, 60)))
+    assert (fit.verdict, fit.beyond) == ("fitted", ())
+    assert fit.critical_batch_size and fit.critical_batch_size.value == pytest.approx(64, 0.02)
+
+
+def test_budgets_that_end_too_soon_are_seldom_taken_for_sizes_that_never_get_there() -> None:
+    rng, found = np.random.default_rng(3), 0
+    for b_crit in np.exp(rng.uniform(math.log(16), math.log(512), 40)):
+        logs = log_steps(SIZES, 3, rng, b_crit=float(b_crit), spread=0.15)
+        ends = np.log(60_000 / np.array(SIZES))
+        seen = [[x if x <= end else None for x, end in zip(row, ends, strict=True)] for row in logs]
+        table = StepsTable.of_logs(SIZES, seen, [list(np.exp(ends))] * 3)
+        found += bool(fit_tradeoff(table).beyond)
+    assert found <= 2
+
+
+def test_iterations_that_fall_faster_than_in_proportion_predict_nothing() -> None:
+    """Else a curve that the points are shown not to lie on would say which size is fastest."""
+    noise = np.random.default_rng(0).normal(0, 0.05, (5, 6))
+    logs = 12 - 1.5 * np.log(np.array(SIX)) + noise
+    fit = fit_tradeoff(StepsTable.of_logs(SIX, logs.tolist()))
+    assert (fit.verdict, fit.departure) == ("poor_fit", "fast_fall")
+    assert not fit.usable and fit.critical_batch_size is None and fit.min_steps is None
+
+
+def test_few_points_among_many_bounds_end_in_no_number_beyond_all_bounds() -> None:
+    """One seed, of which three sizes got there: the bounds pulled the curve off without end."""
+    steps = [[None, 2267.0, None, 290.0, 227.0, None, None, None]]
+    lasts = [[5529.0, None, 1382.0, None, None, 173.0, 86.0, 43.0]]
+    fit = fit_tradeoff(StepsTable.of([8 * 2**p for p in range(8)], steps, lasts))
+    assert fit.verdict in ("fitted", "no_scaling", "no_plateau", "too_scattered", "poor_fit")

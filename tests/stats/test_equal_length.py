@@ -101,7 +101,7 @@ def test_larger_sizes_are_compared_seed_by_seed() -> None:
     assert list(found) == [64]
     gap, times = found[64].test, found[64].sharpness
     assert gap is not None and gap.value == pytest.approx(0.02)
-    assert gap.low == pytest.approx(0.02)  # the seeds differ, what they lose does not
+    assert gap.low is None  # two that lose the same tell nothing of how far seeds scatter
     assert times is not None and times.value == pytest.approx(10)
     assert found[64].eigenvalue is None  # of something negative there is no ratio
     worse = against_small(8, tests, {}, {}, ERROR)[64].test

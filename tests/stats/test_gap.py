@@ -18,11 +18,18 @@ def test_positive_means_worse_on_test(up: bool) -> None:
 
 def test_the_gap_is_taken_within_each_run() -> None:
     gap = generalization_gap(
-        {0: 0.5, 1: 0.9, 2: 0.7}, {0: 0.4, 1: 0.8, 3: 0.0}, Metric("m", higher_is_better=True)
+        {0: 0.5, 1: 0.9, 2: 0.7}, {0: 0.4, 1: 0.8001, 3: 0.0}, Metric("m", higher_is_better=True)
     )
-    assert gap is not None and gap.n == 2 and gap.value == pytest.approx(0.1)
-    assert gap.low is not None and gap.high is not None and gap.high - gap.low < 1e-9
+    assert gap is not None and gap.n == 2 and gap.value == pytest.approx(0.09995)
+    assert gap.low is not None and gap.high is not None and gap.high - gap.low < 0.002
 
 
 def test_no_shared_seed_no_gap() -> None:
     assert generalization_gap({0: 1.0}, {}, Metric("m", higher_is_better=True)) is None
+
+
+def test_seeds_that_happen_to_have_the_same_gap_give_no_interval() -> None:
+    accuracy = Metric("accuracy", higher_is_better=True, bounded=True)
+    gap = generalization_gap({0: 0.99, 1: 0.98}, {0: 0.96, 1: 0.95}, accuracy)
+    assert gap is not None and gap.value == pytest.approx(0.03)
+    assert (gap.low, gap.high) == (None, None)

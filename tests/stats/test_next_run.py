@@ -100,3 +100,14 @@ def test_sizes_that_spoil_the_curve_are_named(
 def test_one_size_that_is_off_the_curve_is_named() -> None:
     found = advised(curve=lambda b: 50 * (1 + 64 / b) * np.where(b == 32, 1.5, 1.0))
     assert found == {"look_at": 32}
+
+
+def test_a_size_that_never_gets_there_is_left_out_or_looked_at() -> None:
+    def never_at(size: int) -> dict[str, object]:
+        found = evidence_of(lambda b: 50 * (1 + 64 / b))
+        in_vain = {seed: Crossing(None, 0, 1e6) for seed in found[size].crossings}
+        found[size] = TargetEvidence(None, in_vain, {})
+        return next_run(tradeoff_of(found), found, None)
+
+    assert never_at(1024) == {"sizes_up_to": 512}
+    assert never_at(64) == {"look_at": 64}

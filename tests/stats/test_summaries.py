@@ -73,7 +73,7 @@ def test_the_best_of_nine_rates_looks_no_better_than_it_is() -> None:
     assert abs(float(np.mean(given_back)) - math.log(300)) < 0.04
 
 
-def test_a_diverged_run_is_censored_at_the_end_of_its_budget() -> None:
+def test_a_diverged_run_did_not_come_by_the_end_of_its_budget_and_is_no_slow_run() -> None:
     runs = SizeRuns.of(
         16,
         [
@@ -84,7 +84,9 @@ def test_a_diverged_run_is_censored_at_the_end_of_its_budget() -> None:
     )
     evidence = target_evidence(runs, ACCURACY, 0.95)
     assert runs.seeds == (0, 1)
-    assert evidence.crossings[1] == Crossing(None, 0, 2000)
+    assert evidence.crossings[1] == Crossing(None, 0, 2000, diverged=True)
+    assert evidence.reached_fraction == 0.5
+    assert evidence.steps is not None and (evidence.steps.value, evidence.steps.n) == (200, 1)
     assert evidence.reached_fraction == 0.5
 
 
@@ -115,8 +117,8 @@ def test_what_no_run_reached_lies_beyond_the_end_of_any_rate_that_may_still_get_
     """At 0.1 the target holds from step 960 on, too short a row; 0.001 never comes near."""
     row = {seed: Crossing(None, 0, 950) for seed in range(3)}
     hopeless = {seed: Crossing(None, 0, 1000) for seed in range(3)}
-    lost = {seed: Crossing(None, 0, 1000, given_up=True) for seed in range(3)}
-    stopped = {seed: Crossing(None, 0, 60, given_up=True) for seed in range(3)}
+    lost = {seed: Crossing(None, 0, 1000, diverged=True) for seed in range(3)}
+    stopped = {seed: Crossing(None, 0, 60, dominated=True) for seed in range(3)}
     rates = {0.001: hopeless, 0.01: stopped, 0.1: row, 1.0: lost}
     assert {c.last for c in evidence_of(rates).crossings.values()} == {950}
     only_lost = evidence_of({0.01: stopped, 1.0: lost})

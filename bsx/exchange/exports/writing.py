@@ -45,13 +45,13 @@ def check_place(path: Path, flag: str) -> None:
         raise ConfigError(f"{flag} {path}: {problem}; give another file") from None
 
 
-def made_folder(path: Path) -> None:
-    """Make a folder, and those that it is in, where there is none.
+def made_folder(path: Path, flag: str) -> None:
+    """Make a folder, and those that it is in, where there is none; ``flag`` is who named it.
 
     Raises:
         DataError: where that cannot be.
     """
-    with _plainly(path):
+    with _plainly(path, flag):
         path.mkdir(parents=True, exist_ok=True)
 
 
@@ -66,14 +66,14 @@ def written(path: Path, flag: str, *, force: bool) -> Iterator[BinaryIO]:
         DataError: where it cannot be written.
     """
     if path.exists() and not _is_file(path):
-        with _plainly(path), path.open("wb") as file:
+        with _plainly(path, flag), path.open("wb") as file:
             yield file
         return
-    with _plainly(path):
+    with _plainly(path, flag):
         number, name = tempfile.mkstemp(prefix=".bsx-", dir=path.parent)
     beside = Path(name)
     try:
-        with _plainly(path):
+        with _plainly(path, flag):
             with os.fdopen(number, "wb") as file:
                 yield file
                 file.flush()
@@ -101,17 +101,18 @@ def _link(beside: Path, path: Path, flag: str) -> None:
 
 
 @contextlib.contextmanager
-def _plainly(path: Path) -> Iterator[None]:
+def _plainly(path: Path, flag: str) -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:  # its reader has had enough
         raise
     except OSError as error:
-        raise _unwritable(path, error) from None
+        raise _unwritable(path, flag, error) from None
 
 
-def _unwritable(path: Path, error: Exception) -> DataError:
-    return DataError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}")
+def _unwritable(path: Path, flag: str, error: Exception) -> DataError:
+    why = getattr(error, "strerror", None) or error
+    return DataError(f"{flag} {path}: cannot write it: {why}; give another place")
 
 
 def _there(path: Path, flag: str) -> ConfigError:

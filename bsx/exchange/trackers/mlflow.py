@@ -158,7 +158,7 @@ def _client(where: str) -> Any:
         logging.getLogger(logger).setLevel(logging.ERROR)
     uri = where
     if not _is_uri(where):
-        made_folder(Path(where))
+        made_folder(Path(where), "--output")
         uri = f"sqlite:///{Path(where).absolute() / 'mlflow.db'}"
     with _plainly(where):
         return MlflowClient(tracking_uri=uri)

@@ -45,7 +45,7 @@ class TensorBoard:
         self._events = _Events()
         self._folder = Path(where) / _as_name(sweep)
         self._force = force
-        made_folder(self._folder)
+        made_folder(self._folder, "--output")
         with self._plainly():  # what the sweep was called before
             self._former = [f for f in _of_sweep(Path(where), sweep_id) if f != self._folder]
 
@@ -86,7 +86,7 @@ class TensorBoard:
 
     def _place(self, run: str) -> Path:
         folder = self._folder / _as_name(run)
-        made_folder(folder)
+        made_folder(folder, "--output")
         return folder / _FILE
 
 

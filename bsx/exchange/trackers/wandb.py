@@ -44,7 +44,7 @@ class Wandb:
             except ImportError:
                 raise ConfigError("wandb is not installed: pip install 'bsx[wandb]'") from None
         self._wandb = wandb
-        made_folder(self._folder)
+        made_folder(self._folder, "--output")
         self._list = self._folder / _WRITTEN
         with self._plainly():
             lines = self._list.read_text("utf-8").splitlines() if self._list.exists() else []

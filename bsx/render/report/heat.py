@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bsx.render.report.markup import Markup, tag
 from bsx.render.report.plots import Cell, HeatMap
-from bsx.render.report.svg import picture
+from bsx.render.report.svg import LETTER, picture
 
 WIDTH = 480
 LEFT, TOP, ROW, BOTTOM = 78, 8, 25, 44
@@ -24,7 +24,8 @@ def draw(figure: HeatMap) -> Markup:
         tag("text", name, x=round(LEFT + width * (n + 0.5), 1), y=bottom + 16, class_="mid")
         for n, name in enumerate(figure.columns)
     ]
-    middle = f"translate(13 {(TOP + bottom) / 2:.0f}) rotate(-90)"
+    at = max((TOP + bottom) / 2, LETTER * len(figure.y_label) / 2 + 2)  # of few rows it hangs over
+    middle = f"translate(13 {at:.0f}) rotate(-90)"
     names += [
         tag("text", figure.x_label, x=(LEFT + WIDTH) / 2, y=height - 8, class_="mid name"),
         tag("text", figure.y_label, transform=middle, class_="mid name y"),

@@ -7,9 +7,8 @@ import re
 from collections.abc import Iterable
 
 VOID = frozenset({"meta", "link", "input", "br", "col"})
-
-
-_CODE = re.compile(r"(`[^`]+`|(?<![\w-])--[a-z][a-z-]*[a-z])")
+GENERATOR = "bsx"  # by which a page says who wrote it; the version follows
+_CODE = re.compile(r"(`[^`]+`|(?:\bbsx [a-z]+ )?(?<![\w-])--[a-z][a-z-]*[a-z])")
 
 
 class Markup(str):

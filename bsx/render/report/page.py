@@ -9,7 +9,7 @@ from bsx import __version__
 from bsx.render import comparison as compared
 from bsx.render import phrases, wording
 from bsx.render.report import arms, colors, sections, tables
-from bsx.render.report.markup import Markup, join, prose, tag
+from bsx.render.report.markup import GENERATOR, Markup, join, prose, tag
 from bsx.render.report.parts import Part, Report
 from bsx.render.report.section import Section
 
@@ -44,7 +44,7 @@ def html(report: Report) -> str:
             tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
             tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
             tag("meta", name="color-scheme", content="light dark"),
-            tag("meta", name="generator", content=f"bsx {__version__}"),
+            tag("meta", name="generator", content=f"{GENERATOR} {__version__}"),
             tag("title", title),
             tag("link", rel="icon", href="data:,"),
             tag("style", Markup(colors.ramp()), _raw("style.css")),

@@ -152,7 +152,12 @@ def _curves(part: Part, prefix: str, most: int) -> Section | None:
         if name not in drawn
     ]
     shown = [
-        tag("div", map(figure, plots), _reading(missing), class_=f"figures view v-{view}")
+        tag(
+            "div",
+            map(figure, plots),
+            _reading(missing, timed="seconds" in found),
+            class_=f"figures view v-{view}",
+        )
         for view, plots in found.items()
     ]
     content = tag(
@@ -164,11 +169,12 @@ def _curves(part: Part, prefix: str, most: int) -> Section | None:
     return Section(f"{prefix}curves", "Training curves", content)
 
 
-def _reading(missing: Sequence[str]) -> Markup:
+def _reading(missing: Sequence[str], *, timed: bool) -> Markup:
     """Say what the curves are, and of which sizes there are none."""
     note = (
         "Lines are medians over the seeds, bands reach from the lowest to the highest; each batch "
-        "size at the learning rate best at its end. Seconds are those of training alone."
+        "size at the learning rate best at its end."
+        + (" Seconds are those of training alone." if timed else "")
     )
     return tag(
         "div",
