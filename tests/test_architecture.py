@@ -79,7 +79,7 @@ LIBRARIES = {"torch", "numpy", "scipy", "sklearn", "rich", "typer", "matplotlib"
              "ray", "submitit"}  # fmt: skip
 # Libraries that one file alone may know
 ONLY_IN = {
-    "matplotlib": {"render/plots.py"},
+    "matplotlib": {"render/plots.py", "render/legends.py"},
     "ray": {"execute/ray.py"},
     "submitit": {"execute/slurm.py", "execute/job.py"},
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -89,5 +90,14 @@ def _shown(row: Mapping[str, Any]) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return phrases.clean(value)
+        return phrases.clean(", ".join(v if isinstance(v, str) else _toml(v) for v in value))
+    return phrases.clean(_toml(value) if isinstance(value, Mapping) else value)
+
+
+def _toml(value: Any) -> str:
+    """Write a value as it stands in a file of settings."""
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key} = {_toml(part)}' for key, part in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value, ensure_ascii=False, default=str)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from bsx.errors import ConfigError
 from bsx.pictures import BATCH_SIZE, Fit, Mark, Panel, Picture, Series, Spot
-from bsx.render import numbers, phrases
+from bsx.render import legends, numbers, phrases
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,12 +27,13 @@ PAGE_INCHES = 6.9
 _PANEL_INCHES = 2.35
 _DOTS_PER_INCH = 300
 _MOST_TICKS = 7
+_ROW_INCHES = 0.13  # of a legend
 # On a linear axis an interval is shown up to so many times what the points, or most intervals, span
 _MOST_BESIDE = 3.0
 
 # Okabe and Ito (2008): told apart by colour-blind readers, and by their lightness in grey
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_GREY, _INK = "#777777", "#222222"
+_GREY, _INK = "#777777", legends.INK
 _MARKERS = "osD^vPX<>h*p"
 _STYLE: Mapping[str, Any] = {
     "font.family": "sans-serif",
@@ -48,6 +49,8 @@ _STYLE: Mapping[str, Any] = {
     "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
     "xtick.minor.width": 0.4,
+    "xtick.minor.pad": 5.0,  # labels of short ticks stand as high as those of long ones
+    "ytick.minor.pad": 5.0,
     "ytick.minor.width": 0.4,
     "legend.fontsize": 6.5,
     "legend.framealpha": 0.85,
@@ -89,7 +92,11 @@ def drawn(picture: Picture, forms: Sequence[str] = FORMATS) -> dict[str, bytes]:
 def _inches(picture: Picture) -> tuple[float, float]:
     if len(picture.panels) > 2:
         return PAGE_INCHES, _PANEL_INCHES
-    return COLUMN_INCHES, _PANEL_INCHES * (1 if len(picture.panels) == 1 else 1.7)
+    if len(picture.panels) > 1:
+        return COLUMN_INCHES, 1.7 * _PANEL_INCHES
+    [panel] = picture.panels
+    above = len(panel.fits) + len(panel.marks)  # beside what was measured
+    return COLUMN_INCHES, _PANEL_INCHES + _ROW_INCHES * (above and above + 1)
 
 
 def _said(picture: Picture, form: str) -> dict[str, Any]:
@@ -112,7 +119,7 @@ def _compose(figure: Figure, picture: Picture) -> None:
     for number, (place, panel) in enumerate(zip(places, panels, strict=True)):
         outer = number == 0 if beside else number == len(panels) - 1
         _draw(place, panel, with_x=beside or outer, with_y=not beside or outer)
-    _legend(figure, places, panels)
+    legends.draw(figure, places, panels)
 
 
 def _draw(axes: Axes, panel: Panel, *, with_x: bool, with_y: bool) -> None:
@@ -190,7 +197,7 @@ def _series(axes: Axes, panel: Panel, series: Series, number: int) -> None:
 
 def _at_least(axes: Axes, panel: Panel, series: Series) -> str | None:
     """Name the sign of a bound from below, once in a panel of ordered series."""
-    label = "not reached (at least)" if panel.y.label.endswith("to the target") else "at least"
+    label = legends.BOUNDS[0] if panel.y.label.endswith("to the target") else legends.BOUNDS[1]
     known = axes.get_legend_handles_labels()[1] if series.rank is not None else ()
     return None if label in known else label
 
@@ -214,16 +221,18 @@ def _fit(axes: Axes, fit: Fit) -> None:
     x, y = [s.x for s in fit.spots], [s.y for s in fit.spots]
     colour, line = (_INK, "-") if fit.good else (_GREY, ":")
     label = phrases.clean(fit.label)
+    label += ", with its interval" if legends.is_banded(fit) else ""
     axes.plot(x, y, linestyle=line, color=colour, label=label, linewidth=1.0, zorder=2)
-    if fit.good and all(s.low is not None and s.high is not None for s in fit.spots):
+    if legends.is_banded(fit):
         low, high = [_known(s.low) for s in fit.spots], [_known(s.high) for s in fit.spots]
-        axes.fill_between(x, low, high, color=_INK, alpha=0.12, linewidth=0, zorder=1)  # fmt: skip
+        axes.fill_between(x, low, high, **legends.FIT_BAND, linewidth=0, zorder=1)
 
 
 def _mark(axes: Axes, mark: Mark) -> None:
-    if mark.low is not None and mark.high is not None:
-        axes.axvspan(mark.low, mark.high, color=_COLOURS[4], alpha=0.22, linewidth=0, zorder=0)
     label = f"{phrases.clean(mark.label)} {numbers.whole(mark.x)}"
+    if mark.low is not None and mark.high is not None:
+        axes.axvspan(mark.low, mark.high, **legends.INTERVAL, linewidth=0, zorder=0)
+        label += f" ({numbers.whole(mark.low)}–{numbers.whole(mark.high)})"
     axes.axvline(mark.x, color=_COLOURS[1], linestyle="--", linewidth=0.9, label=label, zorder=1)
 
 
@@ -301,22 +310,3 @@ def _some(value: float, _: object = None) -> str:
     """Write the ticks 2 and 5 between powers of ten; the others would crowd."""
     lead = f"{value:e}"[0]
     return _short(value) if lead in "25" else ""
-
-
-def _legend(figure: Figure, places: Sequence[Axes], panels: Sequence[Panel]) -> None:
-    """Say what is what: beside ordered series, else in the panel that has more than one thing."""
-    if any(series.rank is not None for panel in panels for series in panel.series):
-        handles, labels = places[0].get_legend_handles_labels()
-        figure.legend(handles, labels, title="batch size", loc="outside right center",
-                      title_fontsize=6.5)  # fmt: skip
-        return
-    for place, panel in zip(places, panels, strict=True):
-        if len(panel.series) + len(panel.fits) + len(panel.marks) < 2:
-            continue
-        handles, labels = place.get_legend_handles_labels()
-        first = len(panel.marks) + len(panel.fits)  # what was measured comes first
-        order = [*range(first, len(labels)), *range(first)]
-        where: dict[str, Any] = {"loc": "best"}
-        if not panel.fits:  # joined series leave no room among them
-            where = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncol": len(labels)}
-        place.legend([handles[n] for n in order], [labels[n] for n in order], **where)

@@ -54,6 +54,13 @@ def test_every_default_in_a_saved_file_may_be_uncommented(tmp_path: Path) -> Non
     jsonschema.validate(tomllib.loads(file.read_text(encoding="utf-8")), json_schema("1"))
 
 
+def test_a_table_of_a_file_is_shown_as_toml(here: Shell) -> None:
+    Path("my.toml").write_text('[model_args]\nhidden = [64, 32]\nbias = true\nnorm = "none"\n')
+    code, out, _ = here.bsx("config", "show", "my.toml")
+    assert code == 0
+    assert '{hidden = [64, 32], bias = true, norm = "none"}' in " ".join(out.split())
+
+
 def test_a_sweep_saves_what_is_asked_and_may_leave_it_at_that(here: Shell) -> None:
     asked = ["--dataset", "wine", "--model", "logistic", *QUICK]
     code, _, err = here.bsx("sweep", *asked, "--save", "my.toml", "--dry-run", "--quiet")

@@ -12,7 +12,8 @@ import pytest
 
 from bsx.pictures import BATCH_SIZE, Axis, Panel, Picture, Series, Spot, noise_scale, pictures
 from bsx.pictures.spots import spot
-from bsx.render.plots import COLUMN_INCHES, FORMATS, _draw, drawn
+from bsx.render.legends import BOUNDS
+from bsx.render.plots import COLUMN_INCHES, FORMATS, _compose, _draw, _inches, drawn
 from bsx.schema import Estimate
 from tests.exchange.exported import read, store
 from tests.fakes import analysed
@@ -155,6 +156,27 @@ def test_an_interval_is_seen_whole_or_ends_in_an_arrowhead_at_the_edge(axis: Axi
              for line in axes.lines if line.get_marker() in "^v"]  # fmt: skip
     below = [(64, low)] if low > 1e-6 else []
     assert sorted(heads) == sorted([*below, (64, high)])
+
+
+def test_the_legend_lies_beside_the_data_and_names_every_band(store: Path) -> None:
+    from matplotlib.figure import Figure
+
+    found = {picture.name: picture for picture in of(store)}
+    for name in ("iterations-to-target", "seconds-to-target", "learning-rates"):
+        figure = Figure(figsize=_inches(found[name]), layout="constrained")
+        _compose(figure, found[name])
+        figure.draw_without_rendering()
+        [legend] = figure.legends
+        [axes] = figure.axes
+        assert not legend.get_window_extent().overlaps(axes.patch.get_window_extent())
+        assert legend.get_window_extent().x1 <= figure.bbox.x1
+        labels = [text.get_text() for text in legend.get_texts()]
+        if name == "learning-rates":  # a bound is no batch size
+            assert all(label[0].isdigit() for label in labels[:-1])
+            assert labels[-1] in BOUNDS
+        else:
+            bands = [patch for patch in legend.get_patches() if patch.get_alpha()]
+            assert len(bands) == len(axes.collections) + len(axes.patches) == 2
 
 
 def test_intervals_that_are_all_wide_are_seen_whole() -> None:

@@ -155,7 +155,7 @@ def _curves(part: Part, prefix: str, most: int) -> Section | None:
         tag(
             "div",
             map(figure, plots),
-            _reading(missing, timed="seconds" in found),
+            _reading(missing, timed=view == "seconds"),
             class_=f"figures view v-{view}",
         )
         for view, plots in found.items()
