@@ -181,8 +181,27 @@ def _store(folder: str) -> Check:
     except OSError as error:
         remedy = "give a folder that can be written to with --store or BSX_STORE"
         return Check("store", "broken", f"{nearest}: {error.strerror}", remedy)
+    wrong = _unreadable(place)
+    if wrong is not None:
+        found, _, remedy = wrong.partition("; ")
+        return Check("store", "broken", found, remedy or "name another --store")
     state = "there" if place.exists() else "will be made"
     return Check("store", "ok", f"{place} ({state}, can be written to)")
+
+
+def _unreadable(place: Path) -> str | None:
+    """Say why what is stored in a folder cannot be read; None where it can, or nothing is."""
+    from bsx.errors import StoreError
+    from bsx.store import Store
+
+    if not Store.exists(place):
+        return None
+    try:
+        with Store(place) as store:
+            store.sweeps()
+    except StoreError as error:
+        return str(error)
+    return None
 
 
 def _locks(folder: str) -> Check:

@@ -54,7 +54,7 @@ TABLE: dict[str, set[str]] = {
     "execute": {"errors", "schema", "registry", "streams", "processes", "kills", "ray",
                 "submitit"},
     "engines": {"files", "schema", "plan", "execute.base"},
-    "doctor": {"data/", "execute", "facts", "registry", "store", "torch"},
+    "doctor": {"data/", "errors", "execute", "facts", "registry", "store", "torch"},
     "diagnostics": {"plan", "schema", "store"},
     "retries": {"schema", "execute.base"},
     "outcomes": {"schema", "plan", "store", "diagnostics", "execute.base"},

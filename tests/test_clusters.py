@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import builtins
 import dataclasses
+import socket
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -91,6 +93,25 @@ def test_a_library_that_is_missing_is_named_with_its_extra(
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(ConfigError, match=rf"pip install 'bsx\[{name}\]'"):
         executor.of(asked(executor=name), tmp_path)
+
+
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_a_ray_cluster_that_nobody_reaches_is_told_at_once_by_its_address(
+    scheme: str,
+    here: Shell,  # noqa: F811
+) -> None:
+    pytest.importorskip("ray")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and nobody listens
+        address = f"{scheme}127.0.0.1:{taken.getsockname()[1]}"
+        began = time.monotonic()
+        code, out, err = here.bsx("sweep", "--executor", "ray", "--ray-address", address)
+        took = time.monotonic() - began
+    assert (code, out) == (2, "")
+    assert err.startswith(f"bsx: error: --ray-address {address}: no Ray cluster is reached there")
+    assert "give HOST:PORT as `ray start --head` printed it" in err
+    assert took < 20  # Ray itself would try for minutes
+    assert not (here.folder / "bsx-runs").exists()
 
 
 def test_slurm_without_slurm_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,11 +13,13 @@ import itertools
 import os
 import queue
 import signal
+import socket
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from bsx.errors import ConfigError
 from bsx.execute.apart import ApartExecutor, Message
@@ -25,6 +27,7 @@ from bsx.execute.base import UnitError
 from bsx.execute.relay import Place, relay
 from bsx.schema import Facts, SpeedUnit, SweepConfig, Unit
 
+_ANSWERS_WITHIN = 5.0  # seconds for a machine to take a connection
 _LISTENS = 5.0  # seconds that an actor waits for something to tell before it says: nothing yet
 
 
@@ -100,8 +103,9 @@ class RayExecutor(ApartExecutor[int]):
         """Connect with the cluster."""
         if self._ray is not None:
             return
-        self._ours = not _imported().is_initialized()
-        self._ray = connected(self._address) if self._ours else _imported()
+        ours = not _imported().is_initialized()
+        self._ray = connected(self._address) if ours else _imported()
+        self._ours = ours
 
     def placed(self, facts: Facts, config: SweepConfig) -> Facts:
         """Return the facts with as many workers as the cluster has room for.
@@ -235,6 +239,10 @@ def connected(address: str | None, **asked: Any) -> Any:
         ConfigError: where there is no such cluster, or no ray.
     """
     ray = _imported()
+    where, given = (f"--ray-address {address}", address) if address else ("--executor ray", None)
+    if given is None and (variable := os.environ.get("RAY_ADDRESS")):
+        where, given = f"RAY_ADDRESS={variable}", variable
+    _check_reachable(given or "", where)
     numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGINT")]
     before = {number: signal.getsignal(number) for number in numbers}
     try:
@@ -250,7 +258,6 @@ def connected(address: str | None, **asked: Any) -> Any:
     except Exception as error:  # plain ones, too, where a part of it does not start in time
         ray.shutdown()
         line = str(error).partition("\n")[0]
-        where = f"--ray-address {address}" if address else "--executor ray"
         raise ConfigError(
             f"{where}: no connection with the Ray cluster: {line}; see `ray status`"
         ) from None
@@ -259,3 +266,27 @@ def connected(address: str | None, **asked: Any) -> Any:
             for number, handler in before.items():
                 signal.signal(number, handler)
     return ray
+
+
+def _check_reachable(address: str, where: str) -> None:
+    """See that somebody listens at HOST:PORT or ray://HOST:PORT; Ray itself tries for minutes.
+
+    Raises:
+        ConfigError: naming ``where`` the address was given.
+    """
+    scheme, _, rest = address.rpartition("://")
+    if scheme not in ("", "ray") or ":" not in rest:
+        return  # auto, local, or of a service that has its own ways
+    remedy = "give HOST:PORT as `ray start --head` printed it, or auto on a machine of the cluster"
+    try:
+        parts = urlsplit(f"//{rest}")
+        host, port = parts.hostname or "", parts.port or 0
+    except ValueError:
+        host, port = "", 0
+    if not host or not port:
+        raise ConfigError(f"{where}: no host and port; {remedy}")
+    try:
+        socket.create_connection((host, port), _ANSWERS_WITHIN).close()
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise ConfigError(f"{where}: no Ray cluster is reached there ({why}); {remedy}") from None

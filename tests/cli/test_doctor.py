@@ -37,6 +37,22 @@ def test_what_is_there_is_found_and_nothing_is_left_behind(
     assert list(here.folder.iterdir()) == []
 
 
+@pytest.mark.parametrize("content", [b"", b"no database at all\n" * 50])
+def test_a_store_that_cannot_be_read_is_broken_and_the_remedy_is_told(
+    content: bytes, here: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick(monkeypatch)
+    file = here.folder / "bad" / "bsx.sqlite3"
+    file.parent.mkdir()
+    file.write_bytes(content)
+    code, out, _ = here.bsx("doctor", "--store", "bad", "--format", "json")
+    assert code == 3
+    (found,) = (check for check in json.loads(out)["checks"] if check["about"] == "store")
+    assert found["status"] == "broken"
+    assert "name another --store" in found["remedy"]
+    assert file.read_bytes() == content
+
+
 def test_a_store_that_cannot_be_written_ends_with_its_exit_code(
     here: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
