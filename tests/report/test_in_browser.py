@@ -85,6 +85,19 @@ def test_a_page_is_no_wider_than_a_phone(
     assert chromium.run("return document.documentElement.scrollWidth") <= 390
 
 
+@pytest.mark.parametrize("name", ["sweep", "measured"])
+def test_the_table_of_quality_has_room_on_a_screen_of_1280(
+    name: str, chromium: Browser, pages: dict[str, Path]
+) -> None:
+    chromium.window(1280)
+    chromium.open(pages[name])
+    found = chromium.run(
+        "return [...document.querySelectorAll('.table .scroll')].filter(e => "
+        "e.scrollWidth > e.clientWidth).map(e => [e.innerText, e.scrollWidth, e.clientWidth])"
+    )
+    assert not [of for of in found if of[0].startswith("Quality")]
+
+
 @pytest.mark.skipif(not AXE.is_file(), reason="needs axe-core: see .ci/run")
 @pytest.mark.parametrize("name", PAGES)
 def test_axe_finds_nothing_in_either_width_and_either_colour(
