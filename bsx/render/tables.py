@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bsx.render import advice, branched, compared, phrases, targets, trained, wording
+from bsx.render.ascii_only import as_ascii, line_in_ascii
 from bsx.render.grid import Column, Grid
 from bsx.render.grids import grids
 from bsx.schema import Analysis, Branched, Caution, Metric, Sweep, TargetSummary
@@ -25,9 +26,6 @@ MARGIN = 2
 _GLUE = "\ue000"  # stands for a space that no line breaks at
 _TOGETHER = re.compile(r"(?<=[≥≤×±<>]) (?=\d)|(?<=\d) (?=(?:%|h|min|s|ms|µs|[KMGT]iB)(?!\w))")
 MAX_PROSE = 96  # longer lines are hard to read
-_ASCII = str.maketrans({"–": "-", "−": "-", "→": ">", "×": "x", "±": "~", "µ": "u", "≥": ">",
-                        "≤": "<", "…": ".", "═": "=", "✓": "=", "✗": "x",
-                        "‖": "|"})  # fmt: skip
 
 
 class Plain:
@@ -39,16 +37,9 @@ class Plain:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the segments of what it holds."""
         for line in console.render_lines(self.renderable, options, pad=False):
-            yield from _without_trailing_space(_in_ascii(line) if options.ascii_only else line)
+            shown = line_in_ascii(line, options.max_width) if options.ascii_only else line
+            yield from _without_trailing_space(shown)
             yield Segment.line()
-
-
-def _in_ascii(line: Iterable[Segment]) -> list[Segment]:
-    return [Segment(_ascii(text), style, control) for text, style, control in line]
-
-
-def _ascii(text: str) -> str:
-    return text.translate(_ASCII).encode("ascii", "replace").decode("ascii")
 
 
 def _without_trailing_space(line: list[Segment]) -> list[Segment]:
@@ -92,7 +83,7 @@ def print_cautions(
             item.add_row(Text("caution", style="yellow"), Text(line))
             console.print(Plain(item), end="")
         else:
-            text = _ascii(line) if console.options.ascii_only else line
+            text = as_ascii(line) if console.options.ascii_only else line
             console.print(Text(f"caution: {text}"), soft_wrap=True)
 
 

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from bsx.pictures import BATCH_SIZE, Axis, Panel, Picture, Spot
 from bsx.render import numbers, phrases
+from bsx.render.ascii_only import as_ascii
 
 _HEIGHT = 14  # rows of the field
 _MOST_WIDTH = 100
@@ -277,4 +278,4 @@ def _plain(text: str, signs: Signs) -> str:
     clean = phrases.clean(text)
     if signs.dots:
         return clean
-    return clean.replace("≥", ">=").replace("≤", "<=").encode("ascii", "replace").decode()
+    return as_ascii(clean)

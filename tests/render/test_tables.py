@@ -216,7 +216,7 @@ def test_control_characters_in_a_name_do_not_reach_the_terminal() -> None:
 def test_a_terminal_without_unicode_gets_ascii_of_the_same_width() -> None:
     plain = drawn(sample.analysis(), encoding="ascii").splitlines()
     assert len(plain) == len(drawn(sample.analysis()).splitlines())
-    assert any("> 64" in line for line in plain)
+    assert any("-> 64" in line for line in plain)
 
 
 @pytest.mark.parametrize(
