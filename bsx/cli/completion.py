@@ -19,7 +19,7 @@ Offers = list[tuple[str, str]]  # (word, what it is)
 _KINDS = ("dataset", "model", "optimizer")
 _LOGS = ("tensorboard:", "mlflow:")  # a folder follows
 _SHELLS = ("bash", "zsh", "fish", "powershell", "pwsh")
-_PLAIN = re.compile(r"[^\w@%+=:,./-]")  # what is else, a shell may take for its own
+_SPECIAL = re.compile(r"[^\w@%+=:,./-]")  # what is else, a shell may take for its own
 
 
 def completing(setting: Setting) -> Callable[[str], Offers] | None:
@@ -78,7 +78,17 @@ def _as_typed(word: str) -> str:
     """Return a word as it is to stand on the command line; bash takes it as it is offered."""
     if os.environ.get("_BSX_COMPLETE") != "complete_bash":
         return word  # other shells quote by themselves
-    return _PLAIN.sub(lambda found: f"\\{found[0]}", word)
+    return _Typed(_SPECIAL.sub(lambda found: f"\\{found[0]}", word))
+
+
+class _Typed(str):
+    """A word as bash reads it, which was chosen already by the word that it is."""
+
+    __slots__ = ()
+
+    def startswith(self, *_: Any) -> bool:
+        """Pass where Typer chooses once more, by the words as they are typed."""
+        return True
 
 
 def of_shell(args: Sequence[str]) -> None:
