@@ -158,6 +158,11 @@ def main() -> None:
 def run(args: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code; whatever went wrong has been said in one line."""
     try:
+        given = sys.argv[1:] if args is None else args
+        if given and given[0] in ("--show-completion", "--install-completion"):
+            from bsx.cli.completion import of_shell
+
+            of_shell(given)
         code = typer.main.get_command(app)(args, prog_name="bsx", standalone_mode=False)
     except (BsxError, Stopped) as error:
         _say(str(error))

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from bsx.cli.completion import words
 from bsx.render.formats import Format
 
 KNOWN = "What is known (one may be left out and is solved for)"
@@ -19,7 +20,10 @@ Given = str | None
 
 
 def _option(*names: str, help: str, panel: str, metavar: str = "N") -> Any:
-    return typer.Option(*names, metavar=metavar, rich_help_panel=panel, help=help)
+    completes = words(*metavar.split("|")) if "|" in metavar else None
+    return typer.Option(
+        *names, metavar=metavar, rich_help_panel=panel, help=help, autocompletion=completes
+    )
 
 
 Samples = Annotated[Given, _option("--samples", "-n", panel=KNOWN, help="Training samples.")]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bsx.cli.completion import stored_sweeps, words
 from bsx.cli.exporting import CURVES, FORMATS, TRACKERS, Exported, Wish, draw, track, write
 from bsx.cli.options import AS_READ, Plots, warn_of_variables, with_settings
 from bsx.errors import ConfigError
@@ -29,6 +30,7 @@ _Sweeps = Annotated[
     typer.Argument(
         help="Names of sweeps, or the beginnings of their ids.  (default: the newest)",
         metavar="[SWEEP]...",
+        autocompletion=stored_sweeps,
     ),
 ]
 _To = Annotated[
@@ -38,6 +40,7 @@ _To = Annotated[
         help="csv, json, jsonl, markdown, latex, parquet, tensorboard, mlflow or wandb.  "
         "(default: by the ending of --output)",
         metavar="FORMAT",
+        autocompletion=words(*FORMATS),
     ),
 ]
 _Output = Annotated[

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
 
 import pytest
 
 from bsx.cli.app import run
+from bsx.schema import BatchSizes
+from tests import fakes
 from tests.here import Shell, here
 from tests.test_light_imports import imported
 
@@ -20,13 +24,13 @@ def offered(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]):
     def complete(words: str) -> list[str]:
         monkeypatch.setenv("_BSX_COMPLETE", "complete_bash")
         monkeypatch.setenv("COMP_WORDS", words)
-        monkeypatch.setenv("COMP_CWORD", str(len(words.split(" ")) - 1))
+        monkeypatch.setenv("COMP_CWORD", str(len(re.split(r"(?<!\\) ", words)) - 1))
         capfd.readouterr()
         with pytest.MonkeyPatch.context() as context:
             context.setattr("sys.argv", ["bsx"])
             with pytest.raises(SystemExit):
                 run([])
-        return capfd.readouterr().out.split()
+        return [line for line in capfd.readouterr().out.splitlines() if line]
 
     return complete
 
@@ -42,6 +46,10 @@ def offered(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]):
         ("bsx list models --format c", ["csv"]),
         ("bsx config sh", ["show"]),
         ("bsx sweep --epochs ", []),
+        ("bsx export --to j", ["json", "jsonl"]),
+        ("bsx export --to t", ["tensorboard"]),
+        ("bsx sweep --log ", ["tensorboard:", "mlflow:"]),
+        ("bsx calc --sampler ", ["pad", "drop"]),
         ("bsx sweep --dataset nothing-of-the-kind", []),
     ],
 )
@@ -61,6 +69,33 @@ def test_stored_sweeps_are_offered_the_newest_first(here: Shell, offered, monkey
     for file in Path("bsx-runs").glob("*.sqlite3"):
         file.write_bytes(b"no store")
     assert offered("bsx show ") == []
+
+
+def test_a_name_with_a_space_is_offered_as_bash_reads_it(here: Shell, offered) -> None:  # type: ignore[no-untyped-def]
+    asked = fakes.config(batch_sizes=BatchSizes((8,)), seeds=1, name="my 'own' 批")
+    fakes.run_sweep(here.folder / "bsx-runs", asked)
+    name = offered("bsx export m")
+    assert name == ["my\\ \\'own\\'\\ 批"]
+    assert shlex.split(name[0]) == ["my 'own' 批"]
+    assert offered("bsx show my\\ ")[:1] == name
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_of_the_shell_that_was_named_is_shown(
+    shell: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("_BSX_COMPLETE", "")  # is put back
+    with pytest.raises(SystemExit) as leaving:
+        run(["--show-completion", shell])
+    assert leaving.value.code == 0
+    assert f"complete_{shell}" in capfd.readouterr().out
+
+
+def test_a_shell_that_is_not_known_is_refused_with_those_that_are(here: Shell) -> None:
+    code, out, err = here.bsx("--show-completion", "tcsh")
+    assert (code, out) == (2, "") and "give one of bash, zsh, fish" in err
+    code, _, err = here.bsx("--install-completion", "zsh")
+    assert code == 2 and "bsx --show-completion zsh" in err
 
 
 @pytest.mark.parametrize("words", ["bsx sweep --dataset ", "bsx show ", "bsx sweep --schedule "])
