@@ -12,7 +12,7 @@ import pytest
 
 from bsx import plan
 from bsx.cli.live import logged, open_logs
-from bsx.errors import DataError
+from bsx.errors import DataError, Stopped
 from bsx.exchange.trackers import LiveLog, TrackedRun, start, tracked_runs
 from bsx.exchange.trackers.runs import Summary
 from bsx.schema import SETTLED, BatchSizes, LearningRates, RunRecord, RunStatus
@@ -201,6 +201,37 @@ def some(store: Path) -> tuple[Any, list[RunRecord]]:
     sweep, records = read(store)
     of_each = {record.status: record for record in records}
     return sweep, [*of_each.values(), records[0]]
+
+
+def test_a_stop_while_mlflow_makes_its_tables_leaves_nothing_half_made(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mlflow = pytest.importorskip("mlflow")
+    sweep, _ = some(store)
+
+    def stop(tracking_uri: str) -> None:
+        Path(tracking_uri.removeprefix("sqlite:///")).write_bytes(b"some tables")
+        raise Stopped("Ctrl-C")
+
+    monkeypatch.setattr(mlflow, "MlflowClient", stop)
+    with pytest.raises(Stopped):
+        start("mlflow", str(tmp_path / "logs"), sweep)
+    assert list((tmp_path / "logs").iterdir()) == []
+
+
+def test_an_mlflow_store_that_was_left_half_made_is_told_with_the_remedy(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mlflow = pytest.importorskip("mlflow")
+    sweep, _ = some(store)
+    (tmp_path / "mlflow.db").write_bytes(b"some tables")
+
+    def fail(tracking_uri: str) -> None:
+        raise RuntimeError("(sqlite3.OperationalError) table review_queues already exists")
+
+    monkeypatch.setattr(mlflow, "MlflowClient", fail)
+    with pytest.raises(DataError, match=r"mlflow\.db was never finished.*; delete it, or name"):
+        start("mlflow", str(tmp_path), sweep)
 
 
 @pytest.mark.slow

@@ -10,17 +10,20 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import shutil
+import tempfile
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bsx.errors import ConfigError
+from bsx.errors import ConfigError, DataError
 from bsx.exchange.exports.writing import made_folder
 from bsx.exchange.trackers.runs import Summary, TrackedRun, plainly
 
 EXPERIMENT = "bsx"
+_FILE = "mlflow.db"
 RUN_ID, SWEEP_ID, _MARK = "bsx.run_id", "bsx.sweep_id", "bsx.mark"
 _MOST_AT_ONCE = 900  # metrics of one request; MLflow takes a thousand
 _PARENT, _NAME = "mlflow.parentRunId", "mlflow.runName"
@@ -41,7 +44,7 @@ class MLflow:
 
     Raises:
         ConfigError: where there is no mlflow.
-        DataError: where it cannot be written.
+        DataError: where it cannot be written, or was left half made.
     """
 
     def __init__(self, where: str, sweep: str, sweep_id: str, *, force: bool = False) -> None:
@@ -156,12 +159,45 @@ def _client(where: str) -> Any:
             raise ConfigError("mlflow is not installed: pip install 'bsx[mlflow]'") from None
     for logger in ("mlflow", "alembic"):
         logging.getLogger(logger).setLevel(logging.ERROR)
-    uri = where
-    if not _is_uri(where):
-        made_folder(Path(where), "--output")
-        uri = f"sqlite:///{Path(where).absolute() / 'mlflow.db'}"
-    with _plainly(where):
-        return MlflowClient(tracking_uri=uri)
+    if _is_uri(where):
+        with _plainly(where):
+            return MlflowClient(tracking_uri=where)
+    made_folder(Path(where), "--output")
+    file = Path(where).absolute() / _FILE
+    with _plainly(where), _half_made(file):
+        if not file.exists():
+            _make(file, MlflowClient)
+        return MlflowClient(tracking_uri=_uri(file))
+
+
+def _make(file: Path, client: Callable[..., Any]) -> None:
+    """Make a store without runs. Its tables take seconds; it appears when it has all of them."""
+    with tempfile.TemporaryDirectory(
+        dir=file.parent, prefix=".new-", ignore_cleanup_errors=True
+    ) as folder:
+        made, whole = Path(folder) / file.name, Path(folder) / "whole"
+        client(tracking_uri=_uri(made))
+        shutil.copyfile(made, whole)  # MLflow has the other one open still
+        if not file.exists():  # unless another process was quicker
+            whole.replace(file)
+
+
+@contextlib.contextmanager
+def _half_made(file: Path) -> Iterator[None]:
+    """Say what to do with a store that was left without some of its tables."""
+    try:
+        yield
+    except Exception as error:
+        if "already exists" not in str(error):
+            raise
+        raise DataError(
+            f"{file} was never finished, and MLflow cannot use it; delete it, or name another "
+            "folder"
+        ) from None
+
+
+def _uri(file: Path) -> str:
+    return f"sqlite:///{file}"
 
 
 def _plainly(where: str) -> contextlib.AbstractContextManager[None]:
