@@ -198,7 +198,7 @@ def _target(first: Arm, second: Arm, targets: Sequence[TargetSpec]) -> TargetSpe
     # Numbered anew: a target that all reach must be reached by one size in both arms.
     both = [size for arm in (first, second) for size in arm.sizes().values() if size.records]
     sizes = [replace(size, batch_size=number) for number, size in enumerate(both)]
-    found = automatic_target(sizes, first.facts.metric, first.config.confirm)
+    found = automatic_target(sizes, first.facts.metric, first.config.confirm, first.facts.baseline)
     return TargetSpec(first.facts.metric.name, found.threshold) if found else None
 
 

@@ -95,8 +95,8 @@ def test_a_sweep_logs_each_run_once_when_it_is_stored_and_goes_on_where_it_was_s
         live = live_log(folder, logs, watcher)
         try:
             run_sweep(folder, asked, watcher=live)  # type: ignore[arg-type]
-        except Exception as error:
-            assert "test" in str(error)
+        except Stopped as stopped:
+            assert "test" in str(stopped)
         found = {f.parent.name: f.stat().st_mtime_ns for f in logs.rglob("*.bsx")}
         assert files.items() <= found.items()
         files = found
