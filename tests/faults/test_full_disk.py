@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bsx.errors import StoreError
+from bsx.render.report.markup import GENERATOR
 from bsx.schema import BatchSizes
 from bsx.store import Store
 from tests import fakes
@@ -118,12 +119,13 @@ def test_the_same_connection_goes_on_when_there_is_room(tmp_path: Path) -> None:
 def test_a_report_on_a_full_disk_is_one_line_and_leaves_what_was_there(tmp_path: Path) -> None:
     fakes.run_sweep(tmp_path / STORE, fakes.config(batch_sizes=BatchSizes((8, 64)), seeds=2))
     report = tmp_path / "report.html"
-    report.write_text("the report before")
+    before = f'<meta name="generator" content="{GENERATOR} 0">the report before'
+    report.write_text(before)
     done = within(40, [*BSX, "report", "--output", "report.html"], tmp_path)
     assert (done.returncode, done.stdout) == (3, ""), done.stderr
     assert_one_line(done.stderr)
     assert "report.html" in done.stderr
-    assert report.read_text() == "the report before"
+    assert report.read_text() == before
     assert {file.name for file in tmp_path.iterdir()} == {STORE, "report.html"}
 
 
