@@ -3,7 +3,8 @@
 log S(B) = log(a + b/B) + seed effect + noise is fitted to a seeds × sizes table of steps-to-target:
 S_min = a, E_min = b, B_crit = b/a. A seed's effect moves its whole curve, so it cancels from B_crit
 where seeds are paired across sizes; where they are not, it is noise like any other and the same
-formulas hold. Cells that never reached the target enter by likelihood.
+formulas hold. Cells that never reached the target enter by likelihood, but for sizes whose bounds
+the curve through the others contradicts: these are told, and are no part of it.
 
 Intervals of B_crit are profile intervals with Student's t on the variance pooled over all cells.
 A percentile bootstrap over the seeds is too narrow (in simulation it covers 70 to 80 % at 3 seeds,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -38,10 +39,7 @@ def test_ctrl_c_while_something_is_imported_is_a_stop_and_no_failing_import(
 def test_stopped_before_the_sweep_is_stored_nothing_is_shown_and_nothing_is_wrong(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop(*_: object) -> None:
-        raise Stopped("Ctrl-C")
-
-    monkeypatch.setattr(sweeping, "changes", stop)
+    monkeypatch.setattr(sweeping, "changes", _stopping("Ctrl-C"))
     done = bsx("sweep", *QUICK, cwd=tmp_path)
     assert done.returncode == 4, done.stderr
     assert done.stderr == "Stopped by Ctrl-C; the same command goes on from here.\n"
@@ -51,12 +49,17 @@ def test_stopped_before_the_sweep_is_stored_nothing_is_shown_and_nothing_is_wron
 def test_in_python_patience_that_is_over_is_an_error_like_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop(*_: object, **__: object) -> None:
-        raise Stopped("--within: another process still trains the same")
-
-    monkeypatch.setattr("bsx.store.Store.held", stop)
+    over = _stopping("--within: another process still trains the same")
+    monkeypatch.setattr("bsx.store.Store.held", over)
     with pytest.raises(StoreError, match=r"^within: another process still trains the same$"):
         api.sweep(
             batch_sizes=[8], steps=4, seeds=1, learning_rate=0.01, executor="inline",
             store=tmp_path, progress=False,
         )  # fmt: skip
+
+
+def _stopping(why: str) -> Callable[..., None]:
+    def stop(*_: object, **__: object) -> None:
+        raise Stopped(why)
+
+    return stop

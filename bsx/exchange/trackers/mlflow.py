@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bsx.errors import ConfigError, DataError
-from bsx.exchange.exports.writing import made_folder
 from bsx.exchange.trackers.runs import Summary, TrackedRun, plainly
 
 EXPERIMENT = "bsx"
@@ -162,9 +161,9 @@ def _client(where: str) -> Any:
     if _is_uri(where):
         with _plainly(where):
             return MlflowClient(tracking_uri=where)
-    made_folder(Path(where), "--output")
     file = Path(where).absolute() / _FILE
     with _plainly(where), _half_made(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
         if not file.exists():
             _make(file, MlflowClient)
         return MlflowClient(tracking_uri=_uri(file))

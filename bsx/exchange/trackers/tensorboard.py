@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bsx.errors import ConfigError
-from bsx.exchange.exports.writing import made_folder, written
+from bsx.exchange.exports.writing import written
 from bsx.exchange.trackers.runs import Summary, TrackedRun, plainly
 
 _FILE = "events.out.tfevents.bsx"  # one a folder; TensorBoard asks for tfevents in its name
@@ -45,8 +45,9 @@ class TensorBoard:
         self._events = _Events()
         self._folder = Path(where) / _as_name(sweep)
         self._force = force
-        made_folder(self._folder, "--output")
-        with self._plainly():  # what the sweep was called before
+        with self._plainly():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            # what the sweep was called before
             self._former = [f for f in _of_sweep(Path(where), sweep_id) if f != self._folder]
 
     def log(self, runs: Iterable[TrackedRun]) -> int:
@@ -86,7 +87,8 @@ class TensorBoard:
 
     def _place(self, run: str) -> Path:
         folder = self._folder / _as_name(run)
-        made_folder(folder, "--output")
+        with self._plainly():
+            folder.mkdir(parents=True, exist_ok=True)
         return folder / _FILE
 
 

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from bsx.errors import ConfigError
-from bsx.exchange.exports.writing import made_folder
 from bsx.exchange.trackers.runs import Summary, TrackedRun, plainly
 
 PROJECT = "bsx"
@@ -44,9 +43,9 @@ class Wandb:
             except ImportError:
                 raise ConfigError("wandb is not installed: pip install 'bsx[wandb]'") from None
         self._wandb = wandb
-        made_folder(self._folder, "--output")
         self._list = self._folder / _WRITTEN
         with self._plainly():
+            self._folder.mkdir(parents=True, exist_ok=True)
             lines = self._list.read_text("utf-8").splitlines() if self._list.exists() else []
         told = (line.split() for line in lines if line.strip())
         self._known = {run_id: tuple(rest) for run_id, *rest in told}

@@ -25,7 +25,7 @@ from bsx.render.report.plots import (
 
 WIDTH, HEIGHT = 480, 320
 LEFT, RIGHT, TOP, BOTTOM = 74, 14, 24, 46
-_MOSTLETTERS = 42  # of the name of an axis
+_MOST_LETTERS = 42  # of the name of an axis
 LETTER = 5.6  # about the width of one in a label, in units of the picture
 
 # shape → path around (0, 0)
@@ -153,7 +153,7 @@ def _axes(plot: Plot, frame: Frame) -> Markup:
 
 def shortened(label: str) -> str:
     """Return a label that has room along an axis."""
-    return label if len(label) <= _MOSTLETTERS else f"{label[: _MOSTLETTERS - 1]}…"
+    return label if len(label) <= _MOST_LETTERS else f"{label[: _MOST_LETTERS - 1]}…"
 
 
 def _box(left: float, top: float, right: float, bottom: float, **more: str) -> Markup:
