@@ -79,9 +79,15 @@ def untimed(document: Any) -> Any:
 
 
 def swept(
-    folder: Path, *args: str, during: Callable[[Path], None] | None = None
+    folder: Path,
+    *args: str,
+    during: Callable[[Path], None] | None = None,
+    stays_slow: bool = False,
 ) -> tuple[int, dict[str, Any], str]:
-    """Run the sweep while ``during`` is done beside; return exit code, document and stderr."""
+    """Run the sweep while ``during`` is done beside; return exit code, document and stderr.
+
+    Training is slow until ``during`` is done, or to the end where it ``stays_slow``.
+    """
     (folder / "slow.py").write_text(_MODEL)
     failed: list[BaseException] = []
 
@@ -92,7 +98,8 @@ def swept(
         except BaseException as error:
             failed.append(error)
         finally:
-            (folder / "slowly").unlink(missing_ok=True)
+            if failed or not stays_slow:
+                (folder / "slowly").unlink(missing_ok=True)
 
     thread = threading.Thread(target=beside)
     out, err, before = io.StringIO(), io.StringIO(), Path.cwd()
@@ -204,7 +211,8 @@ def test_ctrl_c_keeps_what_was_finished_and_leaves_no_process_behind(
         os.kill(os.getpid(), signal.SIGINT)
 
     where = ["--executor", executor, *(["--slurm-cluster", "local"] * (executor == "slurm"))]
-    code, _, err = swept(tmp_path, *where, during=interrupt)
+    # slow to the end: at its full pace a unit can be done before it hears that it is to stop
+    code, _, err = swept(tmp_path, *where, during=interrupt, stays_slow=True)
     assert code == 4, err
     assert "Stopped by Ctrl-C" in err
     wait_until(lambda: not Path(f"/proc/{trained[0]}").exists(), 120, "the end of the worker")
