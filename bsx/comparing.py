@@ -242,11 +242,16 @@ def _ids(runs: SizeRuns, choice: Choice | None) -> dict[int, str]:
 def _ends(arms: Sequence[Arm], metric: Metric) -> list[dict[int, _End]]:
     """Arm by arm, batch size → where its runs end; optimism is pooled as in :func:`_reach`."""
     sizes = _sizes(arms)
-    ends = [final_evidence(runs, metric, {metric.name: metric}) for *_, runs in sizes]
+    ends = [
+        final_evidence(runs, metric, {metric.name: metric}, arms[number].facts.grain)
+        for number, _, runs in sizes
+    ]
     found: list[dict[int, _End]] = [{} for _ in arms]
     for (number, size, runs), end in zip(sizes, give_back_at_end(ends, metric), strict=True):
         ids = _ids(runs, end.choice if end else None)
-        found[number][size] = _End(end, ids, arms[number].facts.grains(metric))
+        facts = arms[number].facts
+        grains = facts.grain(metric, "validation"), facts.grain(metric, "test")
+        found[number][size] = _End(end, ids, grains)
     return found
 
 
