@@ -70,7 +70,7 @@ TABLE: dict[str, set[str]] = {
     "arms": {"schema"},
     "changes": {"schema"},
     "pictures": {"schema"},
-    "render": {"arithmetic", "errors", "literals", "schema", "pictures", "rich", "IPython",
+    "render": {"arithmetic", "arms", "errors", "literals", "schema", "pictures", "rich", "IPython",
                "matplotlib"},
 }  # fmt: skip
 ANYTHING = {"api", "cli", "__init__", "__main__"}

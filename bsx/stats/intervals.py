@@ -182,6 +182,15 @@ def not_below(estimate: Estimate, least: float) -> Estimate:
     return dataclasses.replace(estimate, low=max(estimate.low, top))
 
 
+def within(estimate: Estimate | None, most: float) -> Estimate | None:
+    """Cut the interval at ±``most``: of differences of shares, one."""
+    if estimate is None or estimate.low is None or estimate.high is None:
+        return estimate
+    return dataclasses.replace(
+        estimate, low=max(estimate.low, -most), high=min(estimate.high, most)
+    )
+
+
 def reciprocal(estimate: Estimate, factor: float = 1.0) -> Estimate:
     """Return the estimate of ``factor`` / the quantity (positive): the sides change places."""
 
