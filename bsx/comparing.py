@@ -28,6 +28,7 @@ from bsx.schema import (
 from bsx.stats.curves import SizeRuns
 from bsx.stats.ends import FinalEvidence, final_evidence, give_back_at_end
 from bsx.stats.growth import Growth, growth_of
+from bsx.stats.intervals import within
 from bsx.stats.paired import difference, rounding
 from bsx.stats.ratios import Count, per, ratio, same_runs, without_error
 from bsx.stats.selection import Choice
@@ -106,7 +107,7 @@ def compare(first: Arm, second: Arm, targets: Sequence[TargetSpec] = ()) -> Comp
         critical_batch_size=(critical[0], critical[1]),
         sizes=tuple(
             _size(b, (rows[0][b], rows[1][b]), (reach[0][b], reach[1][b]),
-                  (ends[0][b], ends[1][b]), metric.name)
+                  (ends[0][b], ends[1][b]), metric)
             for b in shared
         ),
         higher_is_better=_rises(first, target),
@@ -168,26 +169,27 @@ def _size(
     rows: tuple[BatchSizeSummary, BatchSizeSummary],
     reach: tuple[_Reach, _Reach],
     ends: tuple[_End, _End],
-    metric: str,
+    metric: Metric,
 ) -> ComparedSize:
     first, second = reach
     speeds = [row.speed.step_seconds if row.speed else None for row in rows]
-    validation, test = (_differ(*ends, split) for split in (0, 1))
+    validation, test = (_differ(*ends, split, bounded=metric.bounded) for split in (0, 1))
     return ComparedSize(
         batch_size=batch_size,
         steps=(first.iterations.summary, second.iterations.summary),
         steps_ratio=ratio(first.iterations, second.iterations),
         samples_ratio=ratio(first.samples, second.samples),
         seconds_ratio=per(ratio(first.durations, second.durations), speeds[0], speeds[1]),
-        validation=(_ended(ends[0], metric), _ended(ends[1], metric)),
+        validation=(_ended(ends[0], metric.name), _ended(ends[1], metric.name)),
         validation_difference=validation,
         test_difference=test,
     )
 
 
-def _differ(first: _End, second: _End, split: int) -> Estimate | None:
+def _differ(first: _End, second: _End, split: int, *, bounded: bool) -> Estimate | None:
     each = rounding(first.grains[split], second.grains[split])
     found = difference(second.scores()[split], first.scores()[split], each=each)
+    found = within(found, 1.0) if bounded else found
     return without_error(found) if same_runs(first.runs, second.runs) else found
 
 
@@ -242,11 +244,16 @@ def _ids(runs: SizeRuns, choice: Choice | None) -> dict[int, str]:
 def _ends(arms: Sequence[Arm], metric: Metric) -> list[dict[int, _End]]:
     """Arm by arm, batch size → where its runs end; optimism is pooled as in :func:`_reach`."""
     sizes = _sizes(arms)
-    ends = [final_evidence(runs, metric, {metric.name: metric}) for *_, runs in sizes]
+    ends = [
+        final_evidence(runs, metric, {metric.name: metric}, arms[number].facts.grain)
+        for number, _, runs in sizes
+    ]
     found: list[dict[int, _End]] = [{} for _ in arms]
     for (number, size, runs), end in zip(sizes, give_back_at_end(ends, metric), strict=True):
         ids = _ids(runs, end.choice if end else None)
-        found[number][size] = _End(end, ids, arms[number].facts.grains(metric))
+        facts = arms[number].facts
+        grains = facts.grain(metric, "validation"), facts.grain(metric, "test")
+        found[number][size] = _End(end, ids, grains)
     return found
 
 

@@ -29,6 +29,7 @@ def recommend(
     tolerance: float,
     objective: str = "time",
     price_per_hour: float | None = None,
+    grain: float = 0.0,
 ) -> Answer:
     """Choose a batch size for ``objective``, or None with a caution that says why not.
 
@@ -39,6 +40,7 @@ def recommend(
         tolerance: how much worse a size may end, as :meth:`bsx.schema.Metric.margin` reads it.
         objective: of AIMS.
         price_per_hour: of training; needed for the objective ``cost``.
+        grain: the step that the metric moves in, 1/n for a share of n samples; 0: not known.
 
     Raises:
         ValueError: for an unknown objective, or a cost without its price.
@@ -55,7 +57,9 @@ def recommend(
         return None, (_nothing("no_quality", objective),)
     mean = sum(scores[best].values()) / len(scores[best])
     allowed = metric.margin(tolerance, mean)
-    compared = non_inferior(scores, higher_is_better=metric.higher_is_better, tolerance=allowed)
+    compared = non_inferior(
+        scores, higher_is_better=metric.higher_is_better, tolerance=allowed, grain=grain
+    )
     case = Case(
         tuple(candidates),
         tradeoff,

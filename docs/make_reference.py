@@ -107,6 +107,7 @@ CALC_FIELDS = {
 KEYS = {
     "schema_version": "1; keys are added, never renamed, while it stays",
     "sweep_id": "the sweep's identity: equal questions have equal ids",
+    "arm": "what sets an arm of `--vary` apart, such as `model.norm=batch`; else null",
     "name": "as given with `--name`, or null",
     "status": "running, complete, stopped, out_of_time or failed",
     "metric": "the metric that quality is judged by",
@@ -646,7 +647,8 @@ def _documents() -> Iterator[str]:
         "the `steps` of both, `steps_ratio`, `samples_ratio` and `seconds_ratio` of second to "
         "first, the `validation` of both, `validation_difference` and `test_difference`, second "
         "less first: estimates, paired over shared seeds. Where one of the two did not get "
-        "there, the `value` of a ratio is null, and `low` or `high` is the bound that is known."
+        "there, the `value` of a ratio is null, and `low` or `high` is the bound that is known. "
+        "`bsx compare` of more than two arms has them as `comparisons`, too."
     )
     yield "## The document of `bsx import`"
     yield (

@@ -3,8 +3,11 @@
 Nothing depends on how fast the machine is. Nothing of the user's cache is read or written.
 """
 
+import compileall
 import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -14,6 +17,18 @@ settings.register_profile("here", deadline=None, derandomize=True)
 settings.load_profile("here")
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# What a sweep learns is synced to the disk unit by unit. In memory this takes no time; elsewhere
+# tests of sweeps wait longer for the disk than they train.
+MEMORY = Path("/dev/shm")
+if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 4 * 1024**3:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile bsx: where the environment keeps Python from it, each program started here would."""
+    if not hasattr(config, "workerinput"):
+        compileall.compile_dir(Path(__file__).parents[1] / "bsx", quiet=2)
 
 
 @pytest.fixture(scope="session", autouse=True)

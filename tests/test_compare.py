@@ -144,6 +144,12 @@ def test_arms_that_are_judged_differently_are_printed_and_not_compared(here: She
     assert found["comparisons"] == []
 
 
+def test_one_sweep_alone_is_compared_with_its_arms_if_it_has_some(here: Shell) -> None:
+    here.swept("--name", "one")
+    code, _, err = here.bsx("compare", "one")
+    assert code == 2 and "one is no arm of --vary that has others; name two sweeps" in err
+
+
 def test_what_only_the_arms_know_stays_with_them(tmp_path: Path) -> None:
     one = arm("one")
     other = dataclasses.replace(one, config=dataclasses.replace(one.config, tolerance=0.5))

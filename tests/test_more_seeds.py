@@ -222,3 +222,8 @@ def test_where_a_name_stands_for_several_arms_it_is_said_which_is_shown(varied: 
     assert varied.bsx("show", identity, "--get", "status")[2] == ""
     assert "this is model.norm=batch" in varied.bsx("compare", identity, "va")[2]
     assert "arms" not in varied.bsx("show", "va", "--quiet")[2]
+    assert "this is model.norm=batch" in varied.bsx("export", "va", "--to", "csv")[2]
+    code, out, err = varied.bsx("compare", "va")
+    assert (code, err) == (0, "") and "model.norm=batch (second) against model.norm=none" in out
+    _, out, err = varied.bsx("show", "va", "--format", "json")
+    assert json.loads(out)["arm"] == "model.norm=batch"

@@ -171,6 +171,7 @@ def _recommend(
         config.tolerance,
         aim,
         config.price_per_hour,
+        facts.grain(facts.metric, "validation"),
     )
     if aim == config.aim:
         return found, said
@@ -248,7 +249,7 @@ def _size(
         tuple(s for s in speeds if s.batch_size == b),
         runs,
         targets,
-        final_evidence(runs, facts.metric, metrics),
+        final_evidence(runs, facts.metric, metrics, facts.grain),
         speed_summary(speeds, b, loop, per_epoch, growth.largest),
         record.step_seconds if record else (),
         growth,

@@ -169,7 +169,7 @@ def _against_small(
         tests = {b: _tests(size, facts) for b, size in ends.items()}
         phis, tops = ({b: row for b, (row, _) in t.items()} for t in (sharpness, eigenvalues))
         compared = against_small(
-            small, tests, phis, tops, facts.metric, facts.grains(facts.metric)[1]
+            small, tests, phis, tops, facts.metric, facts.grain(facts.metric, "test")
         )
     rows = [
         replace(
@@ -210,7 +210,9 @@ def _at_equal_length(
         None if epochs is None else {b: epochs * s.steps_per_epoch for b, s in by_size.items()},
         None if steps is None else dict.fromkeys(by_size, steps),
     ):
-        view = {} if each is None else at_length(runs, each, metric)
+        view = (
+            {} if each is None else at_length(runs, each, metric, facts.grain(metric, "validation"))
+        )
         view = view if len(view) > 1 else {}  # one alone is compared with none
         views.append({b: v if told else replace(v, learning_rate=None) for b, v in view.items()})
     rows = [

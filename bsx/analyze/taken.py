@@ -25,7 +25,7 @@ def with_its_end(
     sizes: Sequence[SizeEvidence], recommendation: Recommendation | None, facts: Facts
 ) -> Recommendation | None:
     """Add how much worse the recommended rate ends than the one that quality is judged at."""
-    metric, (grain, _) = facts.metric, facts.grains(facts.metric)
+    metric, grain = facts.metric, facts.grain(facts.metric, "validation")
     if recommendation is None:
         return None
     size, taken = _taken(sizes, recommendation)

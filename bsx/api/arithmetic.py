@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, overload
 
-from bsx.api.keywords import check_name, in_python, plain
+from bsx.api.keywords import by_name, check_name, in_python, plain
 
 if TYPE_CHECKING:
     import pandas
@@ -94,6 +94,7 @@ class Calculations(list[Calculation], _Table):
 def calc(*, batch_size: int | None = None, **known: Any) -> Calculation: ...
 @overload
 def calc(*, batch_size: str | Iterable[int], **known: Any) -> Calculations: ...
+@by_name
 def calc(*, batch_size: Any = None, **known: Any) -> Calculation | Calculations:
     """Work out iterations, epochs and tails; one of the numbers may be left out and is solved for.
 

@@ -7,6 +7,7 @@ import functools
 import inspect
 import os
 import re
+import reprlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
@@ -77,6 +78,28 @@ def known_names_only(function: Callable[P, T]) -> Callable[P, T]:
     def checked(*args: P.args, **kwargs: P.kwargs) -> T:
         for name in kwargs:
             check_name(name, known, f"bsx.{function.__name__}")
+        return function(*args, **kwargs)
+
+    return checked
+
+
+def by_name(function: Callable[P, T]) -> Callable[P, T]:
+    """Have ``function`` refuse arguments without a name, beyond those that it takes so."""
+    takes = [
+        name
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+    ]
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> T:
+        if len(args) > len(takes):
+            called = f"bsx.{function.__name__}"
+            but = f" other than {' and '.join(takes)}" if takes else ""
+            raise ConfigError(
+                f"{called}({', '.join(map(reprlib.repr, args))}): arguments{but} are given by "
+                f"name, NAME={reprlib.repr(args[len(takes)])}; see help({called})"
+            )
         return function(*args, **kwargs)
 
     return checked

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bsx.api.keywords import in_python, known_names_only, plain
+from bsx.api.keywords import by_name, in_python, known_names_only, plain
 from bsx.api.results import Compared, Result, result_of
 from bsx.errors import ConfigError
 
 
+@by_name
 @known_names_only
 def load(
     sweep: str | None = None,
@@ -84,6 +85,7 @@ def _loaded(wanted: str | None, flags: Mapping[str, Any]) -> Result:
         return result_of(store, read, plan.recipes(read.config, read.facts))
 
 
+@by_name
 @known_names_only
 def compare(
     first: Result | str,

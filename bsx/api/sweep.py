@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bsx.api.given import named
-from bsx.api.keywords import as_typed, in_python
+from bsx.api.keywords import as_typed, by_name, in_python
 from bsx.api.results import Result, result_of
 from bsx.errors import ConfigError, Stopped
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bsx.schema import SweepConfig, Watcher
 
 
+@by_name
 def sweep(
     file: str | Path | None = None,
     *,

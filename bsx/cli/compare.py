@@ -27,14 +27,20 @@ _TARGET = (
 @with_settings(("target", "store", "format", "get"), {"target": _TARGET})
 def compare(
     first: Annotated[
-        str,
+        str | None,
         typer.Argument(
-            help="A sweep's name or the beginning of its id.", autocompletion=stored_sweeps
+            help="A sweep's name or the beginning of its id.  (default: the newest)",
+            autocompletion=stored_sweeps,
         ),
-    ],
+    ] = None,
     second: Annotated[
-        str, typer.Argument(help="The sweep to compare with it.", autocompletion=stored_sweeps)
-    ],
+        str | None,
+        typer.Argument(
+            help="The sweep to compare with it. Without one the first is to be of --vary, and its "
+            "arms are compared with the first of them.",
+            autocompletion=stored_sweeps,
+        ),
+    ] = None,
     **flags: Any,
 ) -> None:
     """Set two stored sweeps side by side, with intervals paired over the seeds they share.
@@ -44,8 +50,11 @@ def compare(
     $ bsx sweep --name plain && bsx sweep --model-arg norm=batch --name normed
 
     $ bsx compare plain normed
+
+    The arms of the newest --vary:
+
+    $ bsx compare
     """
-    from bsx.cli.named import sweep_named
     from bsx.cli.output import print_found
     from bsx.config import read_view
     from bsx.render import comparison as rendered
@@ -54,12 +63,12 @@ def compare(
     view, door = read_view(flags, os.environ)
     warn_of_variables(os.environ)
     with Store(door.store) as store:
-        arms = [arm_of(store, sweep_named(store, wanted), wanted) for wanted in (first, second)]
+        arms = _arms(store, first, second)
     comparisons = compared(arms, one_target(view.targets))
     warn(comparisons)
     documents, metric = [rendered.document(one) for one in comparisons], arms[0].facts.metric
     print_found(
-        documents[0],
+        documents[0] if len(documents) == 1 else {"comparisons": documents},
         rendered.rows(documents),
         form=door.format,
         get=door.get,
@@ -67,6 +76,29 @@ def compare(
         markdown=lambda: rendered.markdown(comparisons, metric),
         header=rendered.header(),
     )
+
+
+def _arms(store: Store, first: str | None, second: str | None) -> list[Arm]:
+    """Return the two sweeps that are named, or all arms that the first is one of.
+
+    Raises:
+        ConfigError: where there are not two.
+    """
+    from bsx.arms import arms_with, label
+    from bsx.cli.named import sweep_named
+    from bsx.errors import ConfigError
+
+    if first is not None and second is not None:
+        named = [(sweep_named(store, wanted), wanted) for wanted in (first, second)]
+        return [arm_of(store, sweep, wanted) for sweep, wanted in named]
+    found = arms_with(store.sweep(first), store.sweeps())
+    if len(found) < 2:
+        which = "the newest sweep" if first is None else first
+        raise ConfigError(
+            f"{which} is no arm of --vary that has others; name two sweeps, as in `bsx compare "
+            "FIRST SECOND`"
+        )
+    return [arm_of(store, sweep, label(sweep.config)) for sweep in found]
 
 
 def one_target(targets: tuple[TargetSpec, ...]) -> tuple[TargetSpec, ...]:
@@ -132,4 +164,6 @@ def warn(comparisons: Sequence[Comparison]) -> None:
 
     from bsx.render.tables import print_cautions
 
-    print_cautions(Console(stderr=True), [c for one in comparisons for c in one.cautions])
+    for one in comparisons:
+        of = f"{one.second} against {one.first}" if len(comparisons) > 1 else ""
+        print_cautions(Console(stderr=True), one.cautions, of=of)

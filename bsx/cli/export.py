@@ -113,7 +113,7 @@ def export(
     if not door.quiet:
         warn_of_variables(os.environ)
     wish = _checked(Wish(to, output, curves, plots, force))
-    found = _found(sweeps or [], view, door.store, arms=arms)
+    found = _found(sweeps or [], view, door.store, arms=arms, quiet=door.quiet)
     said = []
     if wish.plots is not None:
         said += draw(found, wish)
@@ -164,20 +164,22 @@ def _check_place(wish: Wish) -> None:
         check_free(Path(str(wish.output)), "--output", force=wish.force)
 
 
-def _found(wanted: Sequence[str], view: View, folder: str, *, arms: bool) -> list[Exported]:
+def _found(
+    wanted: Sequence[str], view: View, folder: str, *, arms: bool, quiet: bool
+) -> list[Exported]:
     """Read the sweeps and analyse them as they are to be read."""
     from bsx import plan
+    from bsx.cli.named import labels, sweep_named
     from bsx.cli.output import analyzed
     from bsx.config import as_read
     from bsx.store import Store
 
     found = []
     with Store(folder) as store:
-        chosen = [store.sweep(name) for name in wanted or (None,)]
+        chosen = [sweep_named(store, name, quiet=arms or quiet) for name in wanted or (None,)]
         if arms:
             chosen = _arms_of(store, chosen)
-        labels = _labels(chosen)
-        for label, stored in zip(labels, chosen, strict=True):
+        for label, stored in zip(labels(chosen), chosen, strict=True):
             sweep = as_read(stored, view)
             recipes = plan.recipes(sweep.config, sweep.facts)
             records = tuple(store.runs(stored.sweep_id))
@@ -196,13 +198,3 @@ def _arms_of(store: Store, chosen: Sequence[Sweep]) -> list[Sweep]:
     if len(chosen) != 1 or not varied(chosen[0].config):
         raise ConfigError("--arms: name one sweep that was run with --vary")
     return arms_with(chosen[0], store.sweeps())
-
-
-def _labels(sweeps: Sequence[Sweep]) -> list[str]:
-    """Return what sets each apart: the values of --vary, else its name, else its id."""
-    from bsx.arms import label
-
-    labels = [label(s.config) or s.config.name or s.sweep_id for s in sweeps]
-    if len(set(labels)) < len(labels):
-        return [s.sweep_id for s in sweeps]
-    return labels

@@ -74,6 +74,7 @@ def sweeps(
 
     $ bsx list sweeps
     """
+    from bsx.arms import label
     from bsx.cli.options import warn_of_variables
     from bsx.config import default_store
     from bsx.store import Store
@@ -85,6 +86,7 @@ def sweeps(
             {
                 "sweep_id": sweep.sweep_id,
                 "name": sweep.config.name,
+                "arm": label(sweep.config) or None,
                 "status": sweep.status,
                 "created": sweep.created[:19].replace("T", " "),
                 **_ingredients(sweep),

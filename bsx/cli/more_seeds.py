@@ -68,15 +68,15 @@ def _of_stored(
     A name that the arms of ``--vary`` share means all of them, and so does an arm that is the
     newest; the id of one means that one.
     """
-    from bsx.arms import arms_with, label
+    from bsx.arms import label
+    from bsx.cli.named import arms_named
     from bsx.config import read_further
     from bsx.store import Store
 
     read, door = read_further(flags, environ)
     with Store(door.store) as store:
+        arms = arms_named(store, wanted)
         sweep = store.sweep(wanted)
-        by_id = wanted is not None and sweep.config.name != wanted
-        arms = [sweep] if by_id else arms_with(sweep, store.sweeps())
     config = read(sweep.config)
     if config.command is not None and config.command.program.elsewhere:
         named = wanted or "the newest sweep"

@@ -1,7 +1,8 @@
-"""A stored sweep by its name: said aloud where arms of ``--vary`` share it, and one is taken."""
+"""Stored sweeps by name: arms of ``--vary`` may share one, and mean one of them, or all."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import typer
@@ -31,3 +32,24 @@ def sweep_named(store: Store, wanted: str | None, *, quiet: bool = False) -> Swe
             err=True,
         )
     return sweep
+
+
+def arms_named(store: Store, wanted: str | None) -> list[Sweep]:
+    """Return all arms that share that name, or that the newest is one of; an id means one sweep."""
+    from bsx.arms import arms_with
+
+    sweep = store.sweep(wanted)
+    by_id = wanted is not None and sweep.config.name != wanted
+    return [sweep] if by_id else arms_with(sweep, store.sweeps())
+
+
+def labels(sweeps: Sequence[Sweep]) -> list[str]:
+    """Return what sets each apart: the values of --vary, its name, both, or else its id."""
+    from bsx.arms import label
+
+    arms = [label(s.config) or s.config.name or s.sweep_id for s in sweeps]
+    both = [", ".join(filter(None, (s.config.name, label(s.config)))) or s.sweep_id for s in sweeps]
+    for told in (arms, both):
+        if len(set(told)) == len(told):
+            return told
+    return [s.sweep_id for s in sweeps]

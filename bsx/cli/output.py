@@ -77,7 +77,7 @@ def print_arms(
         for label, sweep, analysis in found:
             rendered.print_title(console, label)
             sys.stdout.flush()
-            print_analysis(sweep, analysis, form=form, get=None, quiet=quiet, plot=plot)
+            print_analysis(sweep, analysis, form=form, get=None, quiet=quiet, plot=plot, arm=label)
             sys.stdout.write("\n")
         if not quiet:
             warn(comparisons)
@@ -128,12 +128,14 @@ def print_analysis(
     quiet: bool,
     part: str | None = None,
     plot: bool = False,
+    arm: str = "",
 ) -> None:
     """Print what was found out: results to stdout, cautions to stderr.
 
     ``part``: ``rates`` for the learning rates alone, ``views`` for equal epochs and equal
     iterations, ``explain`` for what it all means in words, cautions included; None for the tables.
-    ``plot``: pictures below the tables, if it is these that are printed.
+    ``plot``: pictures below the tables, if it is these that are printed. ``arm``: what sets the
+    sweep apart where several are printed, which cautions then name.
 
     Raises:
         NothingFound: where ``get`` leads nowhere.
@@ -168,7 +170,7 @@ def print_analysis(
         from rich.console import Console
 
         said = [c for c in cautions_in_full(analysis) if c.code != "no_recommendation"]  # in a box
-        tables.print_cautions(Console(stderr=True), said, sweep.facts.metric)
+        tables.print_cautions(Console(stderr=True), said, sweep.facts.metric, of=arm)
 
 
 def _plot(sweep: Sweep, analysis: Analysis) -> None:

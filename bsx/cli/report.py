@@ -39,7 +39,8 @@ def report(
         list[str] | None,
         typer.Argument(
             help="Names of sweeps or beginnings of their ids; of several, each has its sections, "
-            "and all are compared with the first.  (default: the newest)",
+            "and all are compared with the first. A name that arms of --vary share means all of "
+            "them, an id the one.  (default: the newest, of --vary with all arms)",
             metavar="[SWEEP]...",
             autocompletion=stored_sweeps,
         ),
@@ -75,6 +76,7 @@ def report(
 
     $ bsx report --output - > report.html
     """
+    from bsx.cli.named import arms_named, labels
     from bsx.config import read_view
     from bsx.store import Store
 
@@ -82,12 +84,13 @@ def report(
     if not door.quiet:
         warn_of_variables(os.environ)
     with Store(door.store) as store:
-        found = [store.sweep(wanted) for wanted in sweeps] if sweeps else [store.sweep()]
+        each = [arms_named(store, wanted) for wanted in sweeps or (None,)]
+        found = list({sweep.sweep_id: sweep for arms in each for sweep in arms}.values())
         named = f"bsx-report-{_named(found)}.html" if output is None else output
         file = Place.of(named, "--output")
         if open_it and file.path is None:
             raise ConfigError("--open and --output -: what is on stdout cannot be opened")
-        write(store, [(_label(s), s) for s in found], file, view)
+        write(store, list(zip(labels(found), found, strict=True)), file, view)
     if file.path is not None:
         typer.echo(str(file.path))
         if open_it:
@@ -219,10 +222,6 @@ def _comparisons(store: Store, parts: Sequence[Part], view: View | None) -> list
 
 def _named(sweeps: Sequence[Sweep]) -> str:
     """Return what the file is named after, of letters that every system takes."""
-    names = "-".join(sweep.config.name or sweep.sweep_id for sweep in sweeps)
+    names = "-".join(dict.fromkeys(sweep.config.name or sweep.sweep_id for sweep in sweeps))
     plain = "".join(c if c.isalnum() or c in "-_." else "-" for c in names)
     return plain.strip(".-")[:80] or sweeps[0].sweep_id
-
-
-def _label(sweep: Sweep) -> str:
-    return sweep.config.name or sweep.sweep_id

@@ -187,7 +187,9 @@ def _run(
             logs.append(open_logs(door.logs, arm.sweep, store))
             if logs[-1] is not None:  # a stop leaves later arms unasked: theirs are closed, too
                 opened.callback(logs[-1].close)
-        for (_, arm), log in zip(asked, logs, strict=True):
+        for n, ((label, arm), log) in enumerate(zip(asked, logs, strict=True), 1):
+            if label:
+                tell(f"Arm {n} of {len(asked)}: {label}")
             held = store.held(arm.recipes, tell, patience=arm.config.within_seconds)
             with held, redirect_stdout(sys.stderr):
                 codes.append(_trained(arm, door, store, executor, log))

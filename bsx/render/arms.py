@@ -23,7 +23,8 @@ def document(arms: Arms, comparisons: Sequence[Comparison]) -> dict[str, Any]:
     """Return the document of the arms, ready for ``json``."""
     return {
         "arms": [
-            {"arm": label, **documents.document(sweep, found)} for label, sweep, found in arms
+            {"arm": None, **documents.document(sweep, found)} | {"arm": label}
+            for label, sweep, found in arms
         ],
         "comparisons": [compared.document(comparison) for comparison in comparisons],
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from bsx import arms
 from bsx.render import diagnosed, wording
 from bsx.render.memory import memory_share
 from bsx.schema import (
@@ -38,6 +39,7 @@ def document(sweep: Sweep, analysis: Analysis) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "sweep_id": sweep.sweep_id,
         "name": sweep.config.name,
+        "arm": arms.label(sweep.config) or None,
         "status": sweep.status,
         "metric": analysis.metric,
         "config": plain(sweep.config),

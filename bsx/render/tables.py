@@ -71,13 +71,17 @@ def print_cautions(
     cautions: Iterable[Caution],
     metric: Metric | None = None,
     *,
+    of: str = "",
     as_items: bool = False,
 ) -> None:
     """Print cautions, one an item; without a terminal, one a line that never wraps.
 
-    ``metric`` is the one that quality is judged by. ``as_items``: without a terminal too.
+    ``metric`` is the one that quality is judged by, ``of`` the arm that they are of, if there are
+    several. ``as_items``: without a terminal too.
     """
-    for line in wording.grouped(cautions, metric):
+    which = f"{phrases.clean(of)}: " if of else ""
+    for said in wording.grouped(cautions, metric):
+        line = which + said
         if console.is_terminal or as_items:
             item = Table.grid(padding=(0, 2))
             item.add_row(Text("caution", style="yellow"), Text(line))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from bsx import arms
 from bsx.literals import as_typed
 from bsx.render import branched, numbers, phrases, searched
 from bsx.render.usual import unusual
@@ -17,6 +18,12 @@ def described(sweep: Sweep, found: Branched | None = None) -> list[tuple[str, st
 
     ``found``: what a branched sweep came to.
     """
+    arm = arms.label(sweep.config)
+    first = [("arm", f"{phrases.clean(arm)}, of --vary")] if arm else []
+    return first + _trained(sweep, found)
+
+
+def _trained(sweep: Sweep, found: Branched | None) -> list[tuple[str, str]]:
     config, facts = sweep.config, sweep.facts
     if config.command is not None and config.command.program.elsewhere:
         return _trained_elsewhere(sweep)

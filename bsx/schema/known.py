@@ -138,16 +138,14 @@ class Facts:
         """The metric that quality is judged by."""
         return self.metrics[0]
 
-    def grains(self, metric: Metric) -> tuple[float, float]:
-        """Return the steps that a metric moves in on validation and on test: a share of n, by 1/n.
+    def grain(self, metric: Metric, split: str) -> float:
+        """Return the least step that a metric moves in on a split: a share of n samples, by 1/n.
 
         0 where it is no share of samples, or their number is not known.
         """
         share = metric.name in _SHARES or metric.name.startswith("top-")
-        if not share or self.task == _OF_TOKENS:
-            return 0.0, 0.0
-        of = self.validation_samples, self.test_samples
-        return 1 / of[0] if of[0] else 0.0, 1 / of[1] if of[1] else 0.0
+        samples: int = getattr(self, f"{split}_samples")
+        return 1 / samples if share and samples and self.task != _OF_TOKENS else 0.0
 
     def metric_named(self, name: str) -> Metric | None:
         """Return the metric called ``name`` (``loss`` is one of every task's), or None."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from bsx.schema import AgainstSmall, DiagnosticRecord, Estimate, Metric
 from bsx.stats.curves import LOSS, SizeRuns
-from bsx.stats.intervals import exponential, mean_estimate
+from bsx.stats.intervals import exponential, mean_estimate, within
 from bsx.stats.paired import Scores, best_of, difference, rounding
 from bsx.stats.selection import Choice, best_at_end
 
@@ -56,8 +56,9 @@ def against_small(
             continue
         worse, better = tests.get(size, {}), tests.get(small, {})
         first, second = (better, worse) if metric.higher_is_better else (worse, better)
+        gap = difference(first, second, each=rounding(grain, grain))
         found[size] = AgainstSmall(
-            difference(first, second, each=rounding(grain, grain)),
+            within(gap, 1.0) if metric.bounded else gap,
             _times(sharpness.get(size, {}), sharpness.get(small, {})),
             _times(eigenvalues.get(size, {}), eigenvalues.get(small, {})),
         )

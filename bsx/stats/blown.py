@@ -17,7 +17,9 @@ def blown_up(runs: SizeRuns, metric: Metric, baseline: Baseline | None) -> dict[
     """Return rate → the seeds whose completed run ends far worse than it began.
 
     Its validation loss is far above that of its first evaluation and of the baseline, and its
-    metric no better than at first. Without a loss the metric stands for it where less is better.
+    metric no better than at first, and nearer to the baseline's than to its own best: a few
+    samples that are missed with great confidence make a loss large, and ruin no model. Without a
+    loss the metric stands for it where less is better.
     """
     loss = Metric(LOSS, higher_is_better=False)
     losses, values = runs.series(loss), runs.series(metric)
@@ -32,9 +34,17 @@ def blown_up(runs: SizeRuns, metric: Metric, baseline: Baseline | None) -> dict[
             far = _is_far(lost, told.get(LOSS))
         else:
             far = not metric.higher_is_better and _is_far(judged, told.get(metric.name))
-        return far and bool(judged) and metric.reaches(judged[0], judged[-1])
+        return far and bool(judged) and _is_lost(judged, metric, told.get(metric.name))
 
     return {rate: {seed for seed in row if blew(rate, seed)} for rate, row in runs.records.items()}
+
+
+def _is_lost(judged: Sequence[float], metric: Metric, baseline: float | None) -> bool:
+    """Say whether a metric ends no better than at first, and nearer the baseline than its best."""
+    first, end = judged[0], judged[-1]
+    best = max(judged) if metric.higher_is_better else min(judged)
+    halfway = first if baseline is None else (best + baseline) / 2
+    return metric.reaches(first, end) and metric.reaches(halfway, end)
 
 
 def _known(values: Sequence[float]) -> list[float]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bsx.schema import Estimate, Final, Metric, rate_of, tuned_of
 from bsx.stats.curves import LOSS, SizeRuns
 from bsx.stats.gap import generalization_gap
-from bsx.stats.intervals import mean_estimate
+from bsx.stats.intervals import NEVER_NEGATIVE, mean_estimate
 from bsx.stats.selection import LEAVE_OUT_FROM, Choice, Table, best_at_end, leave_one_out
+
+Grain = Callable[[Metric, str], float]  # metric, split → the step that it moves in there
 
 SPLITS = ("train", "validation", "test")
 _NEVER_NEGATIVE = frozenset({"loss", "mse", "mae", "perplexity", "bits-per-character"})
@@ -30,18 +32,24 @@ class FinalEvidence:
     choice: Choice
     summary: Final
     quality: Mapping[int, float]
+    grain: float = 0.0  # the step that quality moves in
     test: Mapping[int, float] = field(default_factory=dict)
     left_out: Mapping[int, float] = field(default_factory=dict)
 
 
+def _no_grain(_metric: Metric, _split: str) -> float:
+    return 0.0
+
+
 def final_evidence(
-    runs: SizeRuns, metric: Metric, names: Mapping[str, Metric]
+    runs: SizeRuns, metric: Metric, names: Mapping[str, Metric], grain: Grain = _no_grain
 ) -> FinalEvidence | None:
     """Choose the rate best on validation at the end and summarize where its runs end.
 
-    ``names`` are the metrics to summarize. The validation metric that the rate was chosen by looks
-    better than it is, and ``method`` says so: see :func:`give_back_at_end`. Train and test had no
-    part in the choice. None where no run came to its end.
+    ``names`` are the metrics to summarize, ``grain`` tells the step that each moves in. The
+    validation metric that the rate was chosen by looks better than it is, and ``method`` says so:
+    see :func:`give_back_at_end`. Train and test had no part in the choice. None where no run came
+    to its end.
     """
     values, losses = runs.final("validation", metric.name), runs.final("validation", LOSS)
 
@@ -61,7 +69,7 @@ def final_evidence(
         for name, by_seed in by_name.items():
             chosen_by = several and split == "validation" and name == metric.name
             method = _CHOSEN_BY if chosen_by else "t interval"
-            estimate = _mean(by_seed, names[name], method)
+            estimate = _mean(by_seed, names[name], method, grain(names[name], split))
             if estimate is not None:
                 tables[split][name] = estimate
     summary = Final(
@@ -81,7 +89,7 @@ def final_evidence(
         rates = leave_one_out(values, best)
         left_out = known({seed: values[rate].get(seed) for seed, rate in rates.items()})
     quality, test = (scores[split][metric.name] for split in ("validation", "test"))
-    return FinalEvidence(choice, summary, quality, test, left_out)
+    return FinalEvidence(choice, summary, quality, grain(metric, "validation"), test, left_out)
 
 
 def give_back_at_end(
@@ -113,7 +121,7 @@ def _given_back(evidence: FinalEvidence, metric: Metric, shift: float) -> FinalE
     if not evidence.left_out:
         return evidence
     quality = {seed: score + shift for seed, score in evidence.quality.items()}
-    estimate = _mean(quality, metric, _GIVEN_BACK)
+    estimate = _mean(quality, metric, _GIVEN_BACK, evidence.grain)
     validation = {**evidence.summary.validation}
     if estimate is not None:
         validation[metric.name] = estimate
@@ -122,15 +130,18 @@ def _given_back(evidence: FinalEvidence, metric: Metric, shift: float) -> FinalE
     )
 
 
-def _mean(by_seed: Mapping[int, float], metric: Metric, method: str) -> Estimate | None:
-    return mean_estimate(list(by_seed.values()), bounds=bounds_of(metric), method=method)
+def _mean(
+    by_seed: Mapping[int, float], metric: Metric, method: str, grain: float
+) -> Estimate | None:
+    values = list(by_seed.values())
+    return mean_estimate(values, bounds=bounds_of(metric), grain=grain, method=method)
 
 
 def bounds_of(metric: Metric) -> tuple[float | None, float | None]:
     """Return what a metric cannot leave."""
     if metric.bounded:
         return 0.0, 1.0
-    return (0.0, None) if metric.name in _NEVER_NEGATIVE else (None, None)
+    return NEVER_NEGATIVE if metric.name in _NEVER_NEGATIVE else (None, None)
 
 
 def known(row: Mapping[int, float | None]) -> dict[int, float]:

@@ -34,11 +34,12 @@ def length_of(runs: SizeRuns, metric: Metric) -> float:
 
 
 def at_length(
-    sizes: Mapping[int, SizeRuns], batches: Mapping[int, float], metric: Metric
+    sizes: Mapping[int, SizeRuns], batches: Mapping[int, float], metric: Metric, grain: float = 0.0
 ) -> dict[int, EqualLength]:
     """Summarize every size after so many of its batches: batch size → validation metric there.
 
-    It is that of the last evaluation up to there; the evaluations are 5 % apart.
+    It is that of the last evaluation up to there; the evaluations are 5 % apart. ``grain`` is the
+    step that the metric moves in.
     """
     tables = {size: _table(sizes[size], limit, metric) for size, limit in batches.items()}
     rates, scores = {}, {}
@@ -48,12 +49,14 @@ def at_length(
             rates[size] = choice.rate
             scores[size] = {s: v for s, v in table[choice.rate].items() if v is not None}
     best = best_of(scores, higher_is_better=metric.higher_is_better)
-    compared = non_inferior(scores, higher_is_better=metric.higher_is_better, tolerance=0.0)
+    compared = non_inferior(
+        scores, higher_is_better=metric.higher_is_better, tolerance=0.0, grain=grain
+    )
     bounds = (0.0, 1.0) if metric.bounded else (None, None)
     found = {}
     for size, row in scores.items():
         method = "t interval, the rate was chosen by it" if len(tables[size]) > 1 else "t interval"
-        value = mean_estimate(list(row.values()), bounds=bounds, method=method)
+        value = mean_estimate(list(row.values()), bounds=bounds, grain=grain, method=method)
         against = None if size == best else compared.get(size)
         if value is not None:
             shortfall = against.shortfall if against else None

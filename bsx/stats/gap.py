@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bsx.schema import Estimate, Metric
+from bsx.stats.intervals import within
 from bsx.stats.paired import paired_difference
 
 
@@ -17,4 +18,5 @@ def generalization_gap(
     seed that has both. Seeds that all have the same gap show no spread, and give no interval.
     """
     ends = (train, test) if metric.higher_is_better else (test, train)
-    return paired_difference(*ends)
+    found = paired_difference(*ends)
+    return within(found, 1.0) if metric.bounded else found

@@ -1,7 +1,8 @@
 """Intervals for a handful of draws: means, geometric means, medians, resamples.
 
 Every function gives an :class:`~bsx.schema.Estimate`; one draw has no interval, never one of no
-width. What is estimated (steps, accuracy, seconds) is the caller's business.
+width, and draws that are all equal show no spread: their mean has none, but for what they are known
+to hide. What is estimated (steps, accuracy, seconds) is the caller's business.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from bsx.schema import Estimate
 from bsx.stats.tails import fair_coin_cdf, t_ppf
 
 LEVEL = 0.95
+NEVER_NEGATIVE = (0.0, None)  # the bounds of a loss
+NO_SPREAD = 1e-12  # of the size of the values: a spread below it is the arithmetic's
 
 Array = NDArray[np.float64]
 
@@ -31,20 +34,24 @@ def mean_estimate(
     *,
     level: float = LEVEL,
     bounds: tuple[float | None, float | None] = (None, None),
+    grain: float = 0.0,
     method: str = "t interval",
 ) -> Estimate | None:
     """Estimate a mean by Student's t; None for no values.
 
     ``bounds`` are what the quantity cannot leave (0 and 1 for an accuracy): the interval is cut
-    there. One value has no interval.
+    there. ``grain`` is the step that values move in, 1/n for a share of n samples: their variance
+    is not taken for less than what falls on one step, grain²/12, because equal seeds do not show
+    that there is no spread. One value has no interval, nor have equal ones of no known grain.
     """
     if not values:
         return None
     draws = np.asarray(values, dtype=float)
     center = float(draws.mean())
-    if len(draws) == 1:
-        return Estimate(center, None, None, level, 1, method)
-    half = t_quantile(len(draws) - 1, level) * float(draws.std(ddof=1)) / math.sqrt(len(draws))
+    deviation = 0.0 if len(draws) == 1 else max(float(draws.std(ddof=1)), grain / math.sqrt(12))
+    if len(draws) == 1 or deviation <= NO_SPREAD * float(np.abs(draws).max()):
+        return Estimate(center, None, None, level, len(draws), method)
+    half = t_quantile(len(draws) - 1, level) * deviation / math.sqrt(len(draws))
     low, high = center - half, center + half
     if bounds[0] is not None:
         low = max(low, bounds[0])
@@ -174,6 +181,15 @@ def not_below(estimate: Estimate, least: float) -> Estimate:
         return estimate
     top = least if estimate.value is None else min(least, estimate.value)
     return dataclasses.replace(estimate, low=max(estimate.low, top))
+
+
+def within(estimate: Estimate | None, most: float) -> Estimate | None:
+    """Cut the interval at ±``most``: of differences of shares, one."""
+    if estimate is None or estimate.low is None or estimate.high is None:
+        return estimate
+    return dataclasses.replace(
+        estimate, low=max(estimate.low, -most), high=min(estimate.high, most)
+    )
 
 
 def reciprocal(estimate: Estimate, factor: float = 1.0) -> Estimate:

@@ -17,7 +17,7 @@ import numpy as np
 
 from bsx.schema import Estimate
 from bsx.stats.hyperbola import Array
-from bsx.stats.intervals import LEVEL, t_quantile
+from bsx.stats.intervals import LEVEL, NO_SPREAD, t_quantile
 from bsx.stats.tails import t_ppf
 
 # batch size → seed → score
@@ -26,7 +26,6 @@ Scores = Mapping[int, Mapping[int, float]]
 # A size whose own variance is this many times the typical one is judged by its own.
 _NOISY = 6.0
 _MOST_SEEDS = 1000
-_NO_VARIANCE = 1e-12  # of the size of the values: a spread below it is the arithmetic's
 
 
 @dataclass(frozen=True)
@@ -123,7 +122,7 @@ def _interval(
     ``scale``: how large the values are, by which a variance that is but rounding is told.
     """
     variance = sum(parts)
-    if n < 2 or variance + common <= (_NO_VARIANCE * scale) ** 2:
+    if n < 2 or variance + common <= (NO_SPREAD * scale) ** 2:
         return Estimate(center, None, None, level, n, method)
     squares = sum(part**2 / dof for part, dof in zip(parts, dofs, strict=True))
     freedom = variance**2 / squares if squares > 0 else float(min(dofs))
@@ -143,17 +142,24 @@ def best_of(scores: Scores, *, higher_is_better: bool) -> int | None:
 
 
 def non_inferior(
-    scores: Scores, *, higher_is_better: bool, tolerance: float, level: float = LEVEL
+    scores: Scores,
+    *,
+    higher_is_better: bool,
+    tolerance: float,
+    grain: float = 0.0,
+    level: float = LEVEL,
 ) -> dict[int, Comparison]:
     """Compare every size with the best one; sizes that share no seed with it are left out.
 
-    ``tolerance`` is in units of the score. The best one is within it as such.
+    ``tolerance`` is in units of the score. The best one is within it as such. ``grain`` is the step
+    that scores move in, as in :func:`bsx.stats.intervals.mean_estimate`.
     """
     best = best_of(scores, higher_is_better=higher_is_better)
     if best is None:
         return {}
     sign = 1.0 if higher_is_better else -1.0
     variance, dof, own = residual_variance(scores)
+    variance = max(variance, rounding(grain))
     real = _real_share(scores, variance, dof)
     result: dict[int, Comparison] = {}
     for size, row in scores.items():
@@ -171,7 +177,8 @@ def non_inferior(
         by_itself = size in own or best in own
         spread, freedom, method = math.sqrt(2 * variance), dof, "paired, pooled spread"
         if by_itself:
-            spread = float(np.std(differences, ddof=1)) if n > 1 else 0.0
+            by_seeds = float(np.std(differences, ddof=1)) if n > 1 else 0.0
+            spread = max(by_seeds, math.sqrt(rounding(grain, grain)))
             freedom, method = float(n - 1), "paired t interval"
         if freedom < 1:
             unknown = Estimate(center, None, None, level, n, method)

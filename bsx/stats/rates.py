@@ -21,6 +21,7 @@ def rate_summaries(
     targets: Sequence[TargetEvidence],
     metric: Metric,
     iterations: Callable[[float], float] = float,
+    grain: float = 0.0,
 ) -> tuple[RateSummary, ...]:
     """Summarize each rate that was tried, from small to large.
 
@@ -29,6 +30,7 @@ def rate_summaries(
         targets: how it reaches each target, every rate's crossings with it.
         metric: the one that quality is judged by.
         iterations: what batches of the size are in iterations, where they grow.
+        grain: the step that the metric moves in on validation.
     """
     ends = runs.final("validation", metric.name)
     return tuple(
@@ -37,7 +39,7 @@ def rate_summaries(
             len(row),
             sum(record.status is RunStatus.DIVERGED for record in row.values()),
             tuple(_to_target(target.tried.get(rate, {}), iterations) for target in targets),
-            _ended(ends[rate], metric),
+            _ended(ends[rate], metric, grain),
             tuned_of(rate),
             sum(record.status is RunStatus.DOMINATED for record in row.values()),
         )
@@ -54,7 +56,7 @@ def _to_target(
     return RateToTarget(steps, reached / len(found) if found else None)
 
 
-def _ended(row: Mapping[int, float | None], metric: Metric) -> dict[str, Estimate]:
+def _ended(row: Mapping[int, float | None], metric: Metric, grain: float) -> dict[str, Estimate]:
     values = [value for value in row.values() if value is not None]
-    estimate = mean_estimate(values, bounds=bounds_of(metric))
+    estimate = mean_estimate(values, bounds=bounds_of(metric), grain=grain)
     return {} if estimate is None else {metric.name: estimate}

@@ -86,5 +86,11 @@ def row_of(size: SizeEvidence, metric: Metric) -> BatchSizeSummary:
         speed=size.speed,
         grows_to=size.growth.largest if size.growth.grows else None,
         trials=sum(isinstance(point, Trial) for point in size.runs.rates) or None,
-        learning_rates=rate_summaries(size.runs, size.targets, metric, size.growth.iterations),
+        learning_rates=rate_summaries(
+            size.runs,
+            size.targets,
+            metric,
+            size.growth.iterations,
+            size.final.grain if size.final else 0.0,
+        ),
     )

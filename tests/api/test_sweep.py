@@ -233,6 +233,13 @@ def test_every_setting_is_a_keyword_or_is_said_to_have_another_way() -> None:
     assert set(ELSEWHERE) <= {s.key for s in SETTINGS}
 
 
+def test_an_argument_without_its_name_is_refused_with_how_to_give_it() -> None:
+    with pytest.raises(bsx.ConfigError, match=r"calc\(5\): arguments are given by name, NAME=5;"):
+        bsx.calc(5)  # type: ignore[call-overload]
+    with pytest.raises(bsx.ConfigError, match=r"other than file are given by name, NAME='mlp';"):
+        bsx.sweep("my.toml", "mlp")  # type: ignore[call-arg]
+
+
 def test_calc_answers_one_size_or_many() -> None:
     one = bsx.calc(samples=1024, batch_size=8, epochs=10)
     assert (one.iterations_per_epoch, one.total_iterations, one.last_batch) == (128, 1280, 8)

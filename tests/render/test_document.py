@@ -154,6 +154,7 @@ CONTRACT = _object(
     schema_version={"const": 1},
     sweep_id=TEXT,
     name={"type": ["string", "null"]},
+    arm={"type": ["string", "null"]},
     status=TEXT,
     metric=TEXT,
     config={"type": "object"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -138,6 +139,10 @@ def test_arms_have_one_report_with_a_comparison(here: Shell) -> None:
     assert (code, err) == (0, "")
     found = assert_sound((here.folder / "arms.html").read_text(encoding="utf-8"))
     assert "optimizer=adam against optimizer=sgd" in found.text
-    code, out, _ = here.bsx("report", "-o", "-")
+    code, out, _ = here.bsx("report", "-o", "-")  # the newest is one of them
     assert code == 0
-    assert "Comparison" not in assert_sound(out).text
+    assert "optimizer=adam against optimizer=sgd" in assert_sound(out).text
+    [_, second] = json.loads(here.bsx("list", "sweeps", "--format", "json")[1])
+    assert second["arm"] == "optimizer=adam"
+    alone = assert_sound(here.bsx("report", second["sweep_id"], "-o", "-")[1])
+    assert "Comparison" not in alone.text and "optimizer=adam, of --vary" in alone.text

@@ -33,3 +33,9 @@ def test_seeds_that_happen_to_have_the_same_gap_give_no_interval() -> None:
     gap = generalization_gap({0: 0.99, 1: 0.98}, {0: 0.96, 1: 0.95}, accuracy)
     assert gap is not None and gap.value == pytest.approx(0.03)
     assert (gap.low, gap.high) == (None, None)
+
+
+def test_the_interval_of_a_gap_between_shares_ends_at_one() -> None:
+    accuracy = Metric("accuracy", higher_is_better=True, bounded=True)
+    gap = generalization_gap({0: 0.9, 1: 0.9}, {0: 0.8, 1: 0.4}, accuracy)
+    assert gap is not None and (gap.low, gap.high) == (-1.0, 1.0)

@@ -43,6 +43,16 @@ def test_an_interval_is_cut_at_what_the_quantity_cannot_leave() -> None:
     assert estimate is not None and estimate.high == 1.0
 
 
+def test_equal_shares_of_n_samples_are_known_to_a_step_of_one_nth() -> None:
+    equal = mean_estimate([17 / 18, 17 / 18], grain=1 / 18, bounds=(0.0, 1.0))
+    half = 12.7062047 / 18 / math.sqrt(12) / math.sqrt(2)
+    assert equal is not None and equal.low == pytest.approx(17 / 18 - half) and equal.high == 1.0
+    spread = [0.9, 0.95, 1.0]  # shows more than a step hides, which is then in it
+    assert mean_estimate(spread, grain=0.01) == mean_estimate(spread)
+    unknown = mean_estimate([0.1 + 0.2, 0.3, 0.3])
+    assert unknown is not None and (unknown.low, unknown.high, unknown.n) == (None, None, 3)
+
+
 def test_draws_that_fall_into_one_cell_of_the_grid_keep_its_width() -> None:
     estimate = geometric_mean_estimate([100.0] * 5, resolution=math.log(1.05))
     assert estimate is not None and estimate.low is not None and estimate.high is not None

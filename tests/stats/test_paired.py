@@ -129,6 +129,17 @@ def test_noise_is_not_rewarded() -> None:
     assert sum(c.shown for c in compared.values()) == 1
 
 
+def test_equal_shares_of_a_few_samples_are_not_shown_to_be_within_less_than_a_step() -> None:
+    scores = {size: dict.fromkeys(range(5), 1.0) for size in (2, 4, 8)}
+    few, many = (
+        non_inferior(scores, higher_is_better=True, tolerance=0.005, grain=1 / n)
+        for n in (18, 10_000)
+    )
+    assert not few[4].shown and few[4].expected == 0 and few[4].seeds_needed is not None
+    assert few[4].shortfall.high is not None and few[4].shortfall.high > 0.005
+    assert many[4].shown
+
+
 def test_one_seed_shows_nothing() -> None:
     compared = non_inferior({2: {0: 0.97}, 4: {0: 0.9699}}, higher_is_better=True, tolerance=0.005)
     assert compared[2].shown and not compared[4].shown

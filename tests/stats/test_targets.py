@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bsx.schema import CurvePoint, Metric, Run, RunRecord, RunStatus
+from bsx.schema import Baseline, CurvePoint, Metric, Run, RunRecord, RunStatus
+from bsx.stats.blown import blown_up
 from bsx.stats.curves import SizeRuns
 from bsx.stats.targets import automatic_target, held_at_once, round_threshold
 from tests.stats.oracles import ACCURACY, recipe
@@ -89,6 +92,23 @@ def test_a_size_whose_runs_blow_up_later_sets_no_target() -> None:
     rises = [run(2, s, {1: 90.0, 4: 70.0, 100: 200.0}, metric=LOSS) for s in range(3)]
     found = automatic_target(sizes(*fine, *rises), LOSS)
     assert found is not None and (found.threshold, found.beyond) == (70.0, ())  # overfits
+
+
+@pytest.mark.parametrize(
+    ("end", "blows_up"), [(17 / 18, False), (16 / 18, False), (7 / 18, True), (0.2, True)]
+)
+def test_a_large_loss_alone_is_no_blow_up_where_the_metric_stays_near_its_best(
+    end: float, blows_up: bool
+) -> None:
+    record = run(8, 0, {1: 17 / 18, 20: 1.0, 40: end})
+    curve = tuple(
+        dataclasses.replace(point, validation_loss=loss)
+        for point, loss in zip(record.curve, (1.0, 0.1, 50.0), strict=True)
+    )
+    runs = SizeRuns.of(8, [dataclasses.replace(record, curve=curve)])
+    told = {"accuracy": 7 / 18, "loss": 1.1}
+    found = blown_up(runs, ACCURACY, Baseline("most frequent class", told, told))
+    assert list(found.values()) == [{0} if blows_up else set()]
 
 
 def test_a_size_that_reaches_nothing_does_not_make_a_target_that_the_others_hold_at_once() -> None:
