@@ -18,7 +18,7 @@ from bsx import __version__, registry
 from bsx.arithmetic import powers_of_two
 from bsx.data import Splits, check_augmentation, check_order, memory_limit, open_dataset
 from bsx.errors import BsxError, ConfigError
-from bsx.models import build_model, can_stack, can_vectorize, ghost_size, has_batchnorm
+from bsx.models import build_model, can_stack, ghost_size, has_batchnorm, lane_obstacle
 from bsx.optim import check_tuned, try_optimizer
 from bsx.schema import Facts, Ingredient, Metric, SweepConfig
 from bsx.tasks import Task, build_task, score_baseline
@@ -116,7 +116,8 @@ def _trainers(config: SweepConfig, model: nn.Module, sample: Tensor) -> list[str
     """
     shape = tuple(sample.shape[1:])
     able = ["lanes", "loop"] if can_stack(model, shape) else ["loop"]
-    if "lanes" not in able and can_vectorize(model, sample):
+    unfit = None if "lanes" in able else lane_obstacle(model, sample)
+    if "lanes" not in able and unfit is None:
         able.append("lanes")
     if len(shape) == 3 and any(isinstance(module, nn.Conv2d) for module in model.modules()):
         able.append("channels-last")
@@ -127,8 +128,9 @@ def _trainers(config: SweepConfig, model: nn.Module, sample: Tensor) -> list[str
         return able
     if config.engine not in able:
         raise ConfigError(
-            f"--engine {config.engine}: it does not train {config.model.name} on this data; "
-            f"give auto or {' or '.join(able)}"
+            f"--engine {config.engine}: it does not train {config.model.name} on this data, as "
+            f"{unfit if config.engine == 'lanes' else 'that is for convolutions of images'}; give "
+            f"auto or {' or '.join(able)}"
         )
     return [config.engine]
 

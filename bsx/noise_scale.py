@@ -69,16 +69,12 @@ class NoiseScale:
         training_samples: int | None = None,
     ) -> None:
         self._parameters = _checked(parameters)
-        if batch_size is not None:
-            _at_least("batch_size", batch_size, 1)
+        self._batch_size = None if batch_size is None else _whole("batch_size", batch_size, 1)
         if training_samples is not None:
-            _at_least("training_samples", training_samples, 2)
-        _at_least("steps_per_draw", steps_per_draw, 2)
-        _at_least("every", every, 1)
-        _at_least("window", window, 2)
-        self._batch_size = batch_size
-        self._steps_per_draw, self._every, self._window = steps_per_draw, every, window
+            training_samples = _whole("training_samples", training_samples, 2)
         self._training_samples = training_samples
+        self._steps_per_draw = _whole("steps_per_draw", steps_per_draw, 2)
+        self._every, self._window = _whole("every", every, 1), _whole("window", window, 2)
         self._sum: list[Tensor | None] = [None] * len(self._parameters)
         self.reset()
 
@@ -102,7 +98,7 @@ class NoiseScale:
                 that is the same for all micro-batches may be left out: ‖G‖² and tr Σ are then in
                 other units, and their ratio is the same.
         """
-        _at_least("samples", samples, 1)
+        samples = _whole("samples", samples, 1)
         if not (math.isfinite(weight) and weight > 0):
             raise ConfigError(f"weight={weight}: give the positive factor before the mean loss")
         if not self._by_micro_batches:
@@ -136,7 +132,7 @@ class NoiseScale:
         size = self._batch_size if samples is None else samples
         if size is None:
             raise ConfigError("unknown batch size: give batch_size, or observe(len(inputs))")
-        _at_least("samples", size, 1)
+        size = _whole("samples", size, 1)
         if self._position < self._steps_per_draw:
             sums, gradients = self._gradients()
             self._sizes.append(size)
@@ -269,10 +265,14 @@ def _checked(parameters: Iterable[Tensor]) -> list[Tensor]:
     return found
 
 
-def _at_least(name: str, number: int, least: int) -> None:
+def _whole(name: str, number: int, least: int) -> int:
+    """Return a count; of NumPy or torch it may be, too."""
     try:
-        is_below = number < least
-    except TypeError:
-        raise ConfigError(f"{name}={number!r}: give a number") from None
-    if is_below:
+        whole = int(number)
+    except (TypeError, ValueError, OverflowError):
+        whole = None
+    if whole is None or whole != number:
+        raise ConfigError(f"{name}={number!r}: give a whole number")
+    if whole < least:
         raise ConfigError(f"{name}={number}: must be at least {least}")
+    return whole

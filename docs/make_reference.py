@@ -480,8 +480,8 @@ METRIC_MEANINGS = {
 VARIABLES = {
     "BSX_TRACEBACK": "set to show the traceback of an internal error",
     "NO_COLOR": "set to print without colours",
-    "XDG_CACHE_HOME": "where what does not fit in memory is written, in a folder `bsx`; by default "
-    "`~/.cache`",
+    "XDG_CACHE_HOME": "where data lie while they are in use, those that do not fit in memory and "
+    "what the processes of a sweep share, in a folder `bsx`; by default `~/.cache`",
     "TERM": "`dumb`: no colours, no progress bar",
     "COLUMNS": "the width of tables where stdout is no terminal",
 }

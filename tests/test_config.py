@@ -278,9 +278,11 @@ def test_what_cannot_be_meant_is_refused_in_one_line(flags: dict[str, Any], said
     ("toml", "said"),
     [
         ("sedes = 3", "sedes is no setting of a sweep; did you mean seeds"),
+        ("lr = 0.1", "lr is no setting of a sweep; did you mean learning_rate?"),
         ("seeds = ", "is no valid TOML"),
         ("seeds = 0", "seeds = 0: give a whole number"),
-        ("[sweep]\nseeds = 3", "sweep is no setting"),
+        ("[sweep]\nseeds = 3", "sweep is no setting of a sweep; settings stand in no table"),
+        ('[model]\nname = "mlp"', 'such as model = "mlp", and what it takes as model_args'),
         ("seeds = [3]", "seeds ="),
         ("model_args = 3", "model_args ="),
         ("target = 0.9", "target ="),

@@ -214,7 +214,7 @@ def test_a_factor_before_the_loss_is_taken_out(
 
 
 def test_a_batch_size_that_is_no_number_is_refused_with_its_name(frozen: nn.Module) -> None:
-    with pytest.raises(ConfigError, match="batch_size='64': give a number"):
+    with pytest.raises(ConfigError, match="batch_size='64': give a whole number"):
         bsx.NoiseScale(frozen.parameters(), batch_size="64")  # type: ignore[arg-type]
 
 
@@ -311,6 +311,9 @@ def test_what_is_wrong_is_said_with_the_remedy() -> None:
         bsx.NoiseScale(nn.Linear(1, 1))  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=r"model\.parameters\(\)"):
         bsx.NoiseScale([])
+    for given in ({"steps_per_draw": 2.5}, {"window": 2.5}, {"batch_size": float("nan")}):
+        with pytest.raises(ConfigError, match="give a whole number"):
+            bsx.NoiseScale([weight], **given)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="steps_per_draw=1"):
         bsx.NoiseScale([weight], steps_per_draw=1)
     with pytest.raises(ConfigError, match="weight=0"):

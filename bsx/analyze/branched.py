@@ -32,7 +32,7 @@ from bsx.stats.branches import (
 )
 from bsx.stats.cautions import data_cautions
 from bsx.stats.curves import LOSS, SizeRuns
-from bsx.stats.intervals import mean_estimate
+from bsx.stats.intervals import NEVER_NEGATIVE, mean_estimate
 from bsx.stats.selection import LEAVE_OUT_FROM, edges
 from bsx.stats.warmup import warmup
 
@@ -120,7 +120,7 @@ def _point(
         step,
         samples,
         samples / facts.train_samples,
-        mean_estimate(losses_at_point(found, layout.base)),
+        mean_estimate(losses_at_point(found, layout.base), bounds=NEVER_NEGATIVE),
         None if margin is None else margin.value,
         "samples" if margin is None else margin.source,
         critical_batch_size(branches, len(found.losses(layout.base))),

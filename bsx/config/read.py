@@ -282,12 +282,25 @@ def _read_toml(file: Path) -> dict[str, Any]:
     except RecursionError:
         raise ConfigError(f"{file} is no valid TOML: it is nested too deeply") from None
     document = {key.replace("-", "_"): value for key, value in document.items()}
-    for key in document:
+    for key, value in document.items():
         if key not in _BY_KEY:
-            near = difflib.get_close_matches(key, _BY_KEY, n=2)
-            hint = f"; did you mean {' or '.join(near)}?" if near else ""
-            raise ConfigError(f"{file}: {key} is no setting of a sweep{hint}")
+            raise ConfigError(f"{file}: {key} is no setting of a sweep{_hint(key, value)}")
+        if isinstance(value, dict) and f"{key}_args" in _BY_KEY:
+            name = value.get("name", "…")
+            raise ConfigError(
+                f'{file}: {key} = {value}: give a name, such as {key} = "{name}", and what it '
+                f"takes as {key}_args"
+            )
     return document
+
+
+def _hint(key: str, value: object) -> str:
+    """Return what may be meant by a key that is no setting."""
+    if isinstance(value, dict) and value.keys() & _BY_KEY.keys():
+        return "; settings stand in no table: leave the line with its brackets out"
+    flags = {flag.lstrip("-").replace("-", "_"): s.key for s in SETTINGS for flag in s.flags}
+    near = [flags[key]] if key in flags else difflib.get_close_matches(key, _BY_KEY, n=2)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
 def _door(values: Mapping[str, Any]) -> Door:

@@ -61,7 +61,7 @@ def scale_of(chunks: Iterable[Tensor]) -> Scale:
     mean: npt.NDArray[np.float64] = np.zeros(())
     squares: npt.NDArray[np.float64] = np.zeros(())
     for chunk in chunks:
-        values = chunk.to(torch.float32).numpy().astype(np.float64)
+        values = chunk.numpy().astype(np.float32, copy=False).astype(np.float64)
         axes = (0,) if values.ndim == 2 else (0, *range(2, values.ndim))
         here = values.mean(axis=axes, keepdims=True)
         values -= here

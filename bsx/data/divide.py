@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 
 import torch
-from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 from bsx.errors import ConfigError, DataError
@@ -95,6 +94,9 @@ def _shares(sizes: Tensor, count: int) -> Tensor:
 def _drawn(
     rows: Tensor, labels: Tensor | None, name: str, part: str, count: int, seed: int
 ) -> tuple[Tensor, Tensor]:
+    # sklearn takes a second to import, and most processes are given what another has divided
+    from sklearn.model_selection import train_test_split
+
     stratify = None if labels is None else labels[rows].numpy()
     try:
         rest, drawn = train_test_split(

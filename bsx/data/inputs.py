@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
@@ -19,7 +19,11 @@ def content_of(inputs: Tensor | Rows) -> Content:
     if isinstance(inputs, Rows) and inputs.content is not None:
         return inputs.content
     content = Content()
-    for chunk in _chunks(inputs, np.arange(len(inputs))):
+    if isinstance(inputs, Tensor):
+        chunks: Iterable[Tensor] = torch.split(inputs, _chunk_rows(inputs))
+    else:
+        chunks = _chunks(inputs, np.arange(len(inputs)))
+    for chunk in chunks:
         content.add(chunk)
     return content
 
@@ -47,10 +51,13 @@ def as_rows(inputs: Tensor | Rows) -> Rows:
 
 
 def _chunks(inputs: Tensor | Rows, numbers: Numbers) -> Iterator[Tensor]:
-    size = chunk_rows(tuple(inputs.shape[1:]))
+    size = _chunk_rows(inputs)
     if isinstance(inputs, Tensor):
+        # NumPy takes one thread for it: torch's would wait for each other at every chunk, for ten
+        # times as long as it takes where the machine has anything else to do.
+        held = inputs.numpy()
         for places in consecutive(len(numbers), size):
-            yield inputs[torch.from_numpy(numbers[places])]
+            yield torch.from_numpy(held[numbers[places]])
         return
     row_bytes = math.prod(inputs.shape[1:]) * inputs.dtype.itemsize
     several = size * max(1, PIECE_BYTES // (size * row_bytes))
@@ -58,3 +65,7 @@ def _chunks(inputs: Tensor | Rows, numbers: Numbers) -> Iterator[Tensor]:
     for piece in fetched(inputs.fetch, pieces, inputs.processes):
         for start in range(0, len(piece), size):
             yield piece[start : start + size]
+
+
+def _chunk_rows(inputs: Tensor | Rows) -> int:
+    return chunk_rows(tuple(inputs.shape[1:]))

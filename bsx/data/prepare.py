@@ -36,6 +36,7 @@ from bsx.errors import DataError
 
 # The coordinator and an inline executor ask for the same data again.
 _MOST_OPEN = 2
+MOST_KEPT_BYTES = 2**32  # on disk, of data in memory: more is no small thing to put there unasked
 _open_now: dict[tuple[Any, ...], Splits] = {}
 
 
@@ -64,6 +65,7 @@ def open_dataset(
     stream: bool | None = None,
     device: str = "cpu",
     fingerprint: str = "",
+    check_again: bool = False,
 ) -> Splits:
     """Return the dataset called ``name``, divided and standardized.
 
@@ -72,7 +74,9 @@ def open_dataset(
     names ``validation`` or ``test`` is given them, with ``seed`` if it names that too, and divides
     by itself. ``subset`` takes so many of all samples before that. ``stream``: whether inputs are
     fetched as they are needed; None does so where they are too large for memory, or for that of
-    ``device``. ``fingerprint``: of these data, where another process has opened them already.
+    ``device``. ``fingerprint``: of these data, where another process has opened them already; what
+    it keeps of them is taken. ``check_again``: the first process that asks for it reads them anew
+    all the same, for its caller to see that they come out alike.
 
     Raises:
         ConfigError: for a name or argument that is not known.
@@ -82,9 +86,15 @@ def open_dataset(
     key = (name, _Args(args), division, _stamp(name, args))
     splits = _open_now.pop(key, None)
     if splits is None or stream not in (None, splits.streamed):
-        known = _known(name, args, division, fingerprint) if stream else None
+        known = None
+        if stream and fingerprint:
+            known = _known(name, args, division, fingerprint)
+        elif fingerprint and not (check_again and scratch.to_check(_in_memory(fingerprint))):
+            known = _known_in_memory(fingerprint)
         with _telling_of_helpers(name):
             splits = known or _open(name, args, division, room_for_inputs(stream, device))
+        if not fingerprint and not splits.streamed:
+            _keep_in_memory(splits)
     _open_now[key] = splits
     while len(_open_now) > _MOST_OPEN:
         del _open_now[next(iter(_open_now))]
@@ -211,11 +221,30 @@ def _keep(splits: Splits) -> None:
         scratch.keep(splits.fingerprint, as_kept(splits, source))
 
 
+def _keep_in_memory(splits: Splits) -> None:
+    """Keep data that fit in memory, for other processes to read them in hundredths of the time."""
+    parts = (splits.train, splits.validation, splits.test)
+    held = [tensor for part in parts for tensor in (part.inputs, part.targets)]  # type: ignore[union-attr]
+    size = sum(tensor.numel() * tensor.itemsize for tensor in held)
+    if size <= MOST_KEPT_BYTES:
+        scratch.keep(_in_memory(splits.fingerprint), as_kept(splits), size)
+
+
+def _known_in_memory(fingerprint: str) -> Splits | None:
+    """Return data that another process has read and divided."""
+    kept = scratch.kept(_in_memory(fingerprint))
+    return None if kept is None else from_kept(kept)
+
+
+def _in_memory(fingerprint: str) -> str:
+    return f"{fingerprint}-in-memory"
+
+
 def _known(
     name: str, args: Mapping[str, Any], division: _Division, fingerprint: str
 ) -> Splits | None:
     """Return streamed data that another process has gone through; only their source is made."""
-    kept = scratch.kept(fingerprint) if fingerprint else None
+    kept = scratch.kept(fingerprint)
     if kept is None:
         return None
     source: Any = spooled(kept)

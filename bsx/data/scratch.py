@@ -93,16 +93,22 @@ class Spool:
         self._path.unlink(missing_ok=True)
 
 
-def keep(key: str, value: Any) -> None:
+def keep(key: str, value: Any, size: int = 0) -> None:
     """Keep a value for the other processes of this program; those after it find it no more.
 
-    ``value``: tensors, numbers and texts, in dicts and tuples.
+    ``value``: tensors, numbers and texts, in dicts and tuples; together of about ``size`` bytes.
     """
-    with contextlib.suppress(OSError):  # without it they look at the data by themselves
+    with contextlib.suppress(OSError, DataError):  # without it they look at the data by themselves
+        if shutil.disk_usage(folder()).free < size + RESERVE_BYTES:
+            return
         handle, path = tempfile.mkstemp(dir=folder())
-        with os.fdopen(handle, "wb") as file:
-            torch.save(value, file)
-        Path(path).replace(folder() / f"{key}.kept")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                torch.save(value, file)
+            _unchecked(folder(), key).touch()
+            Path(path).replace(folder() / f"{key}.kept")
+        finally:
+            Path(path).unlink(missing_ok=True)
 
 
 def kept(key: str) -> Any:
@@ -113,6 +119,19 @@ def kept(key: str) -> Any:
             if path.stat().st_uid == getattr(os, "getuid", int)():
                 return torch.load(path, weights_only=True)
     return None
+
+
+def to_check(key: str) -> bool:
+    """Say, to the first process that asks, that no other has looked whether the value is right."""
+    for path in _cache().glob(f"*/{key}.kept"):
+        with contextlib.suppress(OSError):
+            _unchecked(path.parent, key).unlink()
+            return True
+    return False
+
+
+def _unchecked(folder: Path, key: str) -> Path:
+    return folder / f"{key}.unchecked"
 
 
 def folder() -> Path:

@@ -1,8 +1,10 @@
 """Imported once by the server that worker processes are forked from.
 
-Every worker function's module is imported, and torch with them, and those that its data, model
-and task may come from, as far as they are ours: what an import of another's does is not known. No
-thread may run and no device may be touched before the fork.
+The module of every worker function that every sweep needs is imported, and torch with them, and
+those that its model and task may come from, as far as they are ours: what an import of another's
+does is not known. What few processes need, they import themselves: readers of data, of which the
+others are given what is kept, and diagnostics. No thread may run and no device may be touched
+before the fork.
 """
 
 import contextlib
@@ -17,8 +19,8 @@ signal.signal(signal.SIGINT, signal.SIG_IGN)  # the coordinator decides what Ctr
 with contextlib.suppress(ImportError):
     importlib.import_module("torch._dynamo")
 
-for _kind in ("trainer", "measure", "dataset", "model", "task"):
-    for _target in registry.targets(_kind).values():
+for _kind in ("trainer", "measure", "model", "task"):
+    for _name, _target in registry.targets(_kind).items():
         with contextlib.suppress(ImportError):
-            if _target.startswith("bsx."):
+            if _target.startswith("bsx.") and _name != "diagnostics":
                 importlib.import_module(_target.partition(":")[0])

@@ -2,7 +2,7 @@
 
 from bsx.models.build import build_model, ghost_size, has_batchnorm
 from bsx.models.kinds import CLAIMS, SHAPES
-from bsx.models.lane_vmap import can_vectorize
+from bsx.models.lane_vmap import lane_obstacle
 from bsx.models.norms import GhostBatchNorm
 from bsx.models.stacked import Stacked, can_stack
 
@@ -13,7 +13,7 @@ __all__ = [
     "Stacked",
     "build_model",
     "can_stack",
-    "can_vectorize",
     "ghost_size",
     "has_batchnorm",
+    "lane_obstacle",
 ]

@@ -37,7 +37,7 @@ def arguments(
     if unknown:
         known = [key for key in parameters if key not in offered]
         raise ConfigError(
-            f"--model-arg {unknown[0]}={args[unknown[0]]}: {name} takes "
+            f"--model-arg {unknown[0]}={_typed(args[unknown[0]])}: {name} takes "
             f"{', '.join(known) or 'no arguments'}"
         )
     missing = [
@@ -85,3 +85,8 @@ def _numbers(input_shape: tuple[int, ...], output_size: int) -> dict[str, int]:
         numbers["channels"] = input_shape[1] if len(input_shape) == 2 else 1
         numbers["context"] = input_shape[0]
     return numbers
+
+
+def _typed(value: object) -> str:
+    """Return an argument as it is typed."""
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -86,7 +86,7 @@ def build_model(
         random.setstate(state)
         np.random.set_state(legacy)
     if not type(model).__module__.startswith(("torch.nn.", "bsx.")):
-        model.register_forward_hook(_logits)
+        model.register_forward_hook(logits)
     return model
 
 
@@ -122,6 +122,6 @@ def _called(factory: Any, name: str, given: Mapping[str, Any]) -> nn.Module:
     return model
 
 
-def _logits(_model: nn.Module, _inputs: Any, outputs: Any) -> Any:
+def logits(_model: nn.Module, _inputs: Any, outputs: Any) -> Any:
     """Give the logits of an output object; as a hook, so that parameters keep their names."""
     return getattr(outputs, "logits", outputs)

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from bsx.models.build import logits
+
 
 class Vectorized(nn.Module):
     """Models of one shape, the weights of all lanes in one tensor: (lanes, batch, …) → the same."""
@@ -39,30 +41,42 @@ class Vectorized(nn.Module):
         return outputs
 
 
-def can_vectorize(model: nn.Module, sample: Tensor) -> bool:
-    """Say whether lanes of models like this one compute what each would compute alone.
+def lane_obstacle(model: nn.Module, sample: Tensor) -> str | None:
+    """Say why lanes of models like this one may compute other than each alone; None if none does.
 
     It is tried: two lanes, forward and backward, on ``sample``, shape (batch, *input_shape).
     Models with buffers (running statistics) and frozen, shared or hooked parameters are the plain
     loop's.
     """
     parameters = list(model.parameters())
-    hooked = any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
-    if not parameters or hooked or any(True for _ in model.buffers()):
-        return False
+    if not parameters:
+        return "it has no parameters"
+    hooks = [
+        hook
+        for module in model.modules()
+        for hook in (*module._forward_hooks.values(), *module._forward_pre_hooks.values())
+    ]
+    if any(hook is not logits for hook in hooks):
+        return "it has hooks"
+    buffer = next((name for name, _ in model.named_buffers()), None)
+    if buffer is not None:
+        return f"it has a buffer, {buffer}, which a forward pass may change"
     if any(not p.requires_grad for p in parameters):
-        return False
+        return "it has parameters that are not trained"
     if len(list(model.named_parameters(remove_duplicate=False))) != len(parameters):
-        return False
+        return "it has parameters that layers share"
     was_training = model.training
     try:
         lanes = Vectorized([model, model]).eval()
-        outputs = lanes(torch.stack([sample, sample]))
         with torch.no_grad():
+            outputs = lanes(torch.stack([sample, sample]))
             alone = model.eval()(sample)
-        torch.autograd.grad(outputs.square().sum(), list(lanes.parameters()))
-        return bool(torch.allclose(outputs[1], alone, rtol=1e-3, atol=1e-4))
-    except Exception:  # whatever a model of the user's raises under vmap
-        return False
+        with torch.random.fork_rng(devices=[]):  # what is drawn in training may not be vectorized
+            drawn = lanes.train()(torch.stack([sample, sample]))
+        torch.autograd.grad(drawn.square().sum(), list(lanes.parameters()))
+        same = torch.allclose(outputs[1], alone, rtol=1e-3, atol=1e-4)
+        return None if same else "its outputs are others under torch.vmap"
+    except Exception as error:  # whatever a model of the user's raises under vmap
+        return f"torch.vmap cannot run it ({type(error).__name__})"
     finally:
         model.train(was_training)

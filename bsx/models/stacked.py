@@ -44,7 +44,7 @@ class Stacked:
     """Models of one shape, forward and backward in one pass.
 
     A chain of layers that lanes know is taken layer by layer, see :func:`can_stack`; any other
-    model as a whole, see :func:`bsx.models.can_vectorize`.
+    model as a whole, see :func:`bsx.models.lane_obstacle`.
 
     Args:
         models: one a lane, in the order of a grid of streams × ``width``.

@@ -129,9 +129,9 @@ def warmup_sentence(found: Branched) -> str:
     last = _largest(found.points[-1], found.base_batch_size)
     if len(warmup.stages) == 1 and (last or 0) > found.base_batch_size:
         return (
-            f"Larger batch sizes than {base} are shown to be as good only at the end of the run, "
-            "where nothing is left to be saved: there is no warm-up to advise for a run of this "
-            "length."
+            f"From some point on, larger batch sizes than {base} are shown to be as good only at "
+            "the end of the run, where nothing is left to be saved: there is no warm-up to advise "
+            "for a run of this length."
         )
     if len(warmup.stages) == 1:
         return (

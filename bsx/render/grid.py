@@ -6,8 +6,11 @@ How wide it may be, and how it looks, is for whoever draws it.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+_HYPHEN = re.compile(r"(?<=[a-z])-\n(?=[a-z])")
 
 
 @dataclass(frozen=True)
@@ -32,9 +35,14 @@ class Column:
         return max(map(len, lines), default=0)
 
     @property
+    def heading(self) -> str:
+        """The header on one line: a word that is broken there for want of width is whole."""
+        return " ".join(_HYPHEN.sub("", self.header).split())
+
+    @property
     def name(self) -> str:
         """The header as a sentence names it: on one line, without its unit's comma."""
-        return self.header.replace("-\n", "").replace("\n", " ").replace(",", "")
+        return self.heading.replace(",", "")
 
     def shortened(self) -> Column:
         """Return the column without what can be spared."""

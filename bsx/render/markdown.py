@@ -37,7 +37,7 @@ def sweep_markdown(sweep: Sweep, analysis: Analysis) -> str:
 
 def table(grid: Grid) -> str:
     """Write one grid as a heading, a table and its notes."""
-    headers = [" ".join(column.header.split()) for column in grid.columns]
+    headers = [column.heading for column in grid.columns]
     rules = ["--:" if column.right else ":--" for column in grid.columns]
     rows = zip(*(column.cells for column in grid.columns), strict=True)
     lines = [_row(headers), f"| {' | '.join(rules)} |", *(_row(list(cells)) for cells in rows)]

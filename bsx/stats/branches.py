@@ -29,7 +29,7 @@ import numpy as np
 
 from bsx.schema import Branch, Estimate, Metric, RunRecord, RunStatus
 from bsx.stats.curves import LOSS, validation
-from bsx.stats.intervals import LEVEL, mean_estimate
+from bsx.stats.intervals import LEVEL, NEVER_NEGATIVE, mean_estimate
 from bsx.stats.paired import paired_difference
 
 OVERHEAD = 0.2  # as in the critical batch size with 20 % overhead
@@ -100,7 +100,7 @@ def branch_of(point: PointBranches, size: int, base: int, margin: Margin | None)
         steps=point.samples // size,
         seeds=len(records),
         diverged=sum(record.status is RunStatus.DIVERGED for record in records),
-        loss=mean_estimate(list(own.values())),
+        loss=mean_estimate(list(own.values()), bounds=NEVER_NEGATIVE),
         difference=None if size == base else paired_difference(own, same),
         excess=paired_difference(own, limit),
         verdict=_status(records, size == base),

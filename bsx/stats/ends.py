@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from bsx.schema import Estimate, Final, Metric, rate_of, tuned_of
 from bsx.stats.curves import LOSS, SizeRuns
 from bsx.stats.gap import generalization_gap
-from bsx.stats.intervals import mean_estimate
+from bsx.stats.intervals import NEVER_NEGATIVE, mean_estimate
 from bsx.stats.selection import LEAVE_OUT_FROM, Choice, Table, best_at_end, leave_one_out
 
 Grain = Callable[[Metric, str], float]  # metric, split → the step that it moves in there
@@ -141,7 +141,7 @@ def bounds_of(metric: Metric) -> tuple[float | None, float | None]:
     """Return what a metric cannot leave."""
     if metric.bounded:
         return 0.0, 1.0
-    return (0.0, None) if metric.name in _NEVER_NEGATIVE else (None, None)
+    return NEVER_NEGATIVE if metric.name in _NEVER_NEGATIVE else (None, None)
 
 
 def known(row: Mapping[int, float | None]) -> dict[int, float]:

@@ -18,6 +18,7 @@ from bsx.schema import Estimate
 from bsx.stats.tails import fair_coin_cdf, t_ppf
 
 LEVEL = 0.95
+NEVER_NEGATIVE = (0.0, None)  # the bounds of a loss
 NO_SPREAD = 1e-12  # of the size of the values: a spread below it is the arithmetic's
 
 Array = NDArray[np.float64]

@@ -68,6 +68,7 @@ class Session:
             subset=recipe.sampling.subset,
             stream=unit.streamed,
             fingerprint=recipe.fingerprint,
+            check_again=isinstance(unit, Group | BranchUnit),  # what is timed is timed alike
         )
         _check_unchanged(recipe, splits.fingerprint)
         self.dtype: torch.dtype = getattr(torch, recipe.precision)

@@ -17,7 +17,7 @@ REAL = Path(os.environ.get("BSX_TEST_DATA", Path(__file__).parents[3] / "shared"
 def opened(name: str, **changes: Any) -> Splits:
     """Open a dataset with the usual split; what is no part of it are the reader's arguments."""
     split: dict[str, Any] = {"validation": 0.1, "test": 0.1, "seed": 0, "subset": None}
-    split |= {"stream": None, "fingerprint": ""}
+    split |= {"stream": None, "fingerprint": "", "check_again": False}
     split.update({key: changes.pop(key) for key in list(changes) if key in split})
     return open_dataset(name, changes, **split)
 

@@ -174,7 +174,11 @@ def test_of_what_was_not_measured_nothing_is_explained() -> None:
     ("largest", "said"),
     [
         (4, "No larger batch size is shown to be as good as 4"),
-        (16, "only at the end of the run, where nothing is left to be saved"),
+        (
+            16,
+            "From some point on, larger batch sizes than 4 are shown to be as good only at "
+            "the end of the run, where nothing is left to be saved",
+        ),
     ],
 )
 def test_a_branched_sweep_is_explained_with_its_branches(largest: int, said: str) -> None:

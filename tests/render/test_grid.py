@@ -6,6 +6,7 @@ import dataclasses
 
 from bsx.render import grids
 from bsx.render.grid import Column, Grid, drop, shorten
+from bsx.render.markdown import table
 from tests.render import sample
 
 
@@ -18,6 +19,7 @@ def test_what_is_left_out_for_want_of_width_is_named_and_what_is_there_is_not() 
     columns = (column("size", "size", "8"), column("rate", "learning\nrate", "0.1"),
                column("share", "effi-\nciency, %", "50"))  # fmt: skip
     grid = Grid("title", columns, drop("rate", "share"), ("note",))
+    assert "| size | learning rate | efficiency, % |" in table(grid)  # broken on a terminal alone
     assert grid.fitted(80).notes == ("note",)
     assert grid.fitted(15).notes == ("note", "left out for want of width: learning rate")
     none = grid.fitted(4)

@@ -201,6 +201,12 @@ def test_it_is_censored_where_the_largest_size_is_as_good() -> None:
     assert (critical.value, critical.low, critical.high, critical.censored_at) == (None, 8, None, 8)
 
 
+def test_the_interval_of_a_loss_ends_at_zero() -> None:
+    records = {seed: record(BASE, seed, {SAMPLES: 0.1 + seed}) for seed in (0, 1)}
+    loss = branch_of(PointBranches(SAMPLES, {BASE: records}), BASE, BASE, None).loss
+    assert loss is not None and loss.low == 0
+
+
 def test_one_seed_has_a_value_and_no_interval() -> None:
     generator = np.random.default_rng(4)
     found = judge(point_of({4: 1.0, 8: 1.1, 16: 1.6}, 1, 0.0, generator))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from bsx.render import numbers
@@ -10,12 +9,10 @@ from bsx.render.grid import Column, Grid
 from bsx.render.report.markup import Markup, prose, tag
 from bsx.render.report.plots import Table
 
-_HYPHEN = re.compile(r"(?<=[a-z])-\n(?=[a-z])")  # of a word that is broken on a terminal
-
 
 def of_grid(grid: Grid, key: str) -> Markup:
     """Return a table of a sweep, with its title as caption and its notes below."""
-    headers = [_HYPHEN.sub("", column.header).replace("\n", " ") for column in grid.columns]
+    headers = [column.heading for column in grid.columns]
     rows = list(zip(*(column.cells for column in grid.columns), strict=True))
     notes = grid.notes_and_hints
     return tag(
