@@ -238,6 +238,27 @@ def test_cheap_units_come_first() -> None:
     assert all(second > 0 for second in seconds)
 
 
+def test_with_little_time_whole_sizes_come_first_that_lie_apart() -> None:
+    """What many sizes cost alike is spent on three far apart, not on the cheapest three."""
+    asked = config(batch_sizes=BatchSizes(tuple(2**n for n in range(1, 12))), within_seconds=60.0)
+    groups = coming(asked).groups
+    seconds = {2: 210.0, 4: 120.0, 8: 70.0, 16: 50.0, 32: 37.0, 64: 31.0, 128: 28.0, 256: 27.0,
+               512: 26.0, 1024: 25.0, 2048: 40.0}  # fmt: skip
+    costly = [
+        dataclasses.replace(group, members=members, predicted_seconds=seconds[size] * share)
+        for group in groups
+        for size in [group.recipe.batch_size]
+        for members, share in ((group.members[:2], 0.1), (group.members[2:], 0.9))
+    ]
+    costly.sort(key=lambda group: group.predicted_seconds)
+    units = plan.in_order(asked, facts(), costly, ())
+    assert len(units) == len(costly)
+    sizes = [unit.recipe.batch_size for unit in units if isinstance(unit, Group)]
+    assert sizes[::2] == sizes[1::2]  # each whole before the next
+    assert sizes[:6:2] == [1024, 32, 256]
+    assert sizes[-1] == 4  # between 2 and 8, and dear
+
+
 def test_runs_that_train_one_after_another_are_predicted_to_take_longer() -> None:
     cost = CostModel(step_seconds=1.0, sample_seconds=0.0, unit_seconds=0.0)
     for trainer, times in (("lanes", 1), ("loop", 30)):

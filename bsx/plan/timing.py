@@ -7,6 +7,7 @@ than once, as far apart as the sweep allows, with fewer draws a visit.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from bsx.plan.recipes import staying
@@ -92,13 +93,42 @@ def in_order(
 ) -> list[Unit]:
     """Say which unit comes when.
 
-    With the time limited, the cheapest sizes come first, each whole. Otherwise speeds are timed
-    before all else, and the longest groups begin first, so that no slot ends late.
+    With the time limited, sizes come one after another, in the order of :func:`_by_worth`.
+    Otherwise speeds are timed before all else, and the longest groups begin first, so that no slot
+    ends late.
     """
     if config.within_seconds is not None or facts.workers == 1:
-        return _interleaved(groups, speeds)
+        return _interleaved(_by_worth(groups), speeds)
     longest = sorted(groups, key=lambda group: -group.predicted_seconds)
     return [*speeds, *longest]
+
+
+def _by_worth(
+    groups: Sequence[Group | BranchUnit | DiagnosticUnit],
+) -> Sequence[Group | BranchUnit | DiagnosticUnit]:
+    """Order the groups so that the sizes which are done tell most whenever the time is over.
+
+    Each size is whole before the next begins. The cheapest comes first, then, each time, the one
+    that lies furthest from those before it, in doublings, for its seconds: neighbours tell the
+    same, and three sizes far apart tell how far larger ones pay.
+    """
+    sizes: dict[int, list[Group]] = {}
+    for group in groups:
+        if not isinstance(group, Group):  # those of branches build on one another
+            return groups
+        sizes.setdefault(group.recipe.batch_size, []).append(group)
+    seconds = {size: sum(one.predicted_seconds for one in of) for size, of in sizes.items()}
+    ordered: list[Group] = []
+    before: list[int] = []
+
+    def price(size: int) -> tuple[float, float]:
+        doublings = min((abs(math.log2(size / other)) for other in before), default=1.0)
+        return seconds[size] / doublings, seconds[size]
+
+    while sizes:
+        before.append(min(sizes, key=price))
+        ordered += sizes.pop(before[-1])
+    return ordered
 
 
 def _interleaved(

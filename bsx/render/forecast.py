@@ -65,11 +65,17 @@ def _lines(sweep: Sweep, runs: int, seconds: float) -> list[str]:
     if sweep.config.search is not None:
         first += f" Trials: {searched.described(sweep.config.search)}."
     if within is not None and seconds > within:
-        return [
-            first + f" With --within {numbers.duration(within)} the most valuable ones come first.",
-            *_measures(sweep),
-        ]
+        first += f" With --within {numbers.duration(within)} the most valuable ones come first"
+        further = "; --scout gets further with less known of each" if _could_scout(sweep) else ""
+        return [f"{first}{further}.", *_measures(sweep)]
     return [first, *_measures(sweep), *([_SHORTER] if seconds > LONG_SECONDS else [])]
+
+
+def _could_scout(sweep: Sweep) -> bool:
+    """Say whether all seeds try all of several rates, as they need not."""
+    config, rates = sweep.config, sweep.config.learning_rates
+    others = config.search is not None or config.branching is not None
+    return not (others or rates.mode == "fixed" or rates.scout or rates.halving or config.seeds < 2)
 
 
 def _measures(sweep: Sweep) -> list[str]:

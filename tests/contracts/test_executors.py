@@ -67,13 +67,27 @@ def apart(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Executor]:
 def made(request: pytest.FixtureRequest, folder: Path) -> Iterator[Executor]:
     """Make the executor of the name that the test is given."""
     if request.param == "ray":
-        request.getfixturevalue("ray_cluster")
-    cluster = Cluster(slurm_cluster="local")
-    asked = dataclasses.replace(fakes.config(), hang_seconds=None, cluster=cluster)
-    with registry.load("executor", request.param).of(asked, folder) as one:
-        yield one
+        yield request.getfixturevalue("on_ray")
+    else:
+        with of_name(request.param, folder) as one:
+            yield one
     assert multiprocessing.active_children() == []
     assert list(folder.glob("slurm*")) == []
+
+
+def of_name(name: str, folder: Path) -> Executor:
+    """Return an executor as a sweep asks for it."""
+    cluster = Cluster(slurm_cluster="local")
+    asked = dataclasses.replace(fakes.config(), hang_seconds=None, cluster=cluster)
+    made: Executor = registry.load("executor", name).of(asked, folder)
+    return made
+
+
+@pytest.fixture(scope="module")
+def on_ray(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Executor]:
+    """One executor for all tests, as for all units of a sweep: an actor imports torch once."""
+    with of_name("ray", tmp_path_factory.mktemp("ray")) as one:
+        yield one
 
 
 @pytest.fixture(scope="session")

@@ -83,10 +83,12 @@ def swept(
     *args: str,
     during: Callable[[Path], None] | None = None,
     stays_slow: bool = False,
+    visits: int = 1,
 ) -> tuple[int, dict[str, Any], str]:
     """Run the sweep while ``during`` is done beside; return exit code, document and stderr.
 
-    Training is slow until ``during`` is done, or to the end where it ``stays_slow``.
+    Training is slow until ``during`` is done, or to the end where it ``stays_slow``. Each size is
+    visited once to be timed, before training begins: a visit is a job that imports torch first.
     """
     (folder / "slow.py").write_text(_MODEL)
     failed: list[BaseException] = []
@@ -108,7 +110,12 @@ def swept(
         if during is not None:
             (folder / "slowly").touch()
             thread.start()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            patch.setattr("bsx.plan.timing._VISITS", visits)
             code = run([*ASKED, *args])
         if during is not None:
             thread.join()
@@ -158,7 +165,7 @@ def test_a_worker_killed_on_a_cluster_is_tried_again_and_the_document_is_that_of
     assert code == 0, err
     assert err.count("was ended by SIGKILL") == 1
     assert err.count("trying again") == 1
-    assert outcomes(tmp_path) == [["done"]] * 5 + [["failed", "done"]]
+    assert outcomes(tmp_path) == [["done"]] * 3 + [["failed", "done"]]
     assert untimed(document) == untimed(inline[0])
     assert curves(tmp_path / STORE) == inline[1]
 
@@ -187,7 +194,7 @@ def test_a_preempted_job_is_queued_again_and_nothing_is_repeated(
     code, document, err = swept(tmp_path, *where, during=preempt)
     assert code == 0, err
     assert err.count("is queued again; it goes on by itself") == 1
-    assert outcomes(tmp_path) == [["done"]] * 5 + [["requeued", "done"]]
+    assert outcomes(tmp_path) == [["done"]] * 3 + [["requeued", "done"]]
     assert untimed(document) == untimed(inline[0])
     assert curves(tmp_path / STORE) == inline[1]
     steps = Counter((tmp_path / "steps-16").read_text().split())
@@ -212,7 +219,7 @@ def test_ctrl_c_keeps_what_was_finished_and_leaves_no_process_behind(
 
     where = ["--executor", executor, *(["--slurm-cluster", "local"] * (executor == "slurm"))]
     # slow to the end: at its full pace a unit can be done before it hears that it is to stop
-    code, _, err = swept(tmp_path, *where, during=interrupt, stays_slow=True)
+    code, _, err = swept(tmp_path, *where, during=interrupt, stays_slow=True, visits=0)
     assert code == 4, err
     assert "Stopped by Ctrl-C" in err
     wait_until(lambda: not Path(f"/proc/{trained[0]}").exists(), 120, "the end of the worker")
