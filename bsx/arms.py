@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from bsx.schema import Sweep, SweepConfig
 
 _VARY = "--vary "
+_EACH = re.compile(r"(?:^|\s)--vary ")
 # What a question's runs do not depend on: how many seeds, where they run, how they are read
 _NOT_OF_RUNS = ("seeds", "targets", "device", "threads", "workers", "engine", "speed_loop")
 
 
 def varied(config: SweepConfig) -> dict[str, str]:
     """Return what sets an arm of ``--vary`` apart, key → value; nothing of another sweep."""
-    told = (origin for origin in config.origins.values() if origin.startswith(_VARY))
-    pairs = (origin.removeprefix(_VARY).partition("=") for origin in told)
+    all_of_it = config.origins.get("vary", "")
+    told = [all_of_it] if all_of_it.startswith(_VARY) else config.origins.values()
+    found = [one for origin in told if origin.startswith(_VARY) for one in _EACH.split(origin)]
+    pairs = (one.partition("=") for one in found if one)
     return {key: value for key, _, value in pairs}
 
 

@@ -256,7 +256,7 @@ def variations(value: Any, flag: str) -> tuple[tuple[str, tuple[str, ...]], ...]
             f"{key}={','.join(map(str, item)) if isinstance(item, list) else item}"
             for key, item in value.items()
         ]
-    found = []
+    found: list[tuple[str, tuple[str, ...]]] = []
     for pair in _pairs(value, flag, "key=first,second, such as model.norm=none,batch"):
         key, _, given = pair.partition("=")
         values = tuple(word for word in given.split(",") if word)
@@ -265,7 +265,10 @@ def variations(value: Any, flag: str) -> tuple[tuple[str, tuple[str, ...]], ...]
                 f"{flag} {pair}: give a key and two or more different values, such as "
                 "model.norm=none,batch"
             )
-        found.append((key.replace("-", "_"), values))
+        key = key.replace("-", "_")
+        if key in dict(found):
+            raise ConfigError(f"{flag} {key} is given twice; give all its values in one list")
+        found.append((key, values))
     return tuple(found)
 
 

@@ -19,6 +19,9 @@ from bsx.stats.costs import Ranked
 from bsx.stats.critical_batch import TradeOff
 from bsx.stats.paired import best_of, non_inferior
 
+# Times what is allowed that one sample makes, from which on the number of samples is to blame, too
+_COARSE = 2.0
+
 Answer = tuple[Recommendation | None, tuple[Caution, ...]]
 
 
@@ -70,6 +73,7 @@ def recommend(
         allowed,
         None if metric.bounded else metric.margin(tolerance, 1.0),
         compared,
+        grain,
     )
     if objective == "quality":
         return _best_in_quality(case), ()
@@ -186,6 +190,7 @@ def _unsettled(case: Case, recommendation: Recommendation) -> tuple[Caution, ...
         "seeds_needed": mine.seeds_needed,
         "best": case.best,
         "is_best": chosen == case.best,
+        **({"samples": round(1 / case.grain)} if case.grain > _COARSE * case.allowed else {}),
     }
     return (Caution("quality_not_settled", values, chosen),)
 

@@ -37,7 +37,7 @@ def stored(here: Shell) -> Shell:
     [
         ("again", ""),
         ("elsewhere", "both sweeps are of iris, but not of the same training samples"),
-        ("wine", "the first sweep is of iris, the second of wine (120 and 142 of them)"),
+        ("wine", "the first sweep is of iris, the second of wine (120 and 142 training samples)"),
     ],
 )
 def test_a_comparison_of_different_data_is_warned_of(second: str, said: str, stored: Shell) -> None:

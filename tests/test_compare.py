@@ -142,6 +142,10 @@ def test_arms_that_are_judged_differently_are_printed_and_not_compared(here: She
     found = here.swept("--vary", "metric=accuracy,top-3")
     assert [arm["metric"] for arm in found["arms"]] == ["accuracy", "top-3"]
     assert found["comparisons"] == []
+    from tests.here import QUICK
+
+    err = here.bsx("sweep", *QUICK, "--vary", "metric=accuracy,top-3")[2]
+    assert "metric=top-3 is judged by top-3, metric=accuracy by accuracy; they are not" in err
 
 
 def test_one_sweep_alone_is_compared_with_its_arms_if_it_has_some(here: Shell) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bsx.recommend import recommend
+from bsx.render.wording import message
 from bsx.schema import Caution, Estimate, Metric
 from bsx.stats.candidates import Candidate
 from bsx.stats.critical_batch import TradeOff, fit_tradeoff
@@ -95,6 +96,9 @@ def test_where_no_difference_can_be_shown_the_cheapest_is_taken_and_what_would_t
     assert (caution.code, caution.batch_size) == ("quality_not_settled", answer.batch_size)
     assert caution.values["seeds"] == 3 and caution.values["best"] != answer.batch_size
     assert caution.values["seeds_needed"] is None or caution.values["seeds_needed"] > 3
+    assert "samples" not in caution.values
+    _, (caution, *_) = recommend(found, fit, ACCURACY, 0.005, grain=1 / 18)
+    assert "one of 18 validation samples is 5.6 points, so that more of them" in message(caution)
 
 
 def test_a_size_that_takes_less_is_taken_before_it_is_shown_to_end_well_enough() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bsx.arms import label
 from bsx.config import read_arms
 from bsx.errors import ConfigError
 from tests.here import bsx, document
@@ -82,13 +84,27 @@ def test_every_combination_is_an_arm() -> None:
     ]  # fmt: skip
 
 
+def test_two_arguments_of_one_model_are_both_in_what_an_arm_is_called() -> None:
+    """Though they are of one setting, and stored settings come back in another order."""
+    given = ("optimizer=sgd,adam", "model.norm=none,batch", "model.depth=1,2")
+    arms, _ = read_arms({"vary": given}, {}, None)
+    for told, config in arms:
+        stored = dataclasses.replace(config, origins=dict(sorted(config.origins.items())))
+        assert label(stored) == told
+    assert len({told for told, _ in arms}) == 8
+    with pytest.raises(ConfigError, match="norm is given twice; give all its values in one"):
+        read_arms({"vary": ("model.norm=none,batch", "model.norm=layer,ghost")}, {}, None)
+
+
 @pytest.mark.parametrize(
     ("vary", "says"),
     [
         ("optimzer=sgd,adam", "did you mean optimizer"),
         ("optimizer=sgd", "two or more"),
         ("optimizer=sgd,sgd", "different"),
-        ("seeds=3,5", "cannot be varied"),
+        ("seeds=3,5", "cannot be varied; it is the same in all arms"),
+        ("lr=0.1,0.2", "did you mean learning_rate"),
+        ("momentum=0,0.0", "momentum=0 and momentum=0.0 are the same"),
         ("optimizer=sgd,nope", "no such optimizer"),
     ],
 )

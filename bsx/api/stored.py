@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bsx import arms
 from bsx.api.keywords import by_name, in_python, known_names_only, plain
 from bsx.api.results import Compared, Result, result_of
 from bsx.errors import ConfigError
@@ -122,13 +123,18 @@ def compare(
             one if isinstance(one, Result) else load(one, store=store) for one in (first, second)
         ]
         labels = [one if isinstance(one, str) else _label(one) for one in (first, second)]
-        arms = [_arm(result, label) for result, label in zip(results, labels, strict=True)]
-        (comparison,) = compared(arms, one_target(view.targets))
+        if labels[0] == labels[1]:  # of one name, or arms of one --vary
+            labels = [
+                f"{label} ({r.sweep_id[:8]})" for label, r in zip(labels, results, strict=True)
+            ]
+        found = [_arm(result, label) for result, label in zip(results, labels, strict=True)]
+        (comparison,) = compared(found, one_target(view.targets))
     return Compared(comparison, results[0].sweep.facts.metric)
 
 
 def _label(result: Result) -> str:
-    return result.sweep.config.name or result.sweep_id[:8]
+    config = result.sweep.config
+    return arms.label(config) or config.name or result.sweep_id[:8]
 
 
 def _arm(result: Result, label: str) -> Any:

@@ -81,6 +81,12 @@ def print_arms(
             sys.stdout.write("\n")
         if not quiet:
             warn(comparisons)
+            for label, sweep, _ in arms:
+                if (other := sweep.facts.metric) != metric:
+                    sys.stderr.write(
+                        f"bsx: note: {label} is judged by {other.name}, {arms[0][0]} by "
+                        f"{metric.name}; they are not compared\n"
+                    )
         if comparisons:
             print_comparisons(console, comparisons, metric)
 

@@ -121,13 +121,13 @@ def _check_arms(configs: Sequence[SweepConfig], save: Path | None) -> None:
             f"--save {save}: with --vary there are {len(configs)} probes, and `bsx show --speed` "
             "takes one; save the arm that you want without --vary, or print all with --format json"
         )
-    origins = {origin for config in configs for origin in config.origins.values()}
-    for origin in sorted(origin for origin in origins if origin.startswith("--vary ")):
-        key = origin.removeprefix("--vary ").partition("=")[0]
+    from bsx.arms import varied
+
+    for key, value in dict.fromkeys(pair for c in configs for pair in varied(c).items()):
         if key not in _SETTINGS and f"{key.partition('.')[0]}_args" not in _SETTINGS:
             raise ConfigError(
-                f"{origin}: that changes neither speed nor memory of a step; vary what does, such "
-                "as precision, micro-batch-size or model.ARG"
+                f"--vary {key}={value}: that changes neither speed nor memory of a step; vary "
+                "what does, such as precision, micro-batch-size or model.ARG"
             )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import itertools
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -113,11 +113,25 @@ def read_arms(
     arms = []
     for chosen in itertools.product(*(options for _, options in varied)):
         of_arm, from_where = dict(values), dict(origins)
-        for (key, _), option in zip(varied, chosen, strict=True):
-            from_where[_vary(of_arm, key, option)] = f"--vary {key}={option}"
-        label = ", ".join(f"{key}={o}" for (key, _), o in zip(varied, chosen, strict=True))
-        arms.append((label, sweep_asked(of_arm, from_where)))
+        told = [f"{key}={option}" for (key, _), option in zip(varied, chosen, strict=True)]
+        for (key, _), option, one in zip(varied, chosen, told, strict=True):
+            from_where[_vary(of_arm, key, option)] = f"--vary {one}"
+        if told:  # two arguments of a model are of one setting: here no one hides the other
+            from_where["vary"] = " ".join(f"--vary {one}" for one in told)
+        arms.append((", ".join(told), sweep_asked(of_arm, from_where)))
+    _check_different(arms)
     return arms, _door(values)
+
+
+def _check_different(arms: Sequence[tuple[str, SweepConfig]]) -> None:
+    """Refuse arms that are one and the same sweep.
+
+    Raises:
+        ConfigError: naming the two.
+    """
+    for (label, one), (other, another) in itertools.combinations(arms, 2):
+        if one == another:
+            raise ConfigError(f"--vary: {label} and {other} are the same; give values that differ")
 
 
 def _vary(values: dict[str, Any], key: str, option: str) -> str:
@@ -129,9 +143,14 @@ def _vary(values: dict[str, Any], key: str, option: str) -> str:
         values[name] = {**(values[name] or {}), argument: literal(option)}
         return name
     if key not in _BY_KEY or key in _NOT_VARIED:
-        known = [s.key for s in SETTINGS if s.key not in _NOT_VARIED]
-        near = difflib.get_close_matches(key, known, n=2)
-        hint = f"did you mean {' or '.join(near)}?" if near else "give model.ARG, optimizer, …"
+        if key in _BY_KEY:
+            hint = "it is the same in all arms: ask for a sweep of each, with a --name"
+            hint += " of its own, and set two of them side by side with `bsx compare`"
+        else:
+            hint = (
+                _hint(key, option, but=_NOT_VARIED).removeprefix("; ")
+                or "give model.ARG, optimizer, …"
+            )
         raise ConfigError(f"{flag}{option}: {key} cannot be varied; {hint}")
     values[key] = _BY_KEY[key].read(option, flag)
     return key
@@ -294,12 +313,13 @@ def _read_toml(file: Path) -> dict[str, Any]:
     return document
 
 
-def _hint(key: str, value: object) -> str:
-    """Return what may be meant by a key that is no setting."""
+def _hint(key: str, value: object, but: Collection[str] = ()) -> str:
+    """Return what may be meant by a key that is no setting; ``but`` cannot be."""
     if isinstance(value, dict) and value.keys() & _BY_KEY.keys():
         return "; settings stand in no table: leave the line with its brackets out"
     flags = {flag.lstrip("-").replace("-", "_"): s.key for s in SETTINGS for flag in s.flags}
-    near = [flags[key]] if key in flags else difflib.get_close_matches(key, _BY_KEY, n=2)
+    known = [s.key for s in SETTINGS if s.key not in but]
+    near = [flags[key]] if flags.get(key) in known else difflib.get_close_matches(key, known, n=2)
     return f"; did you mean {' or '.join(near)}?" if near else ""
 
 

@@ -61,12 +61,12 @@ def _different_data(group: Sequence[Values]) -> str:
     first, second, samples = (group[0][key] for key in ("first", "second", "samples"))
     if first == second:
         what = f"both sweeps are of {clean(first)}, but not of the same training samples"
-        how = "the data or their division changed"
+        how, unit = "the data or their division changed", "of them"
     else:
         what = f"the first sweep is of {clean(first)}, the second of {clean(second)}"
-        how = "the data are others"
+        how, unit = "the data are others", "training samples"
     if samples[0] != samples[1]:
-        what += f" ({numbers.count(samples[0])} and {numbers.count(samples[1])} of them)"
+        what += f" ({numbers.count(samples[0])} and {numbers.count(samples[1])} {unit})"
     return f"{what}: where the two differ, it may be because {how}"
 
 

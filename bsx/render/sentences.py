@@ -302,6 +302,10 @@ def _quality_not_settled(group: Sequence[Values]) -> str:
     remedy += ", or a wider --tolerance"
     if needed and needed > _MANY_SEEDS * seeds:
         remedy = f"it would take about {numbers.count(needed)}; give a wider --tolerance"
+    if samples := first.get("samples"):
+        one = f"one of {numbers.count(samples)} validation samples is"
+        remedy += f"; {one} {numbers.significant(100 / samples, 2)} points, so that more of them"
+        remedy += " (--validation-fraction) tell more"
     within = f"within {tolerance(first)} of"
     what = f"it ends {within} {batch_sizes([first['best']])}, the best"
     if first["is_best"]:

@@ -46,6 +46,7 @@ class Case:
     allowed: float  # by which a size may end worse
     share: float | None  # of the best, that this is; None: of a metric from 0 to 1
     compared: Mapping[int, Comparison]
+    grain: float = 0.0  # the step that the metric moves in; 0: not known
 
     @property
     def admitted(self) -> list[Candidate]:

@@ -136,6 +136,8 @@ def test_two_sweeps_are_set_side_by_side(here: Shell) -> None:
     found = bsx.compare(plain, other)
     assert [size.batch_size for size in found.comparison.sizes] == [5, 8]
     assert found.document() == bsx.compare("plain", other).document()
+    twice = bsx.compare(plain, plain).document()  # one name would not tell them apart
+    assert twice["first"] == f"plain ({plain.sweep_id[:8]})"
     assert "against plain" in str(found) and "against plain" in found._repr_html_()
 
 
