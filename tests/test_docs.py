@@ -18,11 +18,14 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.faults.processes import environment as without_settings
+from tests.faults.processes import wait_until
 from tests.test_architecture import ANYTHING, TABLE
 
 ROOT = Path(__file__).parent.parent
@@ -111,11 +114,29 @@ def squeezed(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.strip("\n").splitlines())
 
 
+@pytest.fixture(scope="module")
+def warm_path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PATH on which ``bsx`` has its imports behind it."""
+    folder = tmp_path_factory.mktemp("warm")
+    command = [sys.executable, "-m", "tests.warm_program", str(folder)]
+    server = subprocess.Popen(command, env=without_settings())
+    try:
+        wait_until((folder / "bsx").exists, what="the program")
+        yield os.pathsep.join([str(folder), str(Path(sys.executable).parent), os.environ["PATH"]])
+    finally:
+        server.kill()
+        server.wait()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=_name)
-def test_the_code_blocks_of_a_page_run_in_its_order(page: Path, tmp_path: Path) -> None:
-    # Workers import torch once more, which takes longer than these sweeps: on one page they do.
-    more = {} if page.name in ("README.md", "probe.md") else {"BSX_EXECUTOR": "inline"}
+def test_the_code_blocks_of_a_page_run_in_its_order(
+    page: Path, tmp_path: Path, warm_path: str
+) -> None:
+    # To import torch, for the program and once more for its workers, takes longer than these
+    # sweeps: on two pages both do.
+    real = page.name in ("README.md", "probe.md")
+    more = {} if real else {"BSX_EXECUTOR": "inline", "PATH": warm_path}
     for block in blocks(page):
         if block.marker == "file":
             (tmp_path / block.text).write_text(block.body, encoding="utf-8")
