@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -101,42 +101,59 @@ class FanOut(Layer):
         self._lanes, self._width = len(lanes), len(columns)
 
 
+@dataclass(frozen=True)
+class Activation:
+    """An activation whose two passes are one kernel each.
+
+    Attributes:
+        function: inputs → outputs; ``out`` is where to, if given.
+        slope: gradient by the outputs, what was kept → gradient by the inputs; ``grad_input`` is
+            where to, if given.
+        by_output, by_input: what may be kept.
+    """
+
+    function: Callable[..., Tensor]
+    slope: Callable[..., Tensor]
+    by_output: bool = True
+    by_input: bool = False
+
+
 class Elementwise(Layer):
     """An activation, forward and backward by one kernel each."""
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, activation: Activation) -> None:
         super().__init__()
-        self._function, self._slope, self._by_output = _ACTIVATIONS[type(module)]
+        self._activation = activation
         self._kept = torch.empty(0)
 
     def forward(self, x: Tensor, training: bool) -> Tensor:
         """Map any shape to itself."""
-        y = self._function(x)
+        y = self._activation.function(x)
         if training:
-            self._kept = y if self._by_output else x
+            self._kept = y if self._activation.by_output else x
         return y
 
     def backward(self, d: Tensor, carry: float, further: bool) -> Tensor | None:
         """Multiply by the slope."""
-        return self._slope(d, self._kept)
+        return self._activation.slope(d, self._kept)
 
 
 _aten = torch.ops.aten
-# activation → (function, (gradient, kept) → gradient, whether outputs are kept rather than inputs)
-_ACTIVATIONS: dict[
-    type[nn.Module],
-    tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], Tensor], bool],
-] = {
-    nn.ReLU: (torch.relu, lambda d, y: _aten.threshold_backward(d, y, 0), True),
-    nn.Tanh: (torch.tanh, _aten.tanh_backward, True),
-    nn.Sigmoid: (torch.sigmoid, _aten.sigmoid_backward, True),
-    nn.SiLU: (F.silu, _aten.silu_backward, False),
+_ACTIVATIONS: dict[type[nn.Module], Activation] = {
+    nn.ReLU: Activation(
+        lambda x, **to: torch.clamp_min(x, 0, **to),
+        lambda d, kept, **to: _aten.threshold_backward(d, kept, 0, **to),
+        by_input=True,
+    ),
+    nn.Tanh: Activation(torch.tanh, _aten.tanh_backward),
+    nn.Sigmoid: Activation(torch.sigmoid, _aten.sigmoid_backward),
+    nn.SiLU: Activation(_aten.silu, _aten.silu_backward, by_output=False, by_input=True),
 }
 
 
-def has_kernels(module: nn.Module) -> bool:
-    """Say whether :class:`Elementwise` knows this activation."""
-    return type(module) in _ACTIVATIONS
+def activation(module: nn.Module) -> Activation | None:
+    """Return the kernels of an activation, or None where autograd is to know."""
+    return _ACTIVATIONS.get(type(module))
 
 
 class ByAutograd(Layer):

@@ -11,16 +11,18 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from bsx.models.lane_layers import Layer, accumulate
+from bsx.models.lane_layers import Activation, Elementwise, Layer, accumulate
 
 _THIN = 32  # with fewer outputs than this, they come first
 
 
-def linear(layers: Sequence[nn.Linear], width: int) -> Layer:
-    """Return the layers of all lanes as one, written the way that suits their shape."""
-    if width == 1 and layers[0].out_features < _THIN:
-        return Thin(layers)
-    return Linear(layers, width)
+def linear(layers: Sequence[nn.Linear], width: int, then: Activation | None = None) -> list[Layer]:
+    """Return the layers of all lanes as one, and what is behind them, as suits their shape."""
+    if then is not None and width > 1:
+        return [Activated(layers, width, then)]
+    thin = width == 1 and layers[0].out_features < _THIN
+    product: Layer = Thin(layers) if thin else Linear(layers, width)
+    return [product] if then is None else [product, Elementwise(then)]
 
 
 class _Product(Layer):
@@ -64,17 +66,22 @@ class Linear(_Product):
 
     def forward(self, x: Tensor, training: bool) -> Tensor:
         """Map (streams, batch, in), or (batch, in) for all, to (lanes, batch, out)."""
-        weight, *bias = self.parameters
-        x = self._taken(x, training)
-        y = torch.baddbmm(bias[0], x, weight) if bias else torch.bmm(x, weight)
-        if self.width > 1:
-            y = y.view(*y.shape[:2], -1, self.outputs).transpose(1, 2).flatten(0, 1)
-        return y
+        return self._product(x, training).flatten(0, 1)
 
     def backward(self, d: Tensor, carry: float, further: bool) -> Tensor | None:
         """Take (lanes, batch, out); return (streams, batch, in)."""
-        if self.width > 1:
-            d = d.view(-1, self.width, *d.shape[1:]).transpose(1, 2).flatten(2)
+        apart = d.view(-1, self.width, *d.shape[1:])
+        return self._back(apart.transpose(1, 2).flatten(2), carry, further)
+
+    def _product(self, x: Tensor, training: bool) -> Tensor:
+        """Map the inputs to (streams, width, batch, out), as the product lays it down."""
+        weight, *bias = self.parameters
+        x = self._taken(x, training)
+        y = torch.baddbmm(bias[0], x, weight) if bias else torch.bmm(x, weight)
+        return y.view(*y.shape[:2], -1, self.outputs).transpose(1, 2)
+
+    def _back(self, d: Tensor, carry: float, further: bool) -> Tensor | None:
+        """Take (streams, batch, width · out); return (streams, batch, in)."""
         _add_product(self.gradients[0], self._x.mT, d, carry)
         if len(self.gradients) > 1:
             accumulate(self.gradients[1], d.sum(1, keepdim=True), carry)
@@ -105,6 +112,36 @@ class Linear(_Product):
         part = slice(column * self.outputs, (column + 1) * self.outputs)
         weight, *bias = (tensor[stream, :, part] for tensor in tensors)
         return [weight.T, *(b[0] for b in bias)]
+
+
+class Activated(Linear):
+    """Linear layers and the activation behind them, (streams, batch, in) → (lanes, batch, out).
+
+    Where lanes share a product, its outputs lie lane beside lane. The pass of the activation puts
+    them one lane after another, and on the way back the gradient as the product takes it: for
+    large batches each would be a pass over memory of its own, a tenth of a step in all.
+    """
+
+    def __init__(self, layers: Sequence[nn.Linear], width: int, activation: Activation) -> None:
+        super().__init__(layers, width)
+        self._activation = activation
+        self._kept = torch.empty(0)
+
+    def forward(self, x: Tensor, training: bool) -> Tensor:
+        """Map (streams, batch, in), or (batch, in) for all, to (lanes, batch, out)."""
+        x = self._product(x, training)
+        y = torch.empty(x.shape, dtype=x.dtype, device=x.device)
+        self._activation.function(x, out=y)
+        if training:  # inputs lie as the gradient is to lie
+            self._kept = x if self._activation.by_input else y
+        return y.flatten(0, 1)
+
+    def backward(self, d: Tensor, carry: float, further: bool) -> Tensor | None:
+        """Take (lanes, batch, out); return (streams, batch, in)."""
+        streams, width, batch, outputs = self._kept.shape
+        dx = torch.empty((streams, batch, width, outputs), dtype=d.dtype, device=d.device)
+        self._activation.slope(d.view(self._kept.shape), self._kept, grad_input=dx.transpose(1, 2))
+        return self._back(dx.flatten(2), carry, further)
 
 
 class Thin(_Product):

@@ -6,6 +6,7 @@ What a model is called does not matter: a ``nn.Sequential`` of such layers stack
 from __future__ import annotations
 
 import copy
+from collections import deque
 from collections.abc import Sequence
 
 import torch
@@ -71,11 +72,19 @@ class Stacked:
     def _by_layer(self, models: Sequence[nn.Module], dims: int) -> list[layers.Layer]:
         made: list[layers.Layer] = []
         shared = True
-        for column in zip(*map(_leaves, models), strict=True):
+        columns = deque(zip(*map(_leaves, models), strict=True))
+        while columns:
+            column = columns.popleft()
             if shared and type(column[0]) in _WEIGHTED and type(column[0]) is not nn.Linear:
                 made.append(layers.FanOut(self.lanes, self.width))
                 shared = False
-            made.append(_stacked_layer(column, dims, self.width if shared else 1))
+            if type(column[0]) is nn.Linear:
+                then = layers.activation(columns[0][0]) if columns else None
+                if then is not None:
+                    columns.popleft()
+                made += linear(column, self.width if shared else 1, then)
+            else:
+                made.append(_stacked_layer(column, dims))
             shared = shared and type(column[0]) not in _WEIGHTED
             dims = 1 if isinstance(column[0], nn.Flatten) else dims
         return made
@@ -178,10 +187,8 @@ def _leaves(model: nn.Module) -> list[nn.Module]:
     return [model]
 
 
-def _stacked_layer(column: Sequence[nn.Module], sample_dims: int, width: int) -> layers.Layer:
+def _stacked_layer(column: Sequence[nn.Module], sample_dims: int) -> layers.Layer:
     first = column[0]
-    if isinstance(first, nn.Linear):
-        return linear(column, width)  # type: ignore[arg-type]
     if isinstance(first, nn.BatchNorm1d | GhostBatchNorm):
         return layers.ByAutograd(lane_modules.BatchNorms(column))  # type: ignore[arg-type]
     if isinstance(first, nn.LayerNorm):
@@ -192,6 +199,7 @@ def _stacked_layer(column: Sequence[nn.Module], sample_dims: int, width: int) ->
         return layers.ByAutograd(LastStates(column))  # type: ignore[arg-type]
     if isinstance(first, nn.Flatten):
         return layers.Flatten(sample_dims)
-    if layers.has_kernels(first):
-        return layers.Elementwise(first)
+    known = layers.activation(first)
+    if known is not None:
+        return layers.Elementwise(known)
     return layers.ByAutograd(copy.deepcopy(first))
