@@ -98,7 +98,8 @@ def keep(key: str, value: Any, size: int = 0) -> None:
 
     ``value``: tensors, numbers and texts, in dicts and tuples; together of about ``size`` bytes.
     """
-    with contextlib.suppress(OSError, DataError):  # without it they look at the data by themselves
+    # Without it they look at the data by themselves. A full disk is torch's RuntimeError.
+    with contextlib.suppress(OSError, RuntimeError, DataError):
         if shutil.disk_usage(folder()).free < size + RESERVE_BYTES:
             return
         handle, path = tempfile.mkstemp(dir=folder())

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 
+from bsx.data import scratch
 from bsx.errors import StoreError
 from bsx.render.report.markup import GENERATOR
 from bsx.schema import BatchSizes
@@ -127,6 +130,18 @@ def test_a_report_on_a_full_disk_is_one_line_and_leaves_what_was_there(tmp_path:
     assert "report.html" in done.stderr
     assert report.read_text() == before
     assert {file.name for file in tmp_path.iterdir()} == {STORE, "report.html"}
+
+
+def test_data_that_there_is_no_room_to_keep_are_read_by_each_process() -> None:
+    there = set(scratch.folder().iterdir())
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        scratch.keep("too large", {"inputs": torch.zeros(10_000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert scratch.kept("too large") is None
+    assert set(scratch.folder().iterdir()) == there
 
 
 @pytest.mark.slow
