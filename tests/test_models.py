@@ -173,11 +173,18 @@ def test_a_subclass_of_a_known_layer_is_not_taken_for_it() -> None:
     assert not can_stack(OwnOrder(nn.Linear(4, 3)), (4,))
 
 
-def test_the_lanes_of_a_grid_are_each_their_own_model_and_stay_so_when_others_are_dropped() -> None:
+@pytest.mark.parametrize(
+    "behind", [nn.BatchNorm1d, nn.ReLU, nn.Tanh, nn.Sigmoid, nn.SiLU, nn.GELU, nn.Identity]
+)
+@pytest.mark.parametrize("bias", [True, False])
+def test_the_lanes_of_a_grid_are_each_their_own_model_and_stay_so_when_others_are_dropped(
+    behind: type[nn.Module], bias: bool
+) -> None:
     def made(seed: int) -> nn.Module:
         torch.manual_seed(seed)
-        middle = [nn.BatchNorm1d(5), nn.Tanh(), nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3)]
-        return nn.Sequential(nn.Flatten(), nn.Linear(6, 5), *middle).double()
+        first = nn.BatchNorm1d(5) if behind is nn.BatchNorm1d else behind()
+        middle = [first, nn.Tanh(), nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3)]
+        return nn.Sequential(nn.Flatten(), nn.Linear(6, 5, bias=bias), *middle).double()
 
     models = [made(lane) for lane in range(6)]  # 2 streams of 3
     stacked = Stacked(models, (2, 3), width=3)

@@ -265,3 +265,9 @@ def test_errors_where_less_is_better_are_shown_as_they_are() -> None:
     )
     assert "Mse at the end of the run" in found.text
     assert "test 0.25 (0.2–0.3, 95 % interval)" in found.text
+
+
+def test_a_loss_of_nothing_lies_below_an_axis_of_powers_and_breaks_no_figure() -> None:
+    """Where one seed comes to a loss of 0, the band of its size reaches that far down."""
+    axis = log_axis("loss", [0.01, 10.0])
+    assert axis.share(0.0) < 0 < axis.share(0.01) < axis.share(10.0) < 1

@@ -30,7 +30,12 @@ class Axis:
     ticks: tuple[tuple[float, str], ...]
 
     def share(self, value: float) -> float:
-        """Return how far along the axis a value lies: 0 at ``low``, 1 at ``high``."""
+        """Return how far along the axis a value lies: 0 at ``low``, 1 at ``high``.
+
+        Of powers, 0 lies infinitely far below: as far as an axis is long is out of the picture.
+        """
+        if self.scale == LOG and value <= 0:
+            return -1.0
         if self.scale == LOG:
             ends = math.log(self.low), math.log(self.high)
             return (math.log(value) - ends[0]) / (ends[1] - ends[0])
