@@ -68,7 +68,8 @@ class Session:
             subset=recipe.sampling.subset,
             stream=unit.streamed,
             fingerprint=recipe.fingerprint,
-            check_again=isinstance(unit, Group | BranchUnit),  # what is timed is timed alike
+            # for what is timed, each process has its data from the same place
+            check_again=isinstance(unit, Group | BranchUnit) and unit.checkpoints is not None,
         )
         _check_unchanged(recipe, splits.fingerprint)
         self.dtype: torch.dtype = getattr(torch, recipe.precision)
