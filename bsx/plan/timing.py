@@ -93,12 +93,14 @@ def in_order(
 ) -> list[Unit]:
     """Say which unit comes when.
 
-    With the time limited, sizes come one after another, in the order of :func:`_by_worth`.
-    Otherwise speeds are timed before all else, and the longest groups begin first, so that no slot
-    ends late.
+    With the time limited, sizes come one after another, in the order of :func:`_by_worth`. With
+    one slot the cheapest groups come first. Otherwise speeds are timed before all else, and the
+    longest groups begin first, so that no slot ends late.
     """
-    if config.within_seconds is not None or facts.workers == 1:
+    if config.within_seconds is not None:
         return _interleaved(_by_worth(groups), speeds)
+    if facts.workers == 1:
+        return _interleaved(groups, speeds)
     longest = sorted(groups, key=lambda group: -group.predicted_seconds)
     return [*speeds, *longest]
 
