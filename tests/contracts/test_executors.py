@@ -90,9 +90,9 @@ def on_ray(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield one
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ray_cluster() -> Iterator[None]:
-    """A Ray cluster of two CPUs on this machine."""
+    """A Ray cluster of two CPUs on this machine, gone before another module starts its own."""
     with two_cpus():
         yield
 
