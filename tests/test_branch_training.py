@@ -228,6 +228,7 @@ def test_every_size_sees_the_same_varied_images() -> None:
     assert not torch.equal(a[:4], a[4:8])
 
 
+@pytest.mark.slow
 def test_fetched_inputs_give_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(prepare, "_open_now", {})

@@ -356,6 +356,7 @@ def test_a_program_of_the_users_cannot_be_probed(here: Shell) -> None:
     assert "--command: a program of yours cannot be probed" in err
 
 
+@pytest.mark.slow
 def test_real_arms_are_measured_and_compared(tmp_path: Path) -> None:
     done = bsx(
         "probe", "--dataset", "wine", "--model", "logistic", "--max", "2", "--threads", "1",

@@ -230,6 +230,7 @@ if sys.argv[1] == "killed":
 """
 
 
+@pytest.mark.slow
 def test_what_was_written_to_disk_is_gone_when_the_program_ends(cache: Path) -> None:
     def leave(how: str) -> int:
         root = Path(__file__).parents[2]

@@ -327,6 +327,7 @@ def test_objects_of_junk_never_give_a_traceback(
 numbers = st.floats(allow_nan=True, allow_infinity=True) | st.floats(0, 1)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -129,6 +129,7 @@ def test_what_a_program_writes_to_stderr_steers_nothing_and_stays_json(here: She
             json.loads(out)
 
 
+@pytest.mark.slow
 def test_what_models_and_data_print_is_not_among_the_results(here: Shell) -> None:
     Path("mine.py").write_text(
         "import os\nfrom torch import nn\nfrom sklearn.datasets import load_iris\n"
