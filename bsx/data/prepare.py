@@ -87,10 +87,10 @@ def open_dataset(
     splits = _open_now.pop(key, None)
     if splits is None or stream not in (None, splits.streamed):
         known = None
-        if stream and fingerprint:
-            known = _known(name, args, division, fingerprint)
-        elif fingerprint and not (check_again and scratch.to_check(_in_memory(fingerprint))):
-            known = _known_in_memory(fingerprint)
+        if fingerprint and stream:
+            known = _known_streamed(name, args, division, fingerprint)
+        elif fingerprint:
+            known = _known_in_memory(fingerprint, check_again)
         with _telling_of_helpers(name):
             splits = known or _open(name, args, division, room_for_inputs(stream, device))
         if not fingerprint and not splits.streamed:
@@ -224,15 +224,18 @@ def _keep(splits: Splits) -> None:
 def _keep_in_memory(splits: Splits) -> None:
     """Keep data that fit in memory, for other processes to read them in hundredths of the time."""
     parts = (splits.train, splits.validation, splits.test)
-    held = [tensor for part in parts for tensor in (part.inputs, part.targets)]  # type: ignore[union-attr]
-    size = sum(tensor.numel() * tensor.itemsize for tensor in held)
+    held = [part for part in parts if isinstance(part, Samples)]
+    size = sum(part.inputs.nbytes + part.targets.nbytes for part in held)
     if size <= MOST_KEPT_BYTES:
         scratch.keep(_in_memory(splits.fingerprint), as_kept(splits), size)
 
 
-def _known_in_memory(fingerprint: str) -> Splits | None:
-    """Return data that another process has read and divided."""
-    kept = scratch.kept(_in_memory(fingerprint))
+def _known_in_memory(fingerprint: str, check_again: bool) -> Splits | None:
+    """Return data that another process has read and divided, unless they are to be checked now."""
+    key = _in_memory(fingerprint)
+    if check_again and scratch.to_check(key):
+        return None
+    kept = scratch.kept(key)
     return None if kept is None else from_kept(kept)
 
 
@@ -240,7 +243,7 @@ def _in_memory(fingerprint: str) -> str:
     return f"{fingerprint}-in-memory"
 
 
-def _known(
+def _known_streamed(
     name: str, args: Mapping[str, Any], division: _Division, fingerprint: str
 ) -> Splits | None:
     """Return streamed data that another process has gone through; only their source is made."""
