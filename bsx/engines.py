@@ -1,7 +1,8 @@
 """Which trainer is quickest at what, and how long it takes: measured once a shape and machine.
 
 What was measured is kept in the user's cache, ``$XDG_CACHE_HOME/bsx`` or ``~/.cache/bsx``, so that
-a sweep that goes on, and one that is asked for again, take the same trainers as before.
+a sweep that goes on, and one that is asked for again, take the same trainers as before. What was
+not used for three months is removed.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import contextlib
 import json
 import math
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -20,6 +22,7 @@ from bsx.execute.base import Executor, UnitError
 from bsx.schema import CalibrationUnit, CostModel, Facts, Recipe, SweepConfig, digest
 
 _UNKNOWN = CostModel(1e-3, 1e-6)
+_KEPT_SECONDS = 90 * 86_400  # after it was last used
 
 
 def measured(
@@ -72,11 +75,12 @@ def _kept(file: Path) -> CostModel | None:
     """Read what was kept; whatever is wrong with it, it can be measured again."""
     try:
         numbers = json.loads(files.content(file))
-        step, sample, unit = (float(numbers[name]) for name in _NAMES)
+        os.utime(file)  # it is in use
+        step, sample, unit, run = (float(numbers[name]) for name in _NAMES)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
-    known = all(0 <= seconds < math.inf for seconds in (step, sample, unit))
-    return CostModel(step, sample, unit) if known else None
+    known = all(0 <= seconds < math.inf for seconds in (step, sample, unit, run))
+    return CostModel(step, sample, unit, run) if known else None
 
 
 def _keep(file: Path, cost: CostModel) -> None:
@@ -87,6 +91,9 @@ def _keep(file: Path, cost: CostModel) -> None:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft.write_text(json.dumps({name: numbers[name] for name in _NAMES}), encoding="utf-8")
         draft.replace(file)
+        for other in file.parent.glob("cost-*"):
+            if time.time() - other.stat().st_mtime > _KEPT_SECONDS:
+                other.unlink()
 
 
-_NAMES = ("step_seconds", "sample_seconds", "unit_seconds")
+_NAMES = ("step_seconds", "sample_seconds", "unit_seconds", "run_seconds")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -74,6 +75,20 @@ def test_a_damaged_cache_is_measured_again(tmp_path: Path) -> None:
     again = Timer(COSTS)
     measured(again)
     assert len(again.asked) == 2
+
+
+def test_what_was_not_used_for_three_months_is_removed(tmp_path: Path) -> None:
+    measured(Timer(COSTS), "old")
+    old = set((tmp_path / "bsx").iterdir())
+    for file in old:
+        os.utime(file, (0, 0))
+    measured(Timer(COSTS), "new")
+    assert not old & set((tmp_path / "bsx").iterdir())
+    for file in (tmp_path / "bsx").iterdir():
+        os.utime(file, (0, 0))
+    measured(Timer(COSTS), "new")  # is used, and so is there to stay
+    measured(Timer(COSTS), "newer")
+    assert len(list((tmp_path / "bsx").iterdir())) == 4
 
 
 def test_without_a_place_to_keep_it_the_sweep_goes_on(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from bsx.schema import (
     Search,
     SweepConfig,
 )
+from bsx.train.evaluate import evaluate, evaluation_steps
 from tests import fakes
 
 
@@ -169,6 +171,31 @@ def test_calibration_foretells_a_positive_time(trainer: str) -> None:
     assert cost.step_seconds >= 0
     assert cost.sample_seconds >= 0
     assert 0 < cost.group_seconds(100, 32, 10) < 60
+
+
+@pytest.mark.parametrize("trainer", ["lanes", "loop"])
+def test_calibration_evaluates_next_to_nothing_and_foretells_a_whole_runs_evaluations(
+    trainer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluated: list[int] = []
+
+    def slowly(forward: Any, samples: Any, task: Any) -> Any:
+        evaluated.append(len(samples))
+        time.sleep(len(samples) * 1e-4)
+        return evaluate(forward, samples, task)
+
+    for module in ("loop", "lanes"):
+        monkeypatch.setattr(f"bsx.train.{module}.evaluate", slowly)
+    known = dataclasses.replace(look(asked()), trainer=trainer)
+    [recipe, *_] = plan.recipes(asked(), known)
+    unit = plan.calibration(asked(), known, plan.recipes(asked(), known), trainer)
+    [[cost]] = calibration.measure(unit, silent)
+    assert len(evaluated) == calibration.STEPS * len(unit.batch_sizes)
+    assert max(evaluated) <= 128
+    on_the_way = len(evaluation_steps(recipe.steps, recipe.evaluation_spacing))
+    of_a_run = on_the_way * min(1_000, known.validation_samples) + known.train_samples
+    per_lane = 1e-4 / len(unit.members)  # lanes are evaluated together: they slept once
+    assert cost.run_seconds > 0.8 * of_a_run * per_lane
 
 
 def test_an_engine_can_be_forced_where_it_is_able() -> None:

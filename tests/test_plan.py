@@ -364,8 +364,9 @@ def test_where_data_lie_is_said_to_every_unit_and_changes_no_run() -> None:
 
 def test_the_calibration_is_small() -> None:
     of = plan.recipes(config(), facts())
-    unit = plan.calibration(config(), facts(), of, "lanes")
+    unit = plan.calibration(config(), facts(trainer="lanes"), of, "lanes")
     assert unit.batch_sizes == (4, 256)
     assert len(unit.members) == 30
-    alone = plan.calibration(config(), facts(), of, "loop")
+    alone, rival = (plan.calibration(config(), facts(), of, name) for name in ("loop", "lanes"))
     assert len(alone.members) == 1
+    assert len(rival.members) == 2

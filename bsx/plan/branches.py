@@ -189,9 +189,9 @@ def _units(
 
 def _seconds(unit: BranchUnit, cost: CostModel) -> float:
     trunk = unit.trunk
-    seconds = cost.group_seconds(trunk.steps, trunk.batch_size, 1)
+    seconds = cost.group_seconds(trunk.steps, trunk.batch_size)
     for run in unit.runs:
         steps, size = run.recipe.steps, run.recipe.batch_size
-        seconds += cost.group_seconds(steps, size, 1) - cost.unit_seconds
+        seconds += cost.group_seconds(steps, size) - cost.unit_seconds - cost.run_seconds
         seconds += _FORWARD * _EVALUATED * cost.sample_seconds
     return seconds

@@ -137,6 +137,6 @@ def _unit(
         device=facts.device,
         threads=facts.threads_each,
         streamed=facts.streamed,
-        predicted_seconds=_PASSES * alone.group_seconds(steps, recipe.batch_size, 1),
+        predicted_seconds=_PASSES * alone.group_seconds(steps, recipe.batch_size),
         micro_batch_size=micro_batch_size,
     )

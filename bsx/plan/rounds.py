@@ -32,6 +32,7 @@ LANES_BYTES = 2**30
 _SHARE = 4  # of the memory there is: one in so many bytes, cut to a power of two, as it varies
 _COPIES = 4  # of each number kept: values, gradients, and two temporaries
 _CALIBRATION_SIZE = 256  # large against the smallest size, and quickly run
+_RIVAL_LANES = 2  # where lanes share no products, a lane costs what another does
 
 
 @dataclass(frozen=True)
@@ -89,10 +90,13 @@ def calibration(
     grid = next(iter(sorted(first_rates(config, sizes).values(), key=len, reverse=True)))
     lanes: list[tuple[Point, int]]
     lanes = [(rate, seed) for rate, seeds in grid.items() for seed in range(seeds)]
-    alone = trainer != "lanes"
+    if trainer != "lanes":
+        lanes = [(SPEED_RATE, 0)]
+    elif trainer != facts.trainer:
+        lanes = lanes[:_RIVAL_LANES]
     return CalibrationUnit(
         recipe=staying(of[0], of[0].batch_size),
-        members=tuple([(SPEED_RATE, 0)] if alone else lanes[: _most_lanes(config, facts, large)]),
+        members=tuple(lanes[: _most_lanes(config, facts, large)]),
         batch_sizes=tuple(sorted({small, large})),
         trainer=trainer,
         device=facts.device,
@@ -199,6 +203,4 @@ def _seconds(group: Group, facts: Facts, cost: CostModel) -> float:
     recipe, runs = group.recipe, len(group.members)
     steps = recipe.length(facts.train_samples)
     size = round(recipe.batch_size * recipe.steps / steps)  # on average, where batches grow
-    if group.trainer == "lanes":
-        return cost.group_seconds(steps, size, runs)
-    return cost.group_seconds(steps * runs, size, 1)
+    return cost.group_seconds(steps, size, runs, together=group.trainer == "lanes")

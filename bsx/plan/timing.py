@@ -81,7 +81,7 @@ def speed_unit(
         visit=visit,
         draws=draws,
         predicted_seconds=energy
-        + max(once + draws * each, cost.group_seconds(steps, recipe.batch_size, 1)),
+        + max(once + draws * each, cost.group_seconds(steps, recipe.batch_size) - cost.run_seconds),
     )
 
 

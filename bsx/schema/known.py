@@ -155,15 +155,19 @@ class Facts:
 
 @dataclass(frozen=True)
 class CostModel:
-    """Predicted wall time: seconds = steps × (per step + per sample × batch × lanes)."""
+    """Predicted wall time: seconds = steps × (per step + per sample × batch × lanes) + the rest."""
 
     step_seconds: float
     sample_seconds: float
     unit_seconds: float = 0.5  # starting a unit: process, data, first allocation
+    run_seconds: float = 0.0  # evaluating one run, on its way and at its end
     # what it is with other trainers
     rivals: Mapping[str, CostModel] = field(default_factory=dict, hash=False)
 
-    def group_seconds(self, steps: int, batch_size: int, lanes: int) -> float:
-        """Predict how long a group takes, in seconds."""
+    def group_seconds(
+        self, steps: int, batch_size: int, runs: int = 1, *, together: bool = True
+    ) -> float:
+        """Predict how long runs of ``steps`` take, in seconds: together as lanes, or in turn."""
+        lanes, turns = (runs, 1) if together else (1, runs)
         per_step = self.step_seconds + self.sample_seconds * batch_size * lanes
-        return self.unit_seconds + steps * per_step
+        return self.unit_seconds + turns * steps * per_step + runs * self.run_seconds

@@ -45,6 +45,7 @@ class Group:
     micro_batch_size: int | None = None  # of a pass, where memory holds no more; None: the recipe's
     devices: int = field(default=1, metadata=LATER)  # that one run trains on at once
     halving: bool = field(default=False, metadata=LATER)  # whether what is behind is dropped
+    judged: bool = field(default=True, metadata=LATER)  # at its end; not where steps are timed
 
     @property
     def kind(self) -> str:

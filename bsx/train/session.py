@@ -82,6 +82,7 @@ class Session:
         self.test = splits.test.to(self.device, self.dtype)
         self.task: Task = build_task(recipe.task, recipe.objective, splits.output_size)
         self.quality = self.task.metrics[0]
+        self._judged = getattr(unit, "judged", True)
         self._before = recipe.batches_before(len(self.train))
         self.steps = recipe.length(len(self.train))
         self.evaluate_at = self._evaluations()
@@ -97,6 +98,8 @@ class Session:
     @property
     def final_parts(self) -> dict[str, Part]:
         """The samples that the final metrics are measured on."""
+        if not self._judged:
+            return {}
         return {
             "train": self.train.at_most(TRAIN_SAMPLES),
             "validation": self.validation,
