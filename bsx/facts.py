@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from bsx import __version__, registry
-from bsx.arithmetic import powers_of_two
+from bsx.arithmetic import curve_samples, powers_of_two
 from bsx.data import Splits, check_augmentation, check_order, memory_limit, open_dataset
 from bsx.errors import BsxError, ConfigError
 from bsx.models import build_model, can_stack, ghost_size, has_batchnorm, lane_obstacle
@@ -75,6 +75,7 @@ def look(config: SweepConfig) -> Facts:
         has_batchnorm=has_batchnorm(model),
         sample_floats=floats,
         history_floats=history,
+        curve_samples=curve_samples(task.predictions(tuple(splits.validation.targets.shape[1:]))),
         trainer=trainer,
         rivals=tuple(rivals),
         device=device,

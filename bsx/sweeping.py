@@ -60,6 +60,7 @@ def ask(config: SweepConfig, placed: Placed | None = None) -> Asked:
     if placed is not None:
         facts = placed(facts, config)
     recipes = plan.recipes(config, facts)
+    plan.check_budget(config, facts, recipes)
     identity = [SCHEMA_VERSION, config.question(), facts.fingerprint, facts.trainer]
     return Asked(digest(identity, 12), config, facts, recipes, machine)
 

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from bsx.arithmetic import evaluation_steps
 from bsx.data import Samples
 from bsx.tasks import build_task
 from bsx.train import evaluate as module
-from bsx.train.evaluate import evaluate, evaluation_steps
+from bsx.train.evaluate import evaluate
 from tests.fakes import evaluation_grid
 
 SPACING = 1.05

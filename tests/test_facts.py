@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from bsx import plan
+from bsx.arithmetic import evaluation_steps
 from bsx.errors import ConfigError
 from bsx.facts import describe_machine, look, resolve_device
 from bsx.measure import calibration, speed
@@ -24,7 +25,7 @@ from bsx.schema import (
     Search,
     SweepConfig,
 )
-from bsx.train.evaluate import evaluate, evaluation_steps
+from bsx.train.evaluate import evaluate
 from tests import fakes
 
 

@@ -11,14 +11,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bsx.arithmetic import growing_batches
+from bsx.arithmetic import evaluation_steps, growing_batches
 from bsx.arithmetic.schedule import SHAPES
 from bsx.data import open_dataset
 from bsx.models import build_model
 from bsx.schema import Ingredient, Recipe, RunStatus, Training
 from bsx.tasks import build_task
 from bsx.train.batches import SampleOrder
-from bsx.train.evaluate import evaluate, evaluation_steps
+from bsx.train.evaluate import evaluate
 from tests.oracles import growing_by_hand, train_on_by_hand
 from tests.train_setup import DATA, group, recipe, trained
 

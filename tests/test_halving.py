@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from bsx import registry
+from bsx.arithmetic import evaluation_steps
 from bsx.config import read_sweep
 from bsx.errors import ConfigError, Stopped
 from bsx.schema import CurvePoint, Group, Ingredient, LearningRates, RunRecord, RunStatus
 from bsx.store import Store
 from bsx.train import keeper
-from bsx.train.evaluate import evaluation_steps
 from bsx.train.halving import dominated, rungs
 from tests.contracts.test_trainers import values
 from tests.test_store import begun, record, stored

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
-from bsx import plan
+from bsx import parse, plan
 from bsx.config import read_sweep
+from bsx.errors import ConfigError
 from bsx.schema import BatchSizes, CostModel, Group, Ingredient, MemoryLimit, RunStatus
 from tests import fakes
 from tests.contracts.test_trainers import MEMBERS, values
@@ -42,6 +45,23 @@ def test_a_small_budget_divides_lanes_and_loses_none() -> None:
         m for g in whole for m in g.members
     )
     assert lanes(groups(1)) == [1] * sum(lanes(whole))  # one lane is the least
+
+
+def test_a_budget_that_holds_no_run_is_refused_with_one_that_does() -> None:
+    config, facts = fakes.config(lanes_bytes=10**6), fakes.facts(parameters=10**6, workers=3)
+    of = plan.recipes(config, facts)
+    with pytest.raises(
+        ConfigError,
+        match="--max-memory of 1,000,000 B: one run .* batch size 4 "
+        r".* 16(\.\d)?MB in each of 3 processes; give .*, or fewer --workers",
+    ) as refused:
+        plan.check_budget(config, facts, of)
+    enough = re.search(r"give (\S+) or more", str(refused.value))
+    assert enough is not None
+    plan.check_budget(
+        replace(config, lanes_bytes=parse.memory(enough[1], "--max-memory")), facts, of
+    )
+    plan.check_budget(replace(config, lanes_bytes=None), facts, of)
 
 
 def test_what_the_optimizer_keeps_is_counted() -> None:

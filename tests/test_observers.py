@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from bsx.arithmetic import evaluation_steps
 from bsx.measure.diagnostics import measure
 from bsx.measure.gradient_noise import noise_draws
 from bsx.measure.gradients import directions
 from bsx.measure.sharpness import LossSurface, box_maximum, top_eigenvalue
 from bsx.schema import MEASURES, DiagnosticRecord, Ingredient, RunRecord, Sampling, Training
-from bsx.train.evaluate import evaluation_steps
 from bsx.train.keeper import Keeper
 from bsx.train.loop import train_run
 from bsx.train.observers import Observer, log_spaced, thirds, undisturbed, unobserved

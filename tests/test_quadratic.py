@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 import torch
 
+from bsx.arithmetic import evaluation_steps
 from bsx.data import open_dataset
 from bsx.data.synthetic import curvatures
 from bsx.errors import BsxError, ConfigError
 from bsx.models import build_model
 from bsx.store import Store
 from bsx.tasks import build_task
-from bsx.train.evaluate import evaluation_steps
 from tests.here import bsx, document
 
 DIMENSIONS, CONDITION, NOISE = 64, 10.0, 2.0

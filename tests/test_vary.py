@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bsx import load
 from bsx.arms import label
 from bsx.config import read_arms
 from bsx.errors import ConfigError
@@ -22,7 +24,8 @@ SMALL = ["--batch-sizes", "16,64", "--learning-rate", "0.03,0.1", "--seeds", "3"
 def varied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """A folder with a sweep of two arms, and its document."""
     folder = tmp_path_factory.mktemp("varied")
-    result = bsx("sweep", *SMALL, "--vary", "model.norm=none,batch", "--format", "json", cwd=folder)
+    arms = ["--name", "norms", "--vary", "model.norm=none,batch"]
+    result = bsx("sweep", *SMALL, *arms, "--format", "json", cwd=folder)
     return folder, document(result)
 
 
@@ -65,6 +68,20 @@ def test_the_comparison_stands_below_the_tables(varied: tuple[Path, dict[str, An
     result = bsx("sweep", *SMALL, "--vary", "model.norm=none,batch", cwd=folder, COLUMNS="80")
     assert "model.norm=batch (second) against model.norm=none (first)" in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_python_loads_the_newest_arm_of_a_name_and_says_which_that_is(
+    varied: tuple[Path, dict[str, Any]],
+) -> None:
+    folder, found = varied
+    first, newest = (arm["sweep_id"] for arm in found["arms"])
+    says = rf"norms has 2 arms, .* newest, model.norm=batch; .* {first[:6]} \(model.norm=none\)"
+    with pytest.warns(UserWarning, match=says) as told:
+        assert load("norms", store=folder / "bsx-runs").document()["sweep_id"] == newest
+    assert [warning.filename for warning in told] == [__file__]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert load(first[:6], store=folder / "bsx-runs").document()["sweep_id"] == first
 
 
 def test_rows_of_machine_formats_name_their_arm(varied: tuple[Path, dict[str, Any]]) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bsx import arms
 from bsx.api.keywords import by_name, in_python, known_names_only, plain
 from bsx.api.results import Compared, Result, result_of
 from bsx.errors import ConfigError
+
+if TYPE_CHECKING:
+    from bsx.schema import Sweep
 
 
 @by_name
@@ -82,8 +86,22 @@ def _loaded(wanted: str | None, flags: Mapping[str, Any]) -> Result:
     view, door = read_view(flags, os.environ)
     with Store(door.store) as store:
         stored = store.sweep(wanted)
+        if wanted == stored.config.name:
+            _tell_of_arms(stored, store.sweeps())
         read = as_read(stored, view)
         return result_of(store, read, plan.recipes(read.config, read.facts))
+
+
+def _tell_of_arms(taken: Sweep, sweeps: Sequence[Sweep]) -> None:
+    """Warn where a name means several arms: one of them is what was loaded."""
+    others = [arm for arm in arms.arms_with(taken, sweeps) if arm.sweep_id != taken.sweep_id]
+    if others:
+        said = ", ".join(f"{arm.sweep_id[:6]} ({arms.label(arm.config)})" for arm in others)
+        warnings.warn(
+            f"{taken.config.name} has {len(others) + 1} arms, of which this is the newest, "
+            f"{arms.label(taken.config)}; the others by their ids: {said}",
+            stacklevel=6,
+        )
 
 
 @by_name

@@ -13,6 +13,7 @@ with the standard library only. Nothing here prints, and nothing here measures.
 - ``document``: the answer by the names of the JSON contract
 - ``schedule``: the rate along a run, and batches that grow where it would decay
 - ``branching``: branches off a run, at other batch sizes
+- ``evaluations``: when a run is evaluated, and on how many samples
 """
 
 from __future__ import annotations
@@ -24,6 +25,13 @@ from bsx.arithmetic.branching import (
     lay_out_branches,
 )
 from bsx.arithmetic.epochs import Epoch, Layout, last_batch, steps_per_epoch, walk_epoch
+from bsx.arithmetic.evaluations import (
+    CURVE_SAMPLES,
+    FINAL_TRAIN_SAMPLES,
+    curve_samples,
+    evaluated_samples,
+    evaluation_steps,
+)
 from bsx.arithmetic.ladder import parse_thresholds
 from bsx.arithmetic.numbers import parse_batch_sizes, parse_count, powers_of_two
 from bsx.arithmetic.schedule import (
@@ -35,14 +43,19 @@ from bsx.arithmetic.schedule import (
 )
 
 __all__ = [
+    "CURVE_SAMPLES",
     "DEFAULT_BASE",
     "EVERY_BATCH",
+    "FINAL_TRAIN_SAMPLES",
     "LARGEST_SHARE",
     "BranchLayout",
     "Epoch",
     "Layout",
     "branch_evaluations",
     "check_growing",
+    "curve_samples",
+    "evaluated_samples",
+    "evaluation_steps",
     "growing_batches",
     "last_batch",
     "lay_out_branches",

@@ -10,11 +10,9 @@ from dataclasses import dataclass, replace
 
 from bsx import registry
 from bsx.schema import CalibrationUnit, CostModel, Curve, Group, Report
-from bsx.train.session import Session
 
 STEPS = 10
 _SKIPPED = 3  # the first steps allocate
-_EVALUATED = 128  # samples, after each step: enough to see what it takes to evaluate more
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ def measure(unit: CalibrationUnit, report: Report) -> Iterator[tuple[CostModel]]
 
     What is evaluated is next to nothing: what a run's evaluations will take is foretold from it.
     """
-    each, all_of_a_run = _evaluated(unit)
+    each = unit.recipe.evaluation_samples or unit.evaluated
     timed = []
     for number, batch_size in enumerate(unit.batch_sizes):
         timed.append(_timed(unit, batch_size))
@@ -44,14 +42,14 @@ def measure(unit: CalibrationUnit, report: Report) -> Iterator[tuple[CostModel]]
             step_seconds=step,
             sample_seconds=sample,
             unit_seconds=timed[-1].starting,
-            run_seconds=timed[-1].evaluating * all_of_a_run / each,
+            run_seconds=timed[-1].evaluating * unit.evaluated / each,
         ),
     )
 
 
-def _group(unit: CalibrationUnit) -> Group:
-    return Group(
-        unit.recipe,
+def _timed(unit: CalibrationUnit, batch_size: int) -> _Timed:
+    group = Group(
+        replace(unit.recipe, batch_size=batch_size, steps=STEPS),
         unit.members,
         unit.trainer,
         unit.device,
@@ -59,20 +57,8 @@ def _group(unit: CalibrationUnit) -> Group:
         round=0,
         streamed=unit.streamed,
         devices=unit.devices,
+        judged=False,
     )
-
-
-def _evaluated(unit: CalibrationUnit) -> tuple[int, int]:
-    """Return how many samples an evaluation has here, and all those of a whole run."""
-    session = Session(_group(unit))
-    on_the_way = len(session.evaluate_at) * len(session.curve_part)
-    at_the_end = sum(map(len, session.final_parts.values()))
-    return len(session.validation.at_most(_EVALUATED)), on_the_way + at_the_end
-
-
-def _timed(unit: CalibrationUnit, batch_size: int) -> _Timed:
-    recipe = replace(unit.recipe, batch_size=batch_size, steps=STEPS, evaluation_samples=_EVALUATED)
-    group = replace(_group(unit), recipe=recipe, judged=False)
     last_said: dict[int, float] = {}  # step → when it was last said that it is done
 
     def note(fraction: float, _best: float | None) -> None:
@@ -81,17 +67,16 @@ def _timed(unit: CalibrationUnit, batch_size: int) -> _Timed:
     begin = time.perf_counter()
     batches = registry.worker("trainer", unit.trainer)(group, note)
     records = [record for batch in batches for record in batch]
-    seconds = time.perf_counter() - begin
+    whole = time.perf_counter() - begin
     curve = max(records, key=lambda record: len(record.curve)).curve
-    steps = [seconds for seconds, _ in _apart(curve, last_said)]
-    evaluations = [seconds for _, seconds in _apart(curve, last_said)]
-    evaluating = statistics.median(evaluations) if evaluations else 0.0
+    apart = list(_apart(curve, last_said))
+    # medians: a machine with other things to do stalls now and then
+    evaluating = statistics.median(seconds for _, seconds in apart) if apart else 0.0
     training = sum(record.train_seconds for record in records)
     return _Timed(
         samples=batch_size * len(unit.members),
-        # the median: a machine with other things to do stalls now and then
-        step=statistics.median(steps) if steps else None,
-        starting=max(seconds - training - len(curve) * evaluating, 0.0),
+        step=statistics.median(seconds for seconds, _ in apart) if apart else None,
+        starting=max(whole - training - len(curve) * evaluating, 0.0),
         evaluating=evaluating / len(unit.members),
     )
 
@@ -100,8 +85,11 @@ def _apart(curve: Curve, last_said: Mapping[int, float]) -> Iterator[tuple[float
     """Yield the seconds of a step and of an evaluation, from one point of the curve to the next."""
     for earlier, later in itertools.pairwise(curve[_SKIPPED:]):
         training = later.train_seconds - earlier.train_seconds
-        whole = last_said[later.step] - last_said[earlier.step]
-        yield training / (later.step - earlier.step), max(whole - training, 0.0)
+        evaluating = 0.0
+        if {earlier.step, later.step} <= last_said.keys():  # not every trainer says each
+            whole = last_said[later.step] - last_said[earlier.step]
+            evaluating = max(whole - training, 0.0)
+        yield training / (later.step - earlier.step), evaluating
 
 
 def _line(points: list[tuple[int, float]]) -> tuple[float, float]:

@@ -4,13 +4,14 @@ from bsx.plan.method import members, next_round, recipes
 from bsx.plan.observing import diagnostic_units, not_measured
 from bsx.plan.probing import doubling, memory_unit, next_size, probe_range, probe_recipe
 from bsx.plan.recipes import batch_sizes
-from bsx.plan.rounds import Round, calibration
+from bsx.plan.rounds import Round, calibration, check_budget
 from bsx.plan.timing import in_order, speed_unit, speed_units
 
 __all__ = [
     "Round",
     "batch_sizes",
     "calibration",
+    "check_budget",
     "diagnostic_units",
     "doubling",
     "in_order",

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from bsx.arithmetic import evaluated_samples, evaluation_steps
+from bsx.errors import ConfigError
 from bsx.plan.completed import rates_after
 from bsx.plan.recipes import staying
 from bsx.plan.runs import runs_of
@@ -32,6 +34,7 @@ LANES_BYTES = 2**30
 _SHARE = 4  # of the memory there is: one in so many bytes, cut to a power of two, as it varies
 _COPIES = 4  # of each number kept: values, gradients, and two temporaries
 _CALIBRATION_SIZE = 256  # large against the smallest size, and quickly run
+_CALIBRATION_SAMPLES = 128  # evaluated after each step: enough to see what more of them take
 _RIVAL_LANES = 2  # where lanes share no products, a lane costs what another does
 
 
@@ -95,14 +98,27 @@ def calibration(
     elif trainer != facts.trainer:
         lanes = lanes[:_RIVAL_LANES]
     return CalibrationUnit(
-        recipe=staying(of[0], of[0].batch_size),
+        recipe=replace(
+            staying(of[0], of[0].batch_size),
+            evaluation_samples=min(_CALIBRATION_SAMPLES, facts.validation_samples),
+        ),
         members=tuple(lanes[: _most_lanes(config, facts, large)]),
         batch_sizes=tuple(sorted({small, large})),
+        evaluated=_evaluated(facts, of[0]),
         trainer=trainer,
         device=facts.device,
         threads=facts.threads_each,
         streamed=facts.streamed,
         devices=facts.devices,
+    )
+
+
+def _evaluated(facts: Facts, of: Recipe) -> int:
+    return evaluated_samples(
+        len(evaluation_steps(of.steps, of.evaluation_spacing)),
+        min(of.evaluation_samples or facts.curve_samples, facts.validation_samples),
+        facts.train_samples,
+        facts.validation_samples + facts.test_samples,
     )
 
 
@@ -179,9 +195,37 @@ def _most_lanes(config: SweepConfig, facts: Facts, batch_size: int) -> int:
     most = LANES_BYTES
     if facts.memory_limit is not None:
         most = min(most, 1 << (facts.memory_limit.limit_bytes // _SHARE).bit_length() - 1)
+    share = (config.lanes_bytes or most) // facts.workers
+    return max(1, share // _bytes_of_a_lane(facts, batch_size))
+
+
+def _bytes_of_a_lane(facts: Facts, batch_size: int) -> int:
     numbers = _COPIES * (batch_size * facts.sample_floats + facts.parameters)
-    a_lane = 4 * (numbers + round(facts.history_floats * facts.parameters))
-    return max(1, (config.lanes_bytes or most) // facts.workers // a_lane)
+    return 4 * (numbers + round(facts.history_floats * facts.parameters))
+
+
+def check_budget(config: SweepConfig, facts: Facts, of: Sequence[Recipe]) -> None:
+    """Refuse a budget of memory that holds no run of the smallest size.
+
+    Raises:
+        ConfigError: with what would do.
+    """
+    if config.lanes_bytes is None or config.command is not None or config.elsewhere:
+        return
+    smallest = min(recipe.largest_batch(facts.train_samples) for recipe in of)
+    least = facts.workers * _bytes_of_a_lane(facts, smallest)
+    if least > config.lanes_bytes:
+        beside = f" in each of {facts.workers} processes" if facts.workers > 1 else ""
+        raise ConfigError(
+            f"--max-memory of {config.lanes_bytes:,} B: one run of {config.model.name} at "
+            f"batch size {smallest:,} is foretold to take {_megabytes(least // facts.workers)}"
+            f"{beside}; give {_megabytes(least)} or more"
+            f"{', or fewer --workers' if facts.workers > 1 else ''}"
+        )
+
+
+def _megabytes(size: int) -> str:
+    return f"{-(-size // 10**5) / 10:g}MB"
 
 
 def _costed(groups: Sequence[Group], facts: Facts, cost: CostModel) -> list[Group]:

@@ -61,7 +61,7 @@ def _lines(sweep: Sweep, runs: int, seconds: float) -> list[str]:
     about = numbers.duration(round_duration(seconds))
     scouts = " to begin with" if sweep.config.learning_rates.scout else ""
     runs_of = "runs to train" if sweep.config.branching is None else "runs and branches to train"
-    first = f"{numbers.count(runs)} {runs_of}{scouts}, about {about} on {place(sweep)}."
+    first = f"{numbers.count(runs)} {runs_of}{scouts}, about {about} on {place(sweep, runs)}."
     if sweep.config.search is not None:
         first += f" Trials: {searched.described(sweep.config.search)}."
     if within is not None and seconds > within:
@@ -108,12 +108,13 @@ def _lines_of_program(program: Program, runs: int) -> list[str]:
     ]
 
 
-def place(sweep: Sweep) -> str:
-    """Say where the sweep runs."""
+def place(sweep: Sweep, runs: int) -> str:
+    """Say where so many runs are trained."""
     facts = sweep.facts
     if facts.device != "cpu":
         return facts.device
-    beside = f", {facts.workers} groups side by side" if facts.workers > 1 else ""
+    groups = min(facts.workers, runs)
+    beside = f", {groups} groups side by side" if groups > 1 else ""
     return f"{facts.threads} CPU thread{'s' if facts.threads > 1 else ''}{beside}"
 
 

@@ -87,6 +87,7 @@ class Facts:
     predicted: tuple[str, ...] = field(default=(), metadata=LATER)  # columns of the target
     dropped: tuple[str, ...] = field(default=(), metadata=LATER)  # columns that are left out
     history_floats: float = field(default=0, metadata=LATER)  # of the optimizer, for each parameter
+    curve_samples: int = field(default=1_000, metadata=LATER)  # that curves are measured on
 
     @classmethod
     def told(

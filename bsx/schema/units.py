@@ -240,6 +240,7 @@ class CalibrationUnit(_Measured):
     recipe: Recipe
     members: tuple[tuple[Point, int], ...]
     batch_sizes: tuple[int, ...]
+    evaluated: int  # samples, in all evaluations of a whole run; the recipe's are of a step here
     trainer: str
     device: str
     threads: int

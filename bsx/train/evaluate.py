@@ -1,4 +1,4 @@
-"""When to evaluate, and evaluation that covers every sample once."""
+"""Evaluation that covers every sample once."""
 
 from __future__ import annotations
 
@@ -16,20 +16,6 @@ EVALUATION_BATCH = 2048
 # Of inputs at once. What layers make of them is many times that, and on a CPU is to stay in its
 # caches: convolutions evaluate a thousand images half as fast as a hundred.
 _NUMBERS_ON_CPU, _NUMBERS_ELSEWHERE = 2**17, 2**24
-
-
-def evaluation_steps(total: int, spacing: float) -> tuple[int, ...]:
-    """Return the steps after which to evaluate: at most a factor ``spacing`` apart, and the last.
-
-    The grid is the same whatever the batch size and the budget, so that no run has more chances
-    to cross a target than another.
-    """
-    steps = []
-    step = 1
-    while step < total:
-        steps.append(step)
-        step = max(step + 1, int(step * spacing))
-    return (*steps, total)
 
 
 @torch.no_grad()

@@ -15,7 +15,12 @@ import torch
 from torch import nn
 
 from bsx import __version__, registry
-from bsx.arithmetic import schedule_factor
+from bsx.arithmetic import (
+    FINAL_TRAIN_SAMPLES,
+    curve_samples,
+    evaluation_steps,
+    schedule_factor,
+)
 from bsx.data import Part, Samples, Stream, open_dataset
 from bsx.errors import ConfigError, DataError
 from bsx.models import build_model
@@ -34,15 +39,6 @@ from bsx.schema import (
 from bsx.tasks import Task, build_task
 from bsx.train.augment import Augmentation
 from bsx.train.batches import SampleOrder
-from bsx.train.evaluate import evaluation_steps
-
-# Validation samples that crossings are looked for on, the same for every run, and how many
-# predictions these may ask for, where nothing else is asked; the final evaluation takes all. A
-# curve has about 150 points: on more samples than these, looking would cost more than a tenth of
-# the training.
-CURVE_SAMPLES = 1_000
-CURVE_PREDICTIONS = 20_000
-TRAIN_SAMPLES = 10_000  # training samples of the final evaluation: a fixed subset
 
 
 class Session:
@@ -91,8 +87,7 @@ class Session:
     def curve_part(self) -> Part:
         """The validation samples that the curves are measured on."""
         each = self.task.predictions(tuple(self.validation.targets.shape[1:]))
-        usual = min(CURVE_SAMPLES, max(1, CURVE_PREDICTIONS // each))
-        part = self.validation.at_most(self.recipe.evaluation_samples or usual)
+        part = self.validation.at_most(self.recipe.evaluation_samples or curve_samples(each))
         return part.in_memory() if isinstance(part, Stream) else part  # they are seen most often
 
     @property
@@ -101,7 +96,7 @@ class Session:
         if not self._judged:
             return {}
         return {
-            "train": self.train.at_most(TRAIN_SAMPLES),
+            "train": self.train.at_most(FINAL_TRAIN_SAMPLES),
             "validation": self.validation,
             "test": self.test,
         }

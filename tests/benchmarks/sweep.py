@@ -26,11 +26,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from bsx.arithmetic import steps_per_epoch
+from bsx.arithmetic import CURVE_SAMPLES, evaluation_steps, steps_per_epoch
 from bsx.data import Samples, open_dataset
 from bsx.models import build_model
-from bsx.train.evaluate import evaluation_steps
-from bsx.train.session import CURVE_SAMPLES
 
 RATES = tuple(2.0**n for n in range(-9, -2))
 SIZES = tuple(2**n for n in range(1, 12))

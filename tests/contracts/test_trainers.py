@@ -13,11 +13,11 @@ import pytest
 import torch
 
 from bsx import registry
+from bsx.arithmetic import evaluation_steps
 from bsx.errors import Stopped
 from bsx.models import Stacked, build_model
 from bsx.schema import Ingredient, Point, Recipe, RunRecord, RunStatus, Trial
 from bsx.tasks import build_task
-from bsx.train.evaluate import evaluation_steps
 from tests.train_setup import group, recipe, trained
 
 TRAINERS = ["loop", "lanes"]
