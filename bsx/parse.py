@@ -259,7 +259,7 @@ def variations(value: Any, flag: str) -> tuple[tuple[str, tuple[str, ...]], ...]
     found: list[tuple[str, tuple[str, ...]]] = []
     for pair in _pairs(value, flag, "key=first,second, such as model.norm=none,batch"):
         key, _, given = pair.partition("=")
-        values = tuple(word for word in given.split(",") if word)
+        values = tuple(word for word in _values_of_a_list(given) if word)
         if not key or len(values) < 2 or len(set(values)) < len(values):
             raise ConfigError(
                 f"{flag} {pair}: give a key and two or more different values, such as "
@@ -270,6 +270,18 @@ def variations(value: Any, flag: str) -> tuple[tuple[str, tuple[str, ...]], ...]
             raise ConfigError(f"{flag} {key} is given twice; give all its values in one list")
         found.append((key, values))
     return tuple(found)
+
+
+def _values_of_a_list(text: str) -> list[str]:
+    """Part a list at its commas, but for those in brackets: [64],[256,128] are two values."""
+    values, depth = [""], 0
+    for character in text:
+        depth += (character == "[") - (character == "]")
+        if character == "," and depth <= 0:
+            values.append("")
+        else:
+            values[-1] += character
+    return values
 
 
 def targets(value: Any, flag: str) -> tuple[TargetSpec, ...]:

@@ -168,7 +168,8 @@ SETTINGS: tuple[Setting, ...] = (
             metavar="NAME=LOW..HIGH", repeatable=True),
     Setting("vary", parse.variations, "Run once for each value of one more thing and compare "
             "them, e.g. model.norm=none,batch or optimizer=sgd,adam; repeat for every "
-            "combination.", _SIZES, metavar="KEY=A,B", repeatable=True),
+            "combination. A list in brackets is one value: model.hidden=[64],[256,128].", _SIZES,
+            metavar="KEY=A,B", repeatable=True),
     Setting("seeds", parse.count, "Seeds, the same at every batch size.", _SIZES, 5, "INT"),
 
     Setting("method", parse.one_of("from-start", "branched"), "from-start trains every batch size "

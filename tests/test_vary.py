@@ -114,6 +114,18 @@ def test_two_arguments_of_one_model_are_both_in_what_an_arm_is_called() -> None:
 
 
 @pytest.mark.parametrize(
+    "given",
+    [("model.hidden=[64],[256,128]",), {"model.hidden": [[64], [256, 128]]},
+     {"model.hidden": ["64", "[256,128]"]}],
+)  # fmt: skip
+def test_a_list_in_brackets_is_one_value(given: Any) -> None:
+    arms, _ = read_arms({"vary": given}, {}, None)
+    assert [config.model.args["hidden"] for _, config in arms] == [64, (256, 128)]
+    assert [label(config) for _, config in arms] == [told for told, _ in arms]
+    assert arms[1][0].replace(" ", "") == "model.hidden=[256,128]"
+
+
+@pytest.mark.parametrize(
     ("vary", "says"),
     [
         ("optimzer=sgd,adam", "did you mean optimizer"),

@@ -137,6 +137,8 @@ def _check_different(arms: Sequence[tuple[str, SweepConfig]]) -> None:
 def _vary(values: dict[str, Any], key: str, option: str) -> str:
     """Set one varied thing, a setting or an argument as in model.norm; return the setting's key."""
     flag = f"--vary {key}="
+    if option.startswith("[") and option.endswith("]"):  # a list is one of the values
+        option = option[1:-1]
     owner, dot, argument = key.partition(".")
     if dot and f"{owner}_args" in _BY_KEY:
         name = f"{owner}_args"
