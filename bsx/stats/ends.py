@@ -77,7 +77,12 @@ def final_evidence(
         tables["train"],
         tables["validation"],
         tables["test"],
-        generalization_gap(scores["train"][metric.name], scores["test"][metric.name], metric),
+        generalization_gap(
+            scores["train"][metric.name],
+            scores["test"][metric.name],
+            metric,
+            (grain(metric, "train"), grain(metric, "test")),
+        ),
         mean_estimate(
             runs.best_epochs(choice.rate, metric), bounds=(0.0, runs.last_epoch(choice.rate))
         ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from bsx.schema import Metric
@@ -33,6 +35,19 @@ def test_seeds_that_happen_to_have_the_same_gap_give_no_interval() -> None:
     gap = generalization_gap({0: 0.99, 1: 0.98}, {0: 0.96, 1: 0.95}, accuracy)
     assert gap is not None and gap.value == pytest.approx(0.03)
     assert (gap.low, gap.high) == (None, None)
+
+
+def test_shares_of_few_samples_are_known_to_no_better_than_their_steps() -> None:
+    accuracy = Metric("accuracy", higher_is_better=True, bounded=True)
+    same = dict.fromkeys(range(4), 0.9), dict.fromkeys(range(4), 0.8)
+    gap = generalization_gap(*same, accuracy, (1 / 1000, 1 / 10))
+    assert gap is not None and gap.value == pytest.approx(0.1)
+    # Student's t of 3 degrees of freedom, 3.182, times the error of a mean of four cells
+    half = 3.182 * math.sqrt((0.001**2 + 0.1**2) / 12 / 4)
+    assert (gap.low, gap.high) == (
+        pytest.approx(0.1 - half, rel=1e-3),
+        pytest.approx(0.1 + half, rel=1e-3),
+    )
 
 
 def test_the_interval_of_a_gap_between_shares_ends_at_one() -> None:
