@@ -103,6 +103,11 @@ def look(config: SweepConfig) -> Facts:
 
 
 def _try_optimizer(config: SweepConfig, params: list[Tensor]) -> float:
+    if not params:
+        raise ConfigError(
+            f"--model {config.model.name} has nothing to train: none of its parameters takes a "
+            "gradient; make its layers attributes of it (self.layer = …, or an nn.ModuleList)"
+        )
     name, args = config.optimizer.name, config.optimizer.args
     if config.search is not None:
         check_tuned(name, [axis.name for axis in config.search.beside])
@@ -243,10 +248,16 @@ def _try_forward(model: nn.Module, splits: Splits, task: Task, asked: Ingredient
             hook.remove()
     fitting = task.output_shapes(tuple(splits.train.targets.shape[1:]), splits.output_size)
     expected = [(2, *one) for one in fitting]
-    shape = tuple(getattr(outputs, "shape", ()))
+    if not isinstance(outputs, Tensor):
+        what = "None" if outputs is None else f"a {type(outputs).__name__}"
+        raise ConfigError(
+            f"--model {name}: its forward returns {what}, not a tensor; let it return the outputs "
+            f"alone, of shape {' or '.join(map(str, expected))} for a batch of 2"
+        )
+    shape = tuple(outputs.shape)
     if shape not in expected:
         raise ConfigError(
-            f"--model {name} gives outputs of shape {shape or type(outputs).__name__} for a batch "
+            f"--model {name} gives outputs of shape {shape} for a batch "
             f"of 2; {_needed(splits)} need {' or '.join(map(str, expected))}; "
             f"{_how_to_size(name, asked.args, shape)}"
         )

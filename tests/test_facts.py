@@ -102,9 +102,39 @@ def for_other_data(output_size: int) -> nn.Module:
     return nn.Linear(7, output_size)
 
 
+def without_parameters(output_size: int) -> nn.Module:
+    """A model that has nothing to learn."""
+    return nn.Sequential(nn.Flatten(), nn.ReLU(), nn.AdaptiveAvgPool1d(output_size))
+
+
+class Pair(nn.Linear):
+    """A model that returns its inputs beside its outputs."""
+
+    def __init__(self, output_size: int) -> None:
+        super().__init__(4, output_size)
+
+    def forward(self, x: Any) -> Any:
+        """Map (batch, 4) to a pair."""
+        return super().forward(x), x
+
+
+class Nothing(Pair):
+    """A model whose forward forgets to return."""
+
+    def forward(self, x: Any) -> Any:
+        """Return None."""
+        super().forward(x)
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
+        ({"model": Ingredient("tests.test_facts:without_parameters")}, "has nothing to train"),
+        (
+            {"model": Ingredient("tests.test_facts:Pair")},
+            r"returns a tuple, not a tensor; .* of shape \(2, 3\)",
+        ),
+        ({"model": Ingredient("tests.test_facts:Nothing")}, "returns None, not a tensor"),
         ({"model": Ingredient("tests.test_facts:too_few")}, r"need \(2, 3\)"),
         (
             {"model": Ingredient("tests.test_facts:of_own_words", {"n_out": 2})},

@@ -111,9 +111,9 @@ def _drawn(
                 "out, or see whether these are the right targets"
             ) from None
         raise DataError(
-            f"--dataset {name}: cannot draw a {part} part of {count} from {len(rows)} samples "
-            f"({_shortened(str(error))}{_rarest(labels, rows)}); give more samples or another "
-            f"--{part}-fraction, or see whether these are the right targets"
+            f"--dataset {name}: cannot draw a {part} part of {max(count, 1)} from {len(rows)} "
+            f"samples ({_shortened(str(error))}{_rarest(labels, rows)}); give more samples or "
+            f"another --{part}-fraction, or see whether these are the right targets"
         ) from None
     return torch.from_numpy(rest), torch.from_numpy(drawn)
 

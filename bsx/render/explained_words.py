@@ -112,12 +112,18 @@ def of_the_rates(sweep: Sweep, analysis: Analysis) -> list[str]:
         f"Fastest to the target was {_rate(first)} at batch size "
         f"{numbers.count(first.batch_size)}"
     )
-    if last is not first:
-        text += f" and {_rate(last)} at {numbers.count(last.batch_size)}"
+    if last is first:
+        text += "."
+    elif _rate(last) == _rate(first):
+        text += f", and the same at {numbers.count(last.batch_size)}."
+    else:
+        text += (
+            f" and {_rate(last)} at {numbers.count(last.batch_size)}. Take batch size and learning "
+            "rate together: with the other one's rate a size does not show what it can."
+        )
     text += (
-        ". Take batch size and learning rate together: with the other one's rate a size does not "
-        "show what it can. The best of many looks a little better than it is, because it was "
-        "lucky too; that much is given back."
+        " The best of many looks a little better than it is, because it was lucky too; that much "
+        "is given back."
     )
     told = rules.sentences(analysis, reading=False)
     if told:

@@ -21,6 +21,7 @@ def listing(title: str, rows: Sequence[Mapping[str, Any]]) -> RenderableType:
     if not rows:
         return Group(heading, Text("  none yet"))
     names = [name for name in rows[0] if any(row[name] not in (None, "") for row in rows)]
+    cells = {name: [_cell(name, row[name]) for row in rows] for name in names}
     table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
     for name in names:
         numeric = all(isinstance(row[name], int) for row in rows)
@@ -28,14 +29,18 @@ def listing(title: str, rows: Sequence[Mapping[str, Any]]) -> RenderableType:
             name.replace("_", " "),
             justify="right" if numeric else "left",
             overflow="fold",
-            no_wrap=name in _WHOLE or _is_short_name(name, rows),
+            no_wrap=name in _WHOLE or (name == "name" and _longest(cells[name]) <= _SHORT),
             min_width=len(name),
         )
-    for row in rows:
-        cells = ["" if row[name] is None else str(row[name]) for name in names]
-        table.add_row(*(Text(phrases.clean(cell)) for cell in cells))
+    for row in zip(*cells.values(), strict=True):
+        table.add_row(*(Text(cell) for cell in row))
     return Group(heading, table)
 
 
-def _is_short_name(column: str, rows: Sequence[Mapping[str, Any]]) -> bool:
-    return column == "name" and all(len(str(row[column] or "")) <= _SHORT for row in rows)
+def _cell(column: str, value: Any) -> str:
+    text = "" if value is None else phrases.clean(str(value))
+    return text.replace(", ", ",\n") if column == "arm" else text  # each varied thing on a line
+
+
+def _longest(cells: Sequence[str]) -> int:
+    return max(len(line) for cell in cells for line in cell.split("\n"))

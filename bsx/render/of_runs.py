@@ -27,7 +27,10 @@ def _no_recommendation(group: Sequence[Values]) -> str:
     if reason == "no_run_completed":
         return f"no run completed, so no batch size can be recommended: {_ended(group[0])}"
     why = _WHY.get(str(reason), spelled(reason) if reason else "too little was measured")
-    why = no_speed(group[0]) if reason == "no_speed" else why
+    if reason == "no_speed":
+        why = no_speed(group[0])
+        if "timed" not in group[0]:
+            why += "; the same command measures it, and --objective steps does without"
     by = f" by {'iterations' if objective == 'steps' else objective}" if objective else ""
     return f"no batch size can be recommended{by}: {why}"
 

@@ -210,7 +210,8 @@ def _knee(probe: Probe) -> str:
     if knee.value is None:
         return (
             "The throughput still rises at the largest size that was timed, "
-            f"{numbers.count(knee.censored_at)}: no smaller one comes to 90 % of it."
+            f"{numbers.count(knee.censored_at)}: none of half that size or less comes to 90 % of "
+            "it."
         )
     return (
         f"The knee is batch size {numbers.count(knee.value)}{_between(knee)}, the smallest timed "

@@ -45,8 +45,8 @@ def step_model(rounds: Rounds) -> StepModel:
     """Fit the line through the times of all sizes, and find the knee.
 
     The knee is the smallest size that was timed whose throughput is at least ``SHARE`` of the best.
-    It is named where a larger size was timed: at the largest the throughput may still rise, and
-    then the knee is censored there.
+    It is named where twice the size was timed, or more: short of that the throughput may still rise
+    with the size, and the knee is censored at the largest.
     """
     sizes = np.array(sorted(rounds), dtype=float)
     if len(sizes) < 2:
@@ -112,14 +112,16 @@ def knee_at(sizes: Array, times: Array) -> Array:
 
 
 def _knee(sizes: Array, times: Array, drawn: Array, n: int) -> Estimate | None:
-    place, last = int(knee_at(sizes, times)), len(sizes) - 1
+    last = len(sizes) - 1
+    open_from = int((2 * sizes <= sizes[last]).sum())  # of these no size twice as large was timed
+    place = int(knee_at(sizes, times))
     ordered = np.sort(knee_at(sizes, drawn))
     low = int(ordered[int((1 - LEVEL) / 2 * len(ordered))])
     high = int(ordered[math.ceil((1 + LEVEL) / 2 * len(ordered)) - 1])
     low, high = min(low, place), max(high, place)
-    above = None if high == last else float(sizes[high])
+    above = None if high >= open_from else float(sizes[high])
     at_least = float(sizes[low]) if n > 1 else None
-    if place == last:
+    if place >= open_from:
         return Estimate(None, at_least, None, LEVEL, n, _METHOD, censored_at=float(sizes[last]))
     return Estimate(float(sizes[place]), at_least, above if n > 1 else None, LEVEL, n, _METHOD)
 

@@ -147,6 +147,20 @@ def test_of_a_vague_critical_batch_size_nothing_is_said_that_its_interval_does_n
     assert "times the critical one" not in text
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (None, 56.0, "64 lies above the critical one"),
+        (70.0, None, "64 lies below the critical one"),
+    ],
+)
+def test_a_bound_of_a_vague_critical_batch_size_that_settles_the_question_does(
+    low: float | None, high: float | None, said: str
+) -> None:
+    vague = dataclasses.replace(sample.target(), critical_batch_size=Estimate(60.0, low, high, n=5))
+    assert said in text_of(dataclasses.replace(WELL, targets=(vague,)), "critical_batch_size")
+
+
 def test_what_was_measured_beside_the_curves_is_explained_with_its_intervals() -> None:
     found = measured.analysis()
     scale = text_of(found, "noise_scale")

@@ -110,6 +110,17 @@ def test_where_throughput_still_rises_the_knee_is_censored() -> None:
     assert found.knee.high is None
 
 
+def test_where_no_size_twice_as_large_was_timed_the_knee_is_censored() -> None:
+    times = {1: 1.0, 32: 1.1, 64: 1.2, 128: 1.31, 142: 1.33}  # 128 has 92 % of the best throughput
+    found = step_model({size: [[t] * 9] * 3 for size, t in times.items()})
+    assert found.knee is not None
+    assert (found.knee.value, found.knee.high, found.knee.censored_at) == (None, None, 142)
+    flat = {**times, 256: 2.4}
+    knee = step_model({size: [[t] * 9] * 3 for size, t in flat.items()}).knee
+    assert knee is not None
+    assert knee.value == 128
+
+
 def test_one_round_gives_no_intervals_and_one_size_nothing() -> None:
     found = step_model(rounds(repeats=1))
     assert found.alpha is not None
