@@ -37,7 +37,10 @@ def test_a_dry_run_of_arms_is_one_document_with_a_row_an_arm_and_size(here: Shel
     assert [one["arm"] for one in found["arms"]] == ["momentum=0", "momentum=0.9"]
     csv = here.bsx(*asked, "--format", "csv")[1].splitlines()
     assert len(csv) == 1 + 4 and csv[0].startswith("arm,batch_size")
-    assert here.bsx(*asked)[1].count("Would train") == 2
+    out = here.bsx(*asked)[1]
+    assert out.count("Would train") == 2
+    runs = sum(one["runs"] for one in found["arms"])
+    assert f"All 2 arms: {runs} runs to train, about " in out.splitlines()[-1]
 
 
 def test_a_dry_run_of_what_is_stored_shows_no_empty_table(here: Shell) -> None:

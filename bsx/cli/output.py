@@ -172,7 +172,8 @@ def print_analysis(
     )
     if plot and part is None and form == Format.TABLE and get is None:
         _plot(sweep, analysis)
-    if part is None and form == Format.TABLE and get is None and not quiet:
+    # the JSON document has them, and who asks for one value is spared them
+    if part is None and form != Format.JSON and get is None and not quiet:
         from rich.console import Console
 
         said = [c for c in cautions_in_full(analysis) if c.code != "no_recommendation"]  # in a box

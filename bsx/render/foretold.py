@@ -41,6 +41,16 @@ def print_plans(console: Console, plans: Plans) -> None:
             console.print(tables.Plain(listing("Would train", _table(one))), end="")
         for line in forecast.lines(sweep, one["runs"], one["seconds"] or 0.0):
             console.print(line, markup=False, highlight=False)
+    if len(plans) > 1:
+        console.print(f"\n{_in_all([one for _, _, one in plans])}", markup=False, highlight=False)
+
+
+def _in_all(found: Sequence[Mapping[str, Any]]) -> str:
+    """Say how much all arms are together."""
+    runs, seconds = sum(one["runs"] for one in found), sum(one["seconds"] or 0.0 for one in found)
+    known = all(one["seconds"] is not None for one in found)
+    about = f", about {numbers.duration(forecast.round_duration(seconds))}" if known else ""
+    return f"All {len(found)} arms: {numbers.count(runs)} runs to train{about}."
 
 
 def _table(found: Mapping[str, Any]) -> list[dict[str, Any]]:

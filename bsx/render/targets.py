@@ -194,7 +194,21 @@ def regimes_sentence(target: TargetSummary) -> str | None:
             "on; what scaling there is lies below them."
         )
     until = _until(perfect, within, regimes.measured[0])
-    return f"{until}. {_since(maximal, within, largest)}. In between returns diminish."
+    since = _since(maximal, within, largest)
+    ends, begins = _shown(perfect, "low"), _shown(maximal, "high")
+    crossed = ends is not None and begins is not None and ends >= begins
+    return f"{until}. {since}." + ("" if crossed else " In between returns diminish.")
+
+
+def _shown(boundary: Estimate | None, bound: str) -> float | None:
+    """Return the number that a boundary is told by: its value, else a bound."""
+    if boundary is None:
+        return None
+    if boundary.value is not None:
+        return boundary.value
+    low, high = boundary.low, boundary.high
+    first, second = (low, high) if bound == "low" else (high, low)
+    return second if first is None else first
 
 
 def _until(boundary: Estimate | None, within: str, smallest: int) -> str:

@@ -111,6 +111,15 @@ def test_a_regime_beyond_the_sizes_measured_is_called_so(
     assert sentence is not None and said in sentence
 
 
+def test_nothing_is_said_to_lie_between_regimes_that_are_not_told_apart() -> None:
+    known_by_a_bound = Estimate(None, None, 480.0, n=3), Estimate(94.0, None, 12_000.0, n=3)
+    sentence = targets.regimes_sentence(with_regimes(*known_by_a_bound))
+    assert sentence is not None
+    assert "up to batch size 480 at most. " in sentence
+    assert "from batch size 94 " in sentence
+    assert "In between" not in sentence
+
+
 def test_every_departure_has_its_words() -> None:
     names = {name for pair in directions(1.0, sample_sizes()) for name in pair} | {
         "uneven",
