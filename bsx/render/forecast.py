@@ -11,6 +11,7 @@ from bsx.render.document import data_of
 from bsx.schema import BranchUnit, Group, Program, Recipe, Sweep, side_by_side
 
 LONG_SECONDS = 1800.0  # from here on the options that make it shorter are named
+_AROUND = 2.0  # seconds that processes take to start, and the results to be worked out
 _WIDER_ROUNDS = 1.2  # the first round is foreseen; wider grids after it add about a fifth
 _NEAR_THE_BEST = 0.4  # of the rates, that the other seeds try after a scout
 
@@ -24,8 +25,10 @@ def expected_seconds(
     sweep: Sweep, groups: Sequence[Group | BranchUnit], speed_seconds: float
 ) -> float:
     """Return about how long a sweep will take that begins with ``groups``."""
-    config = sweep.config
-    first = side_by_side(groups, sweep.facts.workers)
+    config, facts = sweep.config, sweep.facts
+    shared = facts.device == "cpu" and not config.elsewhere  # more workers than threads: no gain
+    first = side_by_side(groups, min(facts.workers, facts.threads) if shared else facts.workers)
+    first += _AROUND if groups else 0.0
     if any(isinstance(unit, BranchUnit) for unit in groups):
         return first
     search = config.search
