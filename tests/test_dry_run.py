@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -41,6 +42,15 @@ def test_a_dry_run_of_arms_is_one_document_with_a_row_an_arm_and_size(here: Shel
     assert out.count("Would train") == 2
     runs = sum(one["runs"] for one in found["arms"])
     assert f"All 2 arms: {runs} runs to train, about " in out.splitlines()[-1]
+
+
+def test_more_threads_than_processors_are_remarked_on(here: Shell) -> None:
+    cores = os.cpu_count()
+    assert cores is not None
+    said = f"--threads {cores} is the most that helps"
+    for threads, is_told in ((cores, False), (cores + 1, True)):
+        out = here.bsx("sweep", *IRIS, "--dry-run", "--threads", str(threads))[1]
+        assert (said in out) is is_told
 
 
 def test_a_dry_run_of_what_is_stored_shows_no_empty_table(here: Shell) -> None:

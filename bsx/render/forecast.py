@@ -44,7 +44,7 @@ def lines(sweep: Sweep, runs: int, seconds: float) -> list[str]:
         return [f"{what} is stored already; nothing is left to train.", *_measures(sweep)]
     if sweep.config.command is not None:
         return _lines_of_program(sweep.config.command.program, runs)
-    return [*_target(sweep), *_lines(sweep, runs, seconds)]
+    return [*_target(sweep), *_lines(sweep, runs, seconds), *_crowded(sweep)]
 
 
 def _target(sweep: Sweep) -> list[str]:
@@ -55,6 +55,18 @@ def _target(sweep: Sweep) -> list[str]:
     return [
         f"To be predicted: column {column}, the last one ({task}); "
         "--dataset-arg target=NAME takes another."
+    ]
+
+
+def _crowded(sweep: Sweep) -> list[str]:
+    """Say where there are fewer processors than threads."""
+    threads, cores = sweep.facts.threads, sweep.environment.get("cores")
+    if not isinstance(cores, int) or threads <= cores:
+        return []
+    return [
+        f"{threads} threads are more than the {cores} processor{'s' if cores > 1 else ''} there "
+        f"{'are' if cores > 1 else 'is'}, and wait for each other; --threads {cores} is the most "
+        "that helps."
     ]
 
 
