@@ -66,11 +66,20 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return curves(made / "bsx-runs")
 
 
+# Whoever runs the tests under nohup ignores SIGHUP, and so would what they start.
+HEARING = [
+    sys.executable,
+    "-c",
+    "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_DFL); "
+    "os.execv(sys.argv[1], sys.argv[1:])",
+]
+
+
 def started(folder: Path, *more: str) -> subprocess.Popen[str]:
     """Start the sweep in a session of its own."""
     return subprocess.Popen(
-        [*BSX, "sweep", *SLOW, *more], cwd=folder, env=environment(), start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [*HEARING, *BSX, "sweep", *SLOW, *more], cwd=folder, env=environment(),
+        start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
 
