@@ -257,8 +257,8 @@ def _try_forward(model: nn.Module, splits: Splits, task: Task, asked: Ingredient
     shape = tuple(outputs.shape)
     if shape not in expected:
         raise ConfigError(
-            f"--model {name} gives outputs of shape {shape} for a batch "
-            f"of 2; {_needed(splits)} need {' or '.join(map(str, expected))}; "
+            f"--model {name} gives outputs of shape {shape} for a batch of 2; "
+            f"{_needed(splits)} need {' or '.join(map(str, expected))}; "
             f"{_how_to_size(name, asked.args, shape)}"
         )
     return sum(kept)

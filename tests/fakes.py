@@ -139,7 +139,7 @@ def _point(run: Run, step: int, reaches: float) -> CurvePoint:
 
 
 def evaluation_grid(total: int, spacing: float) -> tuple[int, ...]:
-    """Return log-spaced steps, written down a second time: bsx.train would import torch."""
+    """Return log-spaced steps, written down a second time: a test compares the two."""
     steps = [1]
     while steps[-1] < total:
         steps.append(min(total, max(steps[-1] + 1, int(steps[-1] * spacing))))

@@ -11,7 +11,7 @@ import pytest
 
 from bsx import plan
 from bsx.errors import ConfigError
-from bsx.plan import rounds
+from bsx.plan import memory
 from bsx.schema import BatchSizes, Budget, CostModel, Run, SweepConfig, Training
 from tests.fakes import config, facts
 from tests.here import bsx, document
@@ -62,7 +62,7 @@ def test_the_size_that_batches_grow_to_is_timed_too_and_none_twice() -> None:
 
 
 def test_lanes_are_as_many_as_fit_at_the_largest_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rounds, "LANES_BYTES", 16 * (80 * 50 + 100) * 7)
+    monkeypatch.setattr(memory, "LANES_BYTES", 16 * (80 * 50 + 100) * 7)
     of = plan.recipes(asked(GROWING, 4), KNOWN)
     found = plan.next_round(asked(GROWING, 4), KNOWN, of, {}, COST)
     assert found is not None

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bsx import plan
 from bsx.errors import ConfigError
-from bsx.plan import rounds
+from bsx.plan import memory
 from bsx.schema import (
     BatchSizes,
     Budget,
@@ -181,14 +181,14 @@ def test_lanes_are_split_where_memory_is_short_and_none_is_lost(
     asked = config(batch_sizes=BatchSizes((4, 1024)))
     whole = coming(asked)
     assert [len(group.members) for group in whole.groups] == [30, 30]
-    monkeypatch.setattr(rounds, "LANES_BYTES", 16 * (1024 * 50 + 100) * 7)
+    monkeypatch.setattr(memory, "LANES_BYTES", 16 * (1024 * 50 + 100) * 7)
     split = coming(asked)
     sizes = sorted(len(g.members) for g in split.groups if g.recipe.batch_size == 1024)
     assert sizes == [6, 6, 6, 6, 6]  # not 7: the 6 rates of a seed stay together
     assert {run.run_id for g in split.groups for run in g.runs} == {
         run.run_id for g in whole.groups for run in g.runs
     }
-    monkeypatch.setattr(rounds, "LANES_BYTES", 1)
+    monkeypatch.setattr(memory, "LANES_BYTES", 1)
     assert {len(group.members) for group in coming(asked).groups} == {1}
 
 

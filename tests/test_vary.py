@@ -94,6 +94,17 @@ def test_rows_of_machine_formats_name_their_arm(varied: tuple[Path, dict[str, An
     ]  # fmt: skip
 
 
+def test_rows_of_every_format_leave_cautions_to_stderr_unless_that_is_to_be_quiet(
+    varied: tuple[Path, dict[str, Any]],
+) -> None:
+    folder, _ = varied
+    sweep = ["sweep", "--name", "norms", *SMALL, "--vary", "model.norm=none,batch"]
+    for form in ("csv", "jsonl", "markdown"):
+        told = bsx(*sweep, "--format", form, cwd=folder)
+        assert "caution: model.norm=none: " in told.stderr
+        assert "caution" not in bsx(*sweep, "--format", form, "--quiet", cwd=folder).stderr
+
+
 def test_every_combination_is_an_arm() -> None:
     arms, _ = read_arms({"vary": ("optimizer=sgd,adam", "schedule=constant,cosine")}, {}, None)
     assert [(c.optimizer.name, c.training.schedule) for _, c in arms] == [

@@ -100,7 +100,7 @@ def _tell_of_arms(taken: Sweep, sweeps: Sequence[Sweep]) -> None:
         warnings.warn(
             f"{taken.config.name} has {len(others) + 1} arms, of which this is the newest, "
             f"{arms.label(taken.config)}; the others by their ids: {said}",
-            stacklevel=6,
+            stacklevel=6,  # the caller of load, which is decorated twice
         )
 
 

@@ -66,6 +66,7 @@ def print_arms(
     from bsx.cli.compare import arm_of, compared, warn
     from bsx.render import arms as rendered
     from bsx.render.comparison import print_comparisons
+    from bsx.render.formats import Format
 
     found = [(label, sweep, analyzed(store, sweep, recipes)) for label, sweep, recipes in arms]
     metric = arms[0][1].facts.metric
@@ -98,6 +99,9 @@ def print_arms(
         draw=draw,
         markdown=lambda: rendered.markdown(found, comparisons, metric),
     )
+    if form != Format.TABLE and get is None and not quiet:  # else each stands below its tables
+        for label, sweep, analysis in found:
+            _warn(sweep, analysis, form, label)
 
 
 def print_sweep(
@@ -151,7 +155,6 @@ def print_analysis(
     from bsx.render import explain, markdown, rates, tables
     from bsx.render import rows as of_rows
     from bsx.render.formats import Format
-    from bsx.render.targets import cautions_in_full
 
     document = documents.document(sweep, analysis)
     rows, draw, write = of_rows.rows, tables.print_sweep, markdown.sweep_markdown
@@ -172,11 +175,22 @@ def print_analysis(
     )
     if plot and part is None and form == Format.TABLE and get is None:
         _plot(sweep, analysis)
-    # the JSON document has them, and who asks for one value is spared them
-    if part is None and form != Format.JSON and get is None and not quiet:
-        from rich.console import Console
+    if part is None and get is None and not quiet:
+        _warn(sweep, analysis, form, arm)
 
-        said = [c for c in cautions_in_full(analysis) if c.code != "no_recommendation"]  # in a box
+
+def _warn(sweep: Sweep, analysis: Analysis, form: str, arm: str) -> None:
+    """Print cautions to stderr; the JSON document has them."""
+    from rich.console import Console
+
+    from bsx.render import tables
+    from bsx.render.formats import Format
+    from bsx.render.targets import cautions_in_full
+
+    if form != Format.JSON:
+        boxed = form in (Format.TABLE, Format.MARKDOWN)  # where there is no recommendation
+        full = cautions_in_full(analysis)
+        said = [c for c in full if not (boxed and c.code == "no_recommendation")]
         tables.print_cautions(Console(stderr=True), said, sweep.facts.metric, of=arm)
 
 

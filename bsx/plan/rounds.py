@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bsx.arithmetic import evaluated_samples, evaluation_steps
-from bsx.errors import ConfigError
 from bsx.plan.completed import rates_after
+from bsx.plan.memory import most_lanes
 from bsx.plan.recipes import staying
 from bsx.plan.runs import runs_of
 from bsx.plan.timing import SPEED_RATE
@@ -28,11 +28,6 @@ from bsx.schema import (
 )
 from bsx.tuning import MOST_ROUNDS, Rates, Seeds, first_rates
 
-# What all that trains at once may hold in memory, unless that is asked for or there is little;
-# more lanes train in a further group.
-LANES_BYTES = 2**30
-_SHARE = 4  # of the memory there is: one in so many bytes, cut to a power of two, as it varies
-_COPIES = 4  # of each number kept: values, gradients, and two temporaries
 _CALIBRATION_SIZE = 256  # large against the smallest size, and quickly run
 _CALIBRATION_SAMPLES = 128  # evaluated after each step: enough to see what more of them take
 _RIVAL_LANES = 2  # where lanes share no products, a lane costs what another does
@@ -93,6 +88,7 @@ def calibration(
     grid = next(iter(sorted(first_rates(config, sizes).values(), key=len, reverse=True)))
     lanes: list[tuple[Point, int]]
     lanes = [(rate, seed) for rate, seeds in grid.items() for seed in range(seeds)]
+    curve = min(of[0].evaluation_samples or facts.curve_samples, facts.validation_samples)
     if trainer != "lanes":
         lanes = [(SPEED_RATE, 0)]
     elif trainer != facts.trainer:
@@ -100,25 +96,21 @@ def calibration(
     return CalibrationUnit(
         recipe=replace(
             staying(of[0], of[0].batch_size),
-            evaluation_samples=min(_CALIBRATION_SAMPLES, facts.validation_samples),
+            evaluation_samples=min(_CALIBRATION_SAMPLES, curve),
         ),
-        members=tuple(lanes[: _most_lanes(config, facts, large)]),
+        members=tuple(lanes[: most_lanes(config, facts, large)]),
         batch_sizes=tuple(sorted({small, large})),
-        evaluated=_evaluated(facts, of[0]),
+        evaluated=evaluated_samples(
+            len(evaluation_steps(of[0].steps, of[0].evaluation_spacing)),
+            curve,
+            facts.train_samples,
+            facts.validation_samples + facts.test_samples,
+        ),
         trainer=trainer,
         device=facts.device,
         threads=facts.threads_each,
         streamed=facts.streamed,
         devices=facts.devices,
-    )
-
-
-def _evaluated(facts: Facts, of: Recipe) -> int:
-    return evaluated_samples(
-        len(evaluation_steps(of.steps, of.evaluation_spacing)),
-        min(of.evaluation_samples or facts.curve_samples, facts.validation_samples),
-        facts.train_samples,
-        facts.validation_samples + facts.test_samples,
     )
 
 
@@ -150,7 +142,7 @@ def _groups(
 ) -> list[Group]:
     """The missing runs of one of ``sizes``, in as few groups as memory and workers allow."""
     missing = [one for one, run in runs_of(recipe, rates).items() if run.run_id not in records]
-    most = _most_lanes(config, facts, recipe.largest_batch(facts.train_samples))
+    most = most_lanes(config, facts, recipe.largest_batch(facts.train_samples))
     pieces = -(-facts.workers // sizes)
     if config.learning_rates.halving:  # rates are compared over the seeds of one group
         pieces = 1
@@ -188,44 +180,6 @@ def _packed(
     for first in range(0, len(seeds), each):
         some = set(seeds[first : first + each])
         yield tuple(member for member in missing if member[1] in some)
-
-
-def _most_lanes(config: SweepConfig, facts: Facts, batch_size: int) -> int:
-    """How many lanes may train in a group, by what was measured of one sample's way."""
-    most = LANES_BYTES
-    if facts.memory_limit is not None:
-        most = min(most, 1 << (facts.memory_limit.limit_bytes // _SHARE).bit_length() - 1)
-    share = (config.lanes_bytes or most) // facts.workers
-    return max(1, share // _bytes_of_a_lane(facts, batch_size))
-
-
-def _bytes_of_a_lane(facts: Facts, batch_size: int) -> int:
-    numbers = _COPIES * (batch_size * facts.sample_floats + facts.parameters)
-    return 4 * (numbers + round(facts.history_floats * facts.parameters))
-
-
-def check_budget(config: SweepConfig, facts: Facts, of: Sequence[Recipe]) -> None:
-    """Refuse a budget of memory that holds no run of the smallest size.
-
-    Raises:
-        ConfigError: with what would do.
-    """
-    if config.lanes_bytes is None or config.command is not None or config.elsewhere:
-        return
-    smallest = min(recipe.largest_batch(facts.train_samples) for recipe in of)
-    least = facts.workers * _bytes_of_a_lane(facts, smallest)
-    if least > config.lanes_bytes:
-        beside = f" in each of {facts.workers} processes" if facts.workers > 1 else ""
-        raise ConfigError(
-            f"--max-memory of {config.lanes_bytes:,} B: one run of {config.model.name} at "
-            f"batch size {smallest:,} is foretold to take {_megabytes(least // facts.workers)}"
-            f"{beside}; give {_megabytes(least)} or more"
-            f"{', or fewer --workers' if facts.workers > 1 else ''}"
-        )
-
-
-def _megabytes(size: int) -> str:
-    return f"{-(-size // 10**5) / 10:g}MB"
 
 
 def _costed(groups: Sequence[Group], facts: Facts, cost: CostModel) -> list[Group]:

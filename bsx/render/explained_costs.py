@@ -187,13 +187,12 @@ def _beside(size: int, critical: Estimate) -> str:
         _two,
     )
     which = f"Batch size {numbers.count(size)}"
-    known = "however little else is known of it"
-    if targets.vague(critical) and high is not None and size > high:
-        where = f"{which} lies above the critical one, {known}"
-    elif targets.vague(critical) and low is not None and size < low:
-        where = f"{which} lies below the critical one, {known}"
-    elif targets.vague(critical):
-        where = f"{which} may lie below the critical one or above it, so little is that known"
+    if targets.vague(critical):
+        side = "above" if high is not None and size > high else "below"
+        if side == "above" or (low is not None and size < low):
+            where = f"{which} lies {side} the critical one, however little else is known of it"
+        else:
+            where = f"{which} may lie below the critical one or above it, so little is that known"
     elif low is not None and high is not None and low <= size <= high:
         where = f"{which} lies within its interval, so that it may be below it or above it"
     else:

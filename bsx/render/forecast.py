@@ -28,13 +28,13 @@ def expected_seconds(
     config, facts = sweep.config, sweep.facts
     shared = facts.device == "cpu" and not config.elsewhere  # more workers than threads: no gain
     first = side_by_side(groups, min(facts.workers, facts.threads) if shared else facts.workers)
-    first += _AROUND if groups else 0.0
+    around = _AROUND if groups else 0.0
     if any(isinstance(unit, BranchUnit) for unit in groups):
-        return first
+        return first + around
     search = config.search
     share = _NEAR_THE_BEST if search is None else min(1.0, 2 * search.finalists / search.trials)
     others = (config.seeds - 1) * share if config.learning_rates.scout else 0.0
-    return first * (_WIDER_ROUNDS + others) + speed_seconds
+    return first * (_WIDER_ROUNDS + others) + speed_seconds + around
 
 
 def lines(sweep: Sweep, runs: int, seconds: float) -> list[str]:
@@ -64,9 +64,8 @@ def _crowded(sweep: Sweep) -> list[str]:
     if not isinstance(cores, int) or threads <= cores:
         return []
     return [
-        f"{threads} threads are more than the {cores} processor{'s' if cores > 1 else ''} there "
-        f"{'are' if cores > 1 else 'is'}, and wait for each other; --threads {cores} is the most "
-        "that helps."
+        f"{threads} threads wait for each other where processors are fewer; --threads {cores} is "
+        "the most that helps."
     ]
 
 

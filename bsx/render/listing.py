@@ -29,7 +29,7 @@ def listing(title: str, rows: Sequence[Mapping[str, Any]]) -> RenderableType:
             name.replace("_", " "),
             justify="right" if numeric else "left",
             overflow="fold",
-            no_wrap=name in _WHOLE or (name == "name" and _longest(cells[name]) <= _SHORT),
+            no_wrap=name in _WHOLE or (name == "name" and max(map(len, cells[name])) <= _SHORT),
             min_width=len(name),
         )
     for row in zip(*cells.values(), strict=True):
@@ -40,7 +40,3 @@ def listing(title: str, rows: Sequence[Mapping[str, Any]]) -> RenderableType:
 def _cell(column: str, value: Any) -> str:
     text = "" if value is None else phrases.clean(str(value))
     return text.replace(", ", ",\n") if column == "arm" else text  # each varied thing on a line
-
-
-def _longest(cells: Sequence[str]) -> int:
-    return max(len(line) for cell in cells for line in cell.split("\n"))

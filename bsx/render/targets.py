@@ -195,20 +195,15 @@ def regimes_sentence(target: TargetSummary) -> str | None:
         )
     until = _until(perfect, within, regimes.measured[0])
     since = _since(maximal, within, largest)
-    ends, begins = _shown(perfect, "low"), _shown(maximal, "high")
+    ends = None if perfect is None else _first(perfect.value, perfect.low, perfect.high)
+    begins = None if maximal is None else _first(maximal.value, maximal.high, maximal.low)
     crossed = ends is not None and begins is not None and ends >= begins
     return f"{until}. {since}." + ("" if crossed else " In between returns diminish.")
 
 
-def _shown(boundary: Estimate | None, bound: str) -> float | None:
-    """Return the number that a boundary is told by: its value, else a bound."""
-    if boundary is None:
-        return None
-    if boundary.value is not None:
-        return boundary.value
-    low, high = boundary.low, boundary.high
-    first, second = (low, high) if bound == "low" else (high, low)
-    return second if first is None else first
+def _first(*values: float | None) -> float | None:
+    """Return the first that is known."""
+    return next((value for value in values if value is not None), None)
 
 
 def _until(boundary: Estimate | None, within: str, smallest: int) -> str:
