@@ -6,6 +6,7 @@ Nothing depends on how fast the machine is. Nothing of the user's cache is read 
 import compileall
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,3 +50,11 @@ def cache_of_their_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def numbers_close_to_zero_stay() -> Iterator[None]:
+    """Take back what a trainer asks of its process, where a test ran one in this."""
+    yield
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_flush_denormal(False)

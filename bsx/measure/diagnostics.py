@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import torch
 from torch import nn
 
 from bsx.measure.gradient_noise import noise_draws, part_size
@@ -26,6 +25,7 @@ from bsx.train.keeper import Keeper
 from bsx.train.loop import train_run
 from bsx.train.observers import log_spaced, thirds, undisturbed
 from bsx.train.session import Clock, Session
+from bsx.train.threads import take_threads
 
 NOISE_POINTS = 10
 
@@ -46,7 +46,7 @@ class _Measure:
 
 def measure(unit: DiagnosticUnit, report: Report) -> Iterator[tuple[Record, ...]]:
     """Train the run of ``unit`` and yield a record of each of its measures."""
-    torch.set_num_threads(unit.threads)
+    take_threads(unit.threads)
     session = Session(unit)
     measures = [_MEASURES[name](session, unit) for name in unit.measures]
 

@@ -11,6 +11,7 @@ from bsx.measure.speed import stepper
 from bsx.schema import MemoryRecord, MemoryUnit, Report, RunStatus
 from bsx.train.evaluate import EVALUATION_BATCH, evaluate
 from bsx.train.session import Session, synchronize
+from bsx.train.threads import take_threads
 
 _STEPS = 2  # the state that the optimizer makes in the first is there all through the second
 
@@ -24,7 +25,7 @@ def measure(unit: MemoryUnit, report: Report) -> Iterator[tuple[MemoryRecord]]:
     What fails for want of memory raises MemoryError, what needed more than the limit is a record
     with ``OUT_OF_MEMORY``.
     """
-    torch.set_num_threads(unit.threads)
+    take_threads(unit.threads)
     device = torch.device(unit.device)
     confine(device, unit.limit_bytes)
     try:

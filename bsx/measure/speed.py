@@ -23,6 +23,7 @@ from bsx.train.feed import Feed
 from bsx.train.loop import Gradient, backward, trained, treat_gradients
 from bsx.train.ranks import Rank, together
 from bsx.train.session import Session, environment, synchronize
+from bsx.train.threads import take_threads
 
 DRAW_SECONDS = 0.025  # long against the clock's resolution and a scheduler's time slice
 WARM_UP_SECONDS = 0.06
@@ -33,7 +34,7 @@ Agree = Callable[[float], float]  # several devices take as many steps as the fi
 
 def measure(unit: SpeedUnit, report: Report) -> Iterator[tuple[SpeedRecord]]:
     """Time full train steps of one model at one batch size, nothing else running."""
-    torch.set_num_threads(unit.threads)
+    take_threads(unit.threads)
     session = Session(unit)
     yield (_measured(session, unit, report, partial(stepper, session), _as_it_is),)
 

@@ -51,7 +51,7 @@ class Classification(Learned):
         """Keep what was right, counts of each class, and the outputs if AUROC is measured."""
         classes = outputs.shape[-1]
         shared = targets.expand(outputs.shape[:-1])
-        guess = outputs.argmax(dim=-1)
+        guess = metrics.likeliest(outputs)
         right = guess == shared
         notes = {
             "loss": self.sample_losses(outputs, targets),

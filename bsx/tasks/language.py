@@ -11,6 +11,7 @@ from bsx.tasks import metrics
 from bsx.tasks.base import MetricSpec, Notes
 from bsx.tasks.learned import Learned
 from bsx.tasks.losses import Loss, cross_entropy
+from bsx.tasks.slopes import cross_entropy_each
 
 _LARGEST = math.log(1e308)  # nats beyond which a perplexity is no float any more
 
@@ -34,13 +35,15 @@ class LanguageModelling(Learned):
 
     def observe(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """Keep three numbers of each sample: loss, nats and accuracy, averaged over its tokens."""
-        leading = outputs.shape[:-2]
         shared = targets.expand(outputs.shape[:-1])
-        nats = cross_entropy(*self.rows(outputs, shared), "none").view(shared.shape)
-        right = outputs.argmax(dim=-1) == shared
+        right = metrics.likeliest(outputs) == shared
+        loss = self.sample_losses(outputs, targets)
+        nats = loss
+        if self._loss is not cross_entropy:  # but smoothed
+            nats = metrics.column(cross_entropy_each(outputs, shared).double().mean(dim=-1))
         return {
-            "loss": self.sample_losses(outputs, targets),
-            "nats": metrics.column(nats.double().mean(dim=-1).view(leading)),
+            "loss": loss,
+            "nats": nats,
             "accuracy": metrics.column(right.double().mean(dim=-1)),
         }
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from bsx.schema import Objective
 from bsx.tasks import losses, metrics
 from bsx.tasks.base import MetricSpec, Notes
-from bsx.tasks.slopes import slope_of
+from bsx.tasks.slopes import each_of, slope_of
 
 
 class Learned(ABC):
@@ -32,7 +32,7 @@ class Learned(ABC):
 
     def __init__(self, objective: Objective, output_size: int | None = None) -> None:
         self._loss = losses.choose(self.name, self.losses, objective)
-        self._slope = slope_of(self._loss)
+        self._slope, self._each = slope_of(self._loss), each_of(self._loss)
         usual, on_request = self.measurable(output_size, objective.metric or "")
         self.metrics = metrics.chosen(self.name, usual, objective.metric, on_request)
         self._measured = frozenset(name for name, _, _ in self.metrics)
@@ -111,7 +111,10 @@ class Learned(ABC):
         """Return the loss of each sample as notes: (…, n, *outputs) → (…, n, 1)."""
         leading = outputs.shape[: outputs.dim() - self.output_dims]
         shared = targets.expand(*leading[:-1], *targets.shape)
-        each = losses.by_row(self._loss(*self.rows(outputs, shared), "none"))
+        if self._each is not None and leading[:-1]:  # of one model, torch's own to the last bit
+            each = self._each(outputs, shared)
+        else:
+            each = losses.by_row(self._loss(*self.rows(outputs, shared), "none"))
         if each.numel() != leading.numel():
             each = each.view(*leading, -1).double().mean(dim=-1)
         return metrics.column(each.view(leading))

@@ -66,17 +66,32 @@ def column(values: Tensor) -> Tensor:
     return values.unsqueeze(-1)
 
 
+def likeliest(outputs: Tensor) -> Tensor:
+    """Return the first of the likeliest classes, as ``argmax`` does: (…, n, classes) → (…, n).
+
+    Where the classes of a sample do not lie side by side, torch's own takes five times as long.
+    """
+    classes = outputs.shape[-1]
+    if outputs.stride(-1) == 1:
+        return outputs.argmax(dim=-1)
+    numbers = torch.arange(classes, dtype=torch.int32, device=outputs.device)
+    at_most = outputs == outputs.amax(dim=-1, keepdim=True)  # nowhere, if one is no number
+    return torch.where(at_most, numbers, classes - 1).amin(dim=-1).long()
+
+
 def in_top(outputs: Tensor, targets: Tensor, k: int) -> Tensor:
     """Say whether the right class is among the k likeliest: (…, n, classes), (…, n) → (…, n).
 
     Of classes that are equally likely the first counts as likelier, as for ``argmax``: a model
-    that cannot tell any two apart must not be right about all.
+    that cannot tell any two apart must not be right about all. Where outputs are no numbers,
+    nothing is right.
     """
-    own = outputs.gather(-1, targets.unsqueeze(-1)).squeeze(-1)
-    last = outputs.topk(min(k, outputs.shape[-1]), dim=-1).values[..., -1]
-    inside = own > last
-    at_last = own == last  # the last that is in, or tied with it: few, looked at one by one
-    inside[at_last] = _before(outputs[at_last], targets[at_last]) < k
+    own = outputs.gather(-1, targets.unsqueeze(-1))
+    likelier = (outputs > own).sum(dim=-1, dtype=torch.int32)
+    alike = (outputs == own).sum(dim=-1, dtype=torch.int32)  # itself among them
+    inside = (likelier < k) & (alike > 0)
+    ties = inside & (likelier + alike > k)  # few, looked at one by one
+    inside[ties] = _before(outputs[ties], targets[ties]) < k
     return inside
 
 

@@ -1,4 +1,4 @@
-"""Losses with their gradients by the outputs, written out where that is quicker than autograd.
+"""Losses, with and without their gradients by the outputs, written out where that is quicker.
 
 torch's softmax takes its rows one by one: with ten classes that costs several times the arithmetic.
 """
@@ -15,6 +15,8 @@ from bsx.tasks.losses import Loss, cross_entropy, mse
 
 # (outputs, targets) → the loss of each prediction, and its gradient by the outputs
 Slope = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+# (outputs, targets) → the loss of each prediction
+Each = Callable[[Tensor, Tensor], Tensor]
 
 
 def slope_of(loss: Loss) -> Slope | None:
@@ -28,6 +30,23 @@ def slope_of(loss: Loss) -> Slope | None:
     return None
 
 
+def each_of(loss: Loss) -> Each | None:
+    """Return ``loss`` of each prediction, whatever axes it has; None where it takes rows alone."""
+    if loss is cross_entropy:
+        return cross_entropy_each
+    if isinstance(loss, partial) and loss.func is cross_entropy:
+        return partial(cross_entropy_each, **loss.keywords)
+    return None
+
+
+def cross_entropy_each(outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """Take (…, classes) and the class of each, (…); return losses (…)."""
+    shifted = _shifted(outputs)
+    own = shifted.gather(-1, targets.unsqueeze(-1)).squeeze(-1)
+    spread = label_smoothing * shifted.mean(dim=-1) if label_smoothing else 0.0
+    return shifted.exp_().sum(dim=-1).log_().sub_(own, alpha=1 - label_smoothing).sub_(spread)
+
+
 def cross_entropy_slope(
     outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0
 ) -> tuple[Tensor, Tensor]:
@@ -35,8 +54,7 @@ def cross_entropy_slope(
 
     The slope is softmax(outputs) − q, where q is 1 − s on the target and s spread over all classes.
     """
-    exact = outputs.float() if outputs.dtype in (torch.float16, torch.bfloat16) else outputs
-    shifted = exact - exact.amax(dim=-1, keepdim=True)  # or exp would overflow
+    shifted = _shifted(outputs)
     slope = shifted.exp()
     total = slope.sum(dim=-1, keepdim=True)
     slope /= total
@@ -47,6 +65,12 @@ def cross_entropy_slope(
         losses -= label_smoothing * shifted.mean(dim=-1, keepdim=True)
         slope -= label_smoothing / slope.shape[-1]
     return losses.squeeze(-1), slope.to(outputs.dtype)
+
+
+def _shifted(outputs: Tensor) -> Tensor:
+    """Return outputs in no less than float32, the largest of each row 0, or exp would overflow."""
+    exact = outputs.float() if outputs.dtype in (torch.float16, torch.bfloat16) else outputs
+    return exact - exact.amax(dim=-1, keepdim=True)
 
 
 def mse_slope(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:

@@ -34,6 +34,7 @@ from bsx.train.evaluate import evaluate
 from bsx.train.keeper import Keeper, curve_from, curve_state, generators, set_generators
 from bsx.train.loop import backward, trained, treat_gradients
 from bsx.train.session import Clock, Session, curve_point, run_record
+from bsx.train.threads import take_threads
 
 Told = Callable[[int, float | None], None]  # samples that were seen further, and a metric
 
@@ -44,7 +45,7 @@ def train(unit: BranchUnit, report: Report) -> Iterator[tuple[Record, ...]]:
     Yields the record of each branch as it is complete. Where the trunk's loss is no longer finite,
     so is that of every branch that would have gone on from there.
     """
-    torch.set_num_threads(unit.threads)
+    take_threads(unit.threads)
     work = _Work(unit, Session(unit), report)
     trunk, session = work.trunk, work.session
     waiting = list(unit.runs)

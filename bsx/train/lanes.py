@@ -28,6 +28,7 @@ from bsx.train.graphs import Played, recorder
 from bsx.train.halving import dominated, rungs
 from bsx.train.keeper import Ends, Keeper, curve_from, curve_state
 from bsx.train.session import Clock, Session, curve_point, run_record
+from bsx.train.threads import take_threads
 from bsx.train.updaters import build_updater, takes_a_grid
 
 
@@ -37,7 +38,7 @@ def train(group: Group, report: Report) -> Iterator[tuple[Record, ...]]:
     What a lane computes may depend on its neighbours in the last bit: a group is stored whole or
     not at all.
     """
-    torch.set_num_threads(group.threads)
+    take_threads(group.threads)
     session = Session(group)
     lanes = Lanes(session, group)
     torch.manual_seed(group.members[0][1])  # what is drawn on the way: dropout, noise
@@ -74,6 +75,9 @@ def train(group: Group, report: Report) -> Iterator[tuple[Record, ...]]:
 
 # From this batch size on, one product for all rates of a seed beats one for each lane.
 _WIDE_FROM = 16
+# Samples of each lane at once on a CPU, where it makes no difference to what is computed: what the
+# layers of all lanes make of more does not stay in its caches, and a step waits for memory.
+_SAMPLES_AT_ONCE = 128
 
 
 class Lanes:
@@ -102,6 +106,9 @@ class Lanes:
         )
         models = {seed: session.model(seed) for seed in seeds}
         self._model = Stacked([models[seed] for seed in of_lanes], session.input_shape, width)
+        self._at_once = session.recipe.training.micro_batch_size
+        if self._at_once is None and self._model.is_by_sample and session.device.type == "cpu":
+            self._at_once = _SAMPLES_AT_ONCE
         self._updater = build_updater(optimizer, self._model, points, grid=grid)
         self._begin_tally()
         # What is known of the lanes' own layers and of descent is not known of anything else:
@@ -146,11 +153,10 @@ class Lanes:
         What is descended is each lane's loss times its weight with the updater.
         """
         batch = inputs.shape[1]
-        most = self.session.recipe.training.micro_batch_size
-        if most is None or most >= batch:
+        if self._at_once is None or self._at_once >= batch:
             return self._pass(inputs, targets, self._updater.weights, self._updater.carry)
         total = torch.zeros((), device=inputs.device)
-        for part in passes(batch, most):
+        for part in passes(batch, self._at_once):
             share = (part.stop - part.start) / batch
             carry = 1.0 if part.start else self._updater.carry
             scale = self._updater.weights * share

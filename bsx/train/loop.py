@@ -23,6 +23,7 @@ from bsx.train.keeper import Ends, Keeper, curve_from, curve_state
 from bsx.train.observers import Observer, unobserved
 from bsx.train.rungs import Course, rung_by_rung
 from bsx.train.session import Clock, Session, curve_point, run_record
+from bsx.train.threads import take_threads
 
 # At a step: leaves the gradient of a batch's mean loss in the model, and returns the loss.
 Gradient = Callable[[int, nn.Module, Tensor, Tensor], Tensor]
@@ -30,16 +31,19 @@ Gradient = Callable[[int, nn.Module, Tensor, Tensor], Tensor]
 
 def train(group: Group, report: Report) -> Iterator[tuple[Record, ...]]:
     """Train every run of the group and yield each record as it is complete."""
-    return _one_by_one(Session(group), group, report)
+    return _one_by_one(group, report)
 
 
 def train_channels_last(group: Group, report: Report) -> Iterator[tuple[Record, ...]]:
     """Do the same with channels last in memory, as convolutions often like it better."""
-    return _one_by_one(Session(group, channels_last=True), group, report)
+    return _one_by_one(group, report, channels_last=True)
 
 
-def _one_by_one(session: Session, group: Group, report: Report) -> Iterator[tuple[Record, ...]]:
-    torch.set_num_threads(group.threads)
+def _one_by_one(
+    group: Group, report: Report, *, channels_last: bool = False
+) -> Iterator[tuple[Record, ...]]:
+    take_threads(group.threads)
+    session = Session(group, channels_last=channels_last)
     states = None
     if group.states is not None and can_grow(group.recipe):
         states = States(group.states)

@@ -26,6 +26,7 @@ from torch import Tensor
 from bsx import processes, streams
 from bsx.errors import ProcessEnded, Stopped
 from bsx.schema import Group, Record, Report, SpeedUnit
+from bsx.train.threads import take_threads
 
 _MEETS_WITHIN = timedelta(minutes=5)  # a device that says nothing for so long is given up
 _DIES_WITHIN = 1.0  # seconds after which one that died is seen to have died
@@ -165,7 +166,7 @@ def _work(
             raise Stopped("the coordinator")
 
     try:
-        torch.set_num_threads(max(1, unit.threads // rank.of))
+        take_threads(max(1, unit.threads // rank.of))
         _meet(rank, unit.device, meeting)
         mine = replace(unit, device=f"cuda:{rank.number}") if unit.device == "cuda" else unit
         for records in body(mine, rank, report):

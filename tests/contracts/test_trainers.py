@@ -18,7 +18,7 @@ from bsx.errors import Stopped
 from bsx.models import Stacked, build_model
 from bsx.schema import Ingredient, Point, Recipe, RunRecord, RunStatus, Trial
 from bsx.tasks import build_task
-from tests.train_setup import group, recipe, trained
+from tests.train_setup import DATA, group, recipe, trained
 
 TRAINERS = ["loop", "lanes"]
 MODELS = {
@@ -161,6 +161,23 @@ def test_in_float64_loop_and_lanes_agree_over_200_steps(model: str, optimizer: s
     # All of a grid with one model; with the others a lane of each rate and seed.
     members = MEMBERS if model == "mlp, two layers" else MEMBERS[::3]
     looped, laned = (trained(group(of, members, trainer)) for trainer in TRAINERS)
+    assert_alike(looped, laned, 1e-9)
+
+
+@pytest.mark.parametrize("optimizer", ["momentum and decay", "nesterov", "adam"])
+@pytest.mark.parametrize("model", MODELS)
+def test_large_batches_that_lanes_take_a_part_at_a_time_are_whole_batches(
+    model: str, optimizer: str
+) -> None:
+    of = recipe(
+        dataset=Ingredient("blobs", {**DATA, "samples": 800}),
+        model=MODELS[model],
+        optimizer=OPTIMIZERS[optimizer],
+        precision="float64",
+        batch_size=300,  # 128 + 128 + 44
+        steps=12,
+    )
+    looped, laned = (trained(group(of, MEMBERS, trainer)) for trainer in TRAINERS)
     assert_alike(looped, laned, 1e-9)
 
 

@@ -204,6 +204,25 @@ def test_a_model_that_cannot_tell_classes_apart_is_not_right_about_all() -> None
     assert float(found["accuracy"]) == 0.25
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_it_makes_no_difference_how_outputs_lie_in_memory(smoothing: float) -> None:
+    torch.manual_seed(3)
+    outputs = (2 * torch.randn(4, 50, 7)).round()  # with classes that are equally likely
+    targets = torch.randint(7, (50,))
+    task = build_task("classification", Objective(metric="top-2", label_smoothing=smoothing), 7)
+    beside = task.evaluate(outputs.mT.contiguous().mT, targets)
+    one_by_one = [task.evaluate(lane, targets) for lane in outputs]
+    for name, values in task.evaluate(outputs, targets).items():
+        torch.testing.assert_close(beside[name], values)
+        torch.testing.assert_close(torch.stack([one[name] for one in one_by_one]), values)
+
+
+def test_outputs_that_are_no_numbers_have_nothing_right_in_their_top() -> None:
+    task = build_task("classification", Objective(metric="top-2"), 4)
+    for outputs in (torch.full((4, 4), math.nan), torch.full((4, 4), math.nan).mT):
+        assert float(task.evaluate(outputs, torch.arange(4))["top-2"]) == 0
+
+
 def test_everything_is_in_the_top_of_as_many_classes_as_there_are() -> None:
     found = build_task("classification", Objective(metric="top-9")).evaluate(
         torch.randn(5, 3), torch.arange(5) % 3
