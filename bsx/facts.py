@@ -18,10 +18,19 @@ from bsx import __version__, registry
 from bsx.arithmetic import curve_samples, powers_of_two
 from bsx.data import Splits, check_augmentation, check_order, memory_limit, open_dataset
 from bsx.errors import BsxError, ConfigError
-from bsx.models import build_model, can_stack, ghost_size, has_batchnorm, lane_obstacle
+from bsx.models import (
+    build_model,
+    can_stack,
+    doubts_of,
+    ghost_size,
+    has_batchnorm,
+    lane_obstacle,
+)
 from bsx.optim import check_tuned, try_optimizer
 from bsx.schema import Facts, Ingredient, Metric, SweepConfig
 from bsx.tasks import Task, build_task, score_baseline
+
+_SOFTMAX = ("classification", "language-modelling")  # tasks whose cross-entropy does it
 
 
 def look(config: SweepConfig) -> Facts:
@@ -59,7 +68,8 @@ def look(config: SweepConfig) -> Facts:
     history = _try_optimizer(config, free)
     task = build_task(splits.task, config.objective, splits.output_size)
     threads = config.threads or available_threads()
-    floats = _try_forward(model, splits, task, config.model)
+    floats, outputs = _try_forward(model, splits, task, config.model)
+    takes_logits = config.objective.loss in (None, "cross-entropy") and splits.task in _SOFTMAX
     trainer, *rivals = _trainers(config, model, splits.train.first(2))
     return Facts(
         dataset_name=config.dataset.name,
@@ -99,6 +109,7 @@ def look(config: SweepConfig) -> Facts:
         filled=splits.filled,
         dropped=splits.dropped,
         predicted=splits.predicted,
+        doubts=doubts_of(model, splits.input_shape, outputs, takes_logits=takes_logits),
     )
 
 
@@ -223,8 +234,10 @@ def _metrics(task: Task, splits: Splits) -> tuple[Metric, ...]:
     return tuple(Metric(*spec) for spec in task.metrics if spec[0] not in undefined)
 
 
-def _try_forward(model: nn.Module, splits: Splits, task: Task, asked: Ingredient) -> int:
-    """Run two samples through the model; return the numbers kept for one sample on the way."""
+def _try_forward(
+    model: nn.Module, splits: Splits, task: Task, asked: Ingredient
+) -> tuple[int, Tensor]:
+    """Run two samples through the model; return the numbers kept for one, and the outputs."""
     name = asked.name
     kept = [math.prod(splits.input_shape)]
     hooks = [
@@ -261,7 +274,7 @@ def _try_forward(model: nn.Module, splits: Splits, task: Task, asked: Ingredient
             f"{_needed(splits)} need {' or '.join(map(str, expected))}; "
             f"{_how_to_size(name, asked.args, shape)}"
         )
-    return sum(kept)
+    return sum(kept), outputs
 
 
 def _how_to_size(name: str, args: Mapping[str, Any], shape: tuple[int, ...]) -> str:

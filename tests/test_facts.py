@@ -21,10 +21,12 @@ from bsx.schema import (
     CostModel,
     Facts,
     Ingredient,
+    Objective,
     RunStatus,
     Search,
     SweepConfig,
 )
+from bsx.stats.cautions import data_cautions
 from bsx.train.evaluate import evaluate
 from tests import fakes
 
@@ -237,3 +239,59 @@ def test_an_engine_can_be_forced_where_it_is_able() -> None:
         look(asked(engine="channels-last"))
     images = look(asked(dataset=Ingredient("digits"), model=Ingredient("cnn")))
     assert (images.trainer, images.rivals) == ("loop", ("channels-last",))
+
+
+def ends_in_softmax(input_shape: tuple[int, ...], output_size: int) -> nn.Module:
+    """Return what many a tutorial shows."""
+    return nn.Sequential(nn.Linear(input_shape[0], output_size), nn.Softmax(dim=-1))
+
+
+def rows_as_channels(input_shape: tuple[int, ...], output_size: int) -> nn.Module:
+    """Return a network that takes the first axis for channels, whatever it is."""
+    flat = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, output_size))
+    return nn.Sequential(nn.Conv2d(input_shape[0], 4, 3, padding=1), flat)
+
+
+class FirstChannels(nn.Module):
+    """A network that puts the channels of its inputs first itself."""
+
+    def __init__(self, input_shape: tuple[int, ...], output_size: int) -> None:
+        super().__init__()
+        self.body = rows_as_channels(input_shape[-1:], output_size)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map (batch, rows, columns, channels)."""
+        out: torch.Tensor = self.body(x.permute(0, 3, 1, 2))
+        return out
+
+
+def images_by_rows(channels: int = 3) -> dict[str, Any]:
+    """Return images whose channels come last, as other libraries have them."""
+    generator = torch.Generator().manual_seed(0)
+    return {"x": torch.randn(60, 8, 8, channels, generator=generator), "y": torch.arange(60) % 3}
+
+
+@pytest.mark.parametrize(
+    ("dataset", "model", "codes"),
+    [
+        ("iris", "ends_in_softmax", ("softmax_twice",)),
+        ("iris", "mlp", ()),
+        ("images_by_rows", "rows_as_channels", ("channels_last",)),
+        ("images_by_rows", "cnn", ("channels_last",)),
+        ("images_by_rows", "FirstChannels", ()),
+        ("digits", "cnn", ()),
+    ],
+)
+def test_what_looks_unintended_about_a_model_is_told(
+    dataset: str, model: str, codes: tuple[str, ...]
+) -> None:
+    known = {"iris", "digits", "mlp", "cnn"}
+    names = [name if name in known else f"tests.test_facts:{name}" for name in (dataset, model)]
+    found = look(asked(dataset=Ingredient(names[0]), model=Ingredient(names[1])))
+    assert found.doubts == codes
+    assert [caution.code for caution in data_cautions(found)] == list(codes)
+
+
+def test_another_loss_may_well_take_probabilities() -> None:
+    model = Ingredient("tests.test_facts:ends_in_softmax")
+    assert look(asked(model=model, objective=Objective(loss="mse"))).doubts == ()

@@ -115,7 +115,7 @@ def test_knee_and_line_are_those_of_the_machine() -> None:
     rate = {size.batch_size: size.batch_size / (1 + 0.1 * size.batch_size) for size in found.sizes}
     assert found.knee.value == min(s for s in rate if rate[s] >= 0.9 * max(rate.values()))
     assert f"The knee is batch size {found.knee.value:.0f}, the smallest timed" in said(found)
-    assert "A step costs about 1 ms whatever its size and 100 µs for each sample" in said(found)
+    assert "a step costs about 1 ms whatever its size and 100 µs for each sample" in said(found)
     best = max(found.timed, key=lambda size: rate[size.batch_size])
     assert best.share_of_best == 1
 

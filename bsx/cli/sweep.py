@@ -224,7 +224,7 @@ def _warn_of_data(found: Iterable[Facts]) -> None:
     from bsx.stats.cautions import data_cautions
 
     once = {
-        (f.identifiers, f.dates, f.filled, f.dropped): f for f in found
+        (f.identifiers, f.dates, f.filled, f.dropped, f.doubts): f for f in found
     }  # arms mostly share their data
     said = [caution for facts in once.values() for caution in data_cautions(facts)]
     if said:

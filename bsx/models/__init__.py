@@ -1,6 +1,7 @@
 """Models: one family a file, found by name and built for the data at hand."""
 
 from bsx.models.build import build_model, ghost_size, has_batchnorm
+from bsx.models.doubts import doubts_of
 from bsx.models.kinds import CLAIMS, SHAPES
 from bsx.models.lane_vmap import lane_obstacle
 from bsx.models.norms import GhostBatchNorm
@@ -13,6 +14,7 @@ __all__ = [
     "Stacked",
     "build_model",
     "can_stack",
+    "doubts_of",
     "ghost_size",
     "has_batchnorm",
     "lane_obstacle",

@@ -37,6 +37,8 @@ _MEANINGS = {
     "filled_gaps": (
         "A filled value is a guess; where many are missing, a column tells less than it seems to."
     ),
+    "softmax_twice": "Every size is slowed down by it, and not all alike.",
+    "channels_last": "Neighbouring pixels are then no neighbours to the model.",
     "tail_merged": "It changes one batch of each epoch by one sample, and nothing else.",
     "target_auto": (
         "Another target may favour another batch size, so set the one that you need if you know it."

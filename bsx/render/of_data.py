@@ -57,6 +57,24 @@ def _filled_gaps(group: Sequence[Values]) -> str:
     )
 
 
+def _softmax_twice(_group: Sequence[Values]) -> str:
+    return (
+        "what the model gives for a sample are probabilities already (they sum to 1), and the "
+        "cross-entropy takes logits and does the softmax itself. With two of them training is "
+        "slow and ends worse; leave the softmax out of the model"
+    )
+
+
+def _channels_last(group: Sequence[Values]) -> str:
+    rows, columns, channels = group[0]["shape"]
+    return (
+        f"images of {rows} × {columns} × {channels} look as if their channels came last, but the "
+        f"model takes {rows} for the number of channels and convolves over {columns} × {channels} "
+        f"pixels. If these are {channels} channels of {rows} × {columns}, give them first: "
+        "x.transpose(0, 3, 1, 2) of a NumPy array"
+    )
+
+
 def _different_data(group: Sequence[Values]) -> str:
     first, second, samples = (group[0][key] for key in ("first", "second", "samples"))
     if first == second:
@@ -82,6 +100,8 @@ WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "identifier_columns": _identifier_columns,
     "date_columns": _date_columns,
     "filled_gaps": _filled_gaps,
+    "softmax_twice": _softmax_twice,
+    "channels_last": _channels_last,
     "different_data": _different_data,
     "different_tasks": _different_tasks,
 }

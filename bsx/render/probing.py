@@ -236,7 +236,7 @@ def _line(probe: Probe) -> str:
     if alpha is None or beta is None or alpha.value is None or not beta.value:
         return ""
     return (
-        f"A step costs about {numbers.duration(alpha.value)} whatever its size and "
-        f"{numbers.duration(beta.value)} for each sample, so that throughput tends to "
+        f"By a line through all sizes a step costs about {numbers.duration(alpha.value)} whatever "
+        f"its size and {numbers.duration(beta.value)} for each sample, so that throughput tends to "
         f"{numbers.throughput(1 / beta.value)}."
     )

@@ -86,6 +86,7 @@ class Facts:
     filled: tuple[tuple[str, int, int], ...] = field(default=(), metadata=LATER)  # gaps of cells
     predicted: tuple[str, ...] = field(default=(), metadata=LATER)  # columns of the target
     dropped: tuple[str, ...] = field(default=(), metadata=LATER)  # columns that are left out
+    doubts: tuple[str, ...] = field(default=(), metadata=LATER)  # about the model: cautions' codes
     history_floats: float = field(default=0, metadata=LATER)  # of the optimizer, for each parameter
     curve_samples: int = field(default=1_000, metadata=LATER)  # that curves are measured on
 

@@ -8,7 +8,7 @@ from bsx.schema import Caution, Facts, Recipe, RunRecord, RunStatus
 
 
 def data_cautions(facts: Facts) -> list[Caution]:
-    """Say what is known of the data before anything is trained: names, dates and gaps."""
+    """Say what is known of data and model before anything is trained."""
     found = []
     if facts.identifiers:
         values = {"columns": facts.identifiers, "dropped": facts.dropped}
@@ -18,7 +18,7 @@ def data_cautions(facts: Facts) -> list[Caution]:
         found.append(Caution("date_columns", {"columns": facts.dates, "dropped": dropped}))
     if facts.filled:
         found.append(Caution("filled_gaps", {"columns": facts.filled}))
-    return found
+    return [*found, *(Caution(code, {"shape": facts.input_shape}) for code in facts.doubts)]
 
 
 def micro_batch_cautions(facts: Facts, rows: Sequence[Recipe]) -> list[Caution]:

@@ -31,6 +31,8 @@ VALUES: dict[str, dict[str, object]] = {
     "identifier_columns": {"columns": ("id", "name")},
     "date_columns": {"columns": (("day", 700),), "dropped": ()},
     "filled_gaps": {"columns": (("size", 30, 1000), ("kind", 1, 1000))},
+    "softmax_twice": {"shape": (4,)},
+    "channels_last": {"shape": (32, 32, 3)},
     "tail_merged": {"last_batch": 33},
     "not_measured": {"measure": "noise-scale", "error": "RuntimeError: no"},
     "normalized_over": {"measure": "noise-scale", "samples": 32},
