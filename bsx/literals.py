@@ -13,8 +13,13 @@ _QUOTED = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?=,|$)')
 def literal(given: str) -> Any:
     """Read a number, true, false, none, a comma-separated list of such, or else the text.
 
-    What stands in double quotes is a text, whatever is in it, a quote itself doubled: as in csv.
+    Numbers in brackets are a list too, as Python has it, of one or more. What stands in double
+    quotes is a text, whatever is in it, a quote itself doubled: as in csv.
     """
+    if given.startswith("[") and given.endswith("]"):
+        numbers = [real(part) for part in given[1:-1].split(",")]
+        if None not in numbers:
+            return tuple(literal(part.strip()) for part in given[1:-1].split(","))
     parts = _parts(given)
     if len(parts) > 1:
         return tuple(part if quoted else literal(part) for part, quoted in parts if part or quoted)

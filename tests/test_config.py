@@ -377,6 +377,21 @@ def test_a_literal_is_read_back(whole: int, real: float, flag: bool) -> None:
     assert literals.literal(str(flag)) is flag
 
 
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("[256,128]", (256, 128)),
+        ("[0.5, 2]", (0.5, 2)),
+        ("[64]", (64,)),
+        ("[mask]", "[mask]"),
+        ("[]", "[]"),
+        ("[a,1]", ("[a", "1]")),
+    ],
+)
+def test_numbers_in_brackets_are_a_list_as_python_writes_it(typed: str, read: Any) -> None:
+    assert literals.literal(typed) == read
+
+
 @given(st.text())
 def test_any_text_can_be_typed_as_an_argument(text: str) -> None:
     assert literals.literal(literals.as_typed(text)) == text
