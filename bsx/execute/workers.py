@@ -31,6 +31,7 @@ from bsx.schema import Report, Unit
 PRELOADED = "bsx.execute.preload"
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+_REPORT_SECONDS = 0.2  # each report costs the coordinator as much as a step of training
 
 
 class WorkersExecutor(ApartExecutor[Connection]):
@@ -141,8 +142,14 @@ def _keep_memory() -> None:
 
 
 def _reporter(connection: Connection, to_end: threading.Event) -> Report:
+    """Return what tells home how far a unit is: at first, at the end, and now and then between."""
+    due = 0.0
+
     def report(fraction: float, best: float | None) -> None:
-        connection.send(("report", (fraction, best)))
+        nonlocal due
+        if fraction >= 1 or time.monotonic() >= due:
+            connection.send(("report", (fraction, best)))
+            due = time.monotonic() + _REPORT_SECONDS
         if to_end.is_set():
             raise Stopped("the coordinator")
 

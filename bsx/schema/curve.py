@@ -137,7 +137,7 @@ class Curve(Sequence[CurvePoint]):
 
     def _unpacked(self) -> bytes:
         try:
-            unpacked = zlib.decompress(self.packed)
+            unpacked = _inflated(self.packed)
         except zlib.error as error:
             raise ValueError(f"a curve is damaged: {error}") from None
         names = len(self.metric_names)
@@ -145,6 +145,11 @@ class Curve(Sequence[CurvePoint]):
         if rest:
             raise ValueError(f"{len(unpacked) / 8:g} numbers do not make {names} metrics")
         return unpacked
+
+
+@lru_cache(maxsize=64)  # as many as are looked at for one number, and then for the next
+def _inflated(packed: bytes) -> bytes:
+    return zlib.decompress(packed)
 
 
 @lru_cache(maxsize=64)

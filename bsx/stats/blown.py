@@ -21,20 +21,25 @@ def blown_up(runs: SizeRuns, metric: Metric, baseline: Baseline | None) -> dict[
     samples that are missed with great confidence make a loss large, and ruin no model. Without a
     loss the metric stands for it where less is better.
     """
-    loss = Metric(LOSS, higher_is_better=False)
-    losses, values = runs.series(loss), runs.series(metric)
     told = baseline.validation if baseline else {}
+    losses = runs.series(Metric(LOSS, higher_is_better=False))
+
+    def judged(rate: Point, seed: int) -> Sequence[float]:  # unpacked for those that need it
+        return runs.series(metric)[rate][seed][1]
+
+    def is_far(rate: Point, seed: int) -> bool:
+        lost = losses[rate][seed][1]
+        if not all(map(math.isnan, lost)):
+            return _is_far(lost, told.get(LOSS))
+        if metric.higher_is_better:
+            return False
+        return _is_far(judged(rate, seed), told.get(metric.name))
 
     def blew(rate: Point, seed: int) -> bool:
-        if runs.records[rate][seed].status is not RunStatus.COMPLETED:
+        if runs.records[rate][seed].status is not RunStatus.COMPLETED or not is_far(rate, seed):
             return False
-        judged = _known(values[rate][seed][1])
-        lost = _known(losses[rate][seed][1])
-        if lost:
-            far = _is_far(lost, told.get(LOSS))
-        else:
-            far = not metric.higher_is_better and _is_far(judged, told.get(metric.name))
-        return far and bool(judged) and _is_lost(judged, metric, told.get(metric.name))
+        known = [value for value in judged(rate, seed) if not math.isnan(value)]
+        return bool(known) and _is_lost(known, metric, told.get(metric.name))
 
     return {rate: {seed for seed in row if blew(rate, seed)} for rate, row in runs.records.items()}
 
@@ -47,12 +52,13 @@ def _is_lost(judged: Sequence[float], metric: Metric, baseline: float | None) ->
     return metric.reaches(first, end) and metric.reaches(halfway, end)
 
 
-def _known(values: Sequence[float]) -> list[float]:
-    return [value for value in values if not math.isnan(value)]
-
-
 def _is_far(losses: Sequence[float], baseline: float | None) -> bool:
-    if not losses:
+    """Say whether what is known of losses ends far above where it begins."""
+    first, end = (
+        next((value for value in way if not math.isnan(value)), None)
+        for way in (losses, reversed(losses))
+    )
+    if first is None or end is None:
         return False
-    began = max(losses[0], baseline or 0.0)
-    return began > 0 and losses[-1] > FAR * began
+    began = max(first, baseline or 0.0)
+    return began > 0 and end > FAR * began
