@@ -169,15 +169,17 @@ def _until_interrupted() -> Iterator[None]:
 
 @contextmanager
 def _left_as_it_was(config: SweepConfig) -> Iterator[None]:
-    """Leave the threads and the random states of the session as they were."""
+    """Leave threads, arithmetic and the random states of the session as they were."""
     if config.command is not None:
         yield
         return
     import torch
 
     threads = torch.get_num_threads()
+    flushed = not torch.tensor(1e-30) * 1e-12  # whether what is too small to be normal is zero
     try:
         with torch.random.fork_rng():
             yield
     finally:
         torch.set_num_threads(threads)
+        torch.set_flush_denormal(flushed)

@@ -261,3 +261,14 @@ def test_what_is_public_is_found_and_imported_only_when_it_is_asked_for() -> Non
         assert getattr(bsx, name) is not None, name
     assert set(dir(bsx)) == set(bsx.__all__)
     assert callable(bsx.compare)  # no module has taken its place
+
+
+@pytest.mark.parametrize("flushed", [False, True])
+def test_a_session_computes_afterwards_as_it_did_before(flushed: bool, here: Shell) -> None:
+    if not torch.set_flush_denormal(flushed):
+        pytest.skip("the processor keeps subnormal numbers")
+    threads, state = torch.get_num_threads(), torch.get_rng_state()
+    bsx.sweep(dataset="wine", model="logistic", **ASKED)
+    assert bool(torch.tensor(1e-30) * 1e-12 == 0) is flushed
+    assert torch.get_num_threads() == threads
+    assert torch.equal(torch.get_rng_state(), state)
