@@ -17,9 +17,9 @@ def literal(given: str) -> Any:
     quotes is a text, whatever is in it, a quote itself doubled: as in csv.
     """
     if given.startswith("[") and given.endswith("]"):
-        numbers = [real(part) for part in given[1:-1].split(",")]
-        if None not in numbers:
-            return tuple(literal(part.strip()) for part in given[1:-1].split(","))
+        listed = [part.strip() for part in given[1:-1].split(",")]
+        if all(real(part) is not None for part in listed):
+            return tuple(map(literal, listed))
     parts = _parts(given)
     if len(parts) > 1:
         return tuple(part if quoted else literal(part) for part, quoted in parts if part or quoted)

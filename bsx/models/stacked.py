@@ -54,8 +54,6 @@ class Stacked:
 
     Attributes:
         is_known: whether it is a chain of layers that lanes know.
-        is_by_sample: whether it is known that what becomes of a sample in training does not depend
-            on the others of its batch.
     """
 
     def __init__(
@@ -68,9 +66,6 @@ class Stacked:
             if self.is_known
             else [layers.FanOut(self.lanes, width), layers.ByAutograd(Vectorized(models))]
         )
-        norms = (nn.BatchNorm1d, GhostBatchNorm)
-        mixes = any(isinstance(leaf, norms) for leaf in _leaves(models[0]))
-        self.is_by_sample = self.is_known and not mixes
         weighted = [i for i, layer in enumerate(self.layers) if layer.parameters]
         self._first = weighted[0]
 

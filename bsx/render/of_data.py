@@ -1,4 +1,4 @@
-"""The sentences of cautions that the data give rise to; see ``sentences``."""
+"""The sentences of cautions that data and model give rise to; see ``sentences``."""
 
 from __future__ import annotations
 

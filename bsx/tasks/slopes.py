@@ -21,22 +21,23 @@ Each = Callable[[Tensor, Tensor], Tensor]
 
 def slope_of(loss: Loss) -> Slope | None:
     """Return ``loss`` with its gradient; None where only autograd knows it."""
-    if loss is cross_entropy:
-        return cross_entropy_slope
     if loss is mse:
         return mse_slope
-    if isinstance(loss, partial) and loss.func is cross_entropy:
-        return partial(cross_entropy_slope, **loss.keywords)
-    return None
+    smoothing = _smoothing_of(loss)
+    return None if smoothing is None else partial(cross_entropy_slope, label_smoothing=smoothing)
 
 
 def each_of(loss: Loss) -> Each | None:
     """Return ``loss`` of each prediction, whatever axes it has; None where it takes rows alone."""
-    if loss is cross_entropy:
-        return cross_entropy_each
+    smoothing = _smoothing_of(loss)
+    return None if smoothing is None else partial(cross_entropy_each, label_smoothing=smoothing)
+
+
+def _smoothing_of(loss: Loss) -> float | None:
+    """Return how far a cross-entropy is smoothed; None for any other loss."""
     if isinstance(loss, partial) and loss.func is cross_entropy:
-        return partial(cross_entropy_each, **loss.keywords)
-    return None
+        return float(loss.keywords.get("label_smoothing", 0.0))
+    return 0.0 if loss is cross_entropy else None
 
 
 def cross_entropy_each(outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bsx.models import Stacked
+from bsx.models import Stacked, has_batchnorm
 from bsx.schema import CurvePoint, Group, Point, Record, Report, RunRecord
 from bsx.states import States, can_grow, key_of_group
 from bsx.train.batches import passes
@@ -107,7 +107,8 @@ class Lanes:
         models = {seed: session.model(seed) for seed in seeds}
         self._model = Stacked([models[seed] for seed in of_lanes], session.input_shape, width)
         self._at_once = session.recipe.training.micro_batch_size
-        if self._at_once is None and self._model.is_by_sample and session.device.type == "cpu":
+        apart = self._model.is_known and not has_batchnorm(models[seeds[0]])
+        if self._at_once is None and apart and session.device.type == "cpu":
             self._at_once = _SAMPLES_AT_ONCE
         self._updater = build_updater(optimizer, self._model, points, grid=grid)
         self._begin_tally()
