@@ -39,6 +39,17 @@ def test_each_arm_is_a_sweep_of_its_own(varied: tuple[Path, dict[str, Any]]) -> 
     assert len({arm["sweep_id"] for arm in found["arms"]}) == 2
 
 
+def test_each_arm_but_the_last_says_how_long_it_takes_with_those_after_it(
+    tmp_path: Path,
+) -> None:
+    arms = ("--vary", "model.hidden=[16],[32],[64]")
+    told = bsx("sweep", *SMALL, "--epochs", "1", *arms, cwd=tmp_path).stderr
+    first, second, last = told.split("Arm ")[1:]
+    assert "With the 2 arms after it, each of them as long: about " in first
+    assert "With the arm after it as long: about " in second
+    assert "after it" not in last
+
+
 def test_compare_gives_paired_intervals_and_its_mirror_image_the_other_way_round(
     varied: tuple[Path, dict[str, Any]],
 ) -> None:

@@ -192,7 +192,7 @@ def _run(
                 tell(f"Arm {n} of {len(asked)}: {label}")
             held = store.held(arm.recipes, tell, patience=arm.config.within_seconds)
             with held, redirect_stdout(sys.stderr):
-                codes.append(_trained(arm, door, store, executor, log))
+                codes.append(_trained(arm, door, store, executor, log, len(asked) - n))
             if codes[-1] == EXIT_STOPPED:
                 break
         stored = {sweep.sweep_id for sweep in store.sweeps()}
@@ -259,7 +259,12 @@ def _place(
 
 
 def _trained(
-    asked: Asked, door: Door, store: Store, executor: Executor, log: LiveLog | None
+    asked: Asked,
+    door: Door,
+    store: Store,
+    executor: Executor,
+    log: LiveLog | None,
+    arms_after: int,
 ) -> int:
     """Train what is missing of one sweep; return its exit code."""
     from bsx.cli.live import logged
@@ -271,21 +276,28 @@ def _trained(
             for line in sweeping.changes(asked, store.sweeps()):
                 progress.announce(line)
             with logged(log, store, asked.recipes, progress) as watcher:
-                status = _conduct(asked, door, store, executor, watcher)
+                status = _conduct(asked, door, store, executor, watcher, arms_after)
     except Stopped as stopped:
         progress.announce(f"Stopped by {stopped}; the same command goes on from here.")
         return EXIT_STOPPED
     return EXIT_SOME_FAILED if status == "failed" else EXIT_DONE
 
 
-def _conduct(asked: Asked, door: Door, store: Store, executor: Executor, watcher: Watcher) -> str:
+def _conduct(
+    asked: Asked,
+    door: Door,
+    store: Store,
+    executor: Executor,
+    watcher: Watcher,
+    arms_after: int,
+) -> str:
     from bsx.render import forecast
 
     conductor = sweeping.conductor(asked, store, executor, watcher, fresh=door.fresh)
     groups, speed_seconds = conductor.prepare()
     runs = sum(len(group.runs) for group in groups)
     seconds = forecast.expected_seconds(asked.sweep, groups, speed_seconds)
-    for line in forecast.lines(asked.sweep, runs, seconds):
+    for line in forecast.lines(asked.sweep, runs, seconds, arms_after):
         watcher.announce(line)
     return conductor.run()
 

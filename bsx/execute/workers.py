@@ -31,7 +31,7 @@ from bsx.schema import Report, Unit
 PRELOADED = "bsx.execute.preload"
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
-_REPORT_SECONDS = 0.2  # each report costs the coordinator as much as a step of training
+_REPORT_SECONDS = 0.4  # each report costs the coordinator as much as a step of training
 
 
 class WorkersExecutor(ApartExecutor[Connection]):

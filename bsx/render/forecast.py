@@ -37,14 +37,26 @@ def expected_seconds(
     return first * (_WIDER_ROUNDS + others) + speed_seconds + around
 
 
-def lines(sweep: Sweep, runs: int, seconds: float) -> list[str]:
-    """Return the sentences to say before a sweep starts."""
+def lines(sweep: Sweep, runs: int, seconds: float, arms_after: int = 0) -> list[str]:
+    """Return the sentences to say before a sweep starts, after which come so many arms."""
     if not runs:
         what = "Everything asked for" if not sweep.config.measures else "Every run"
         return [f"{what} is stored already; nothing is left to train.", *_measures(sweep)]
     if sweep.config.command is not None:
         return _lines_of_program(sweep.config.command.program, runs)
-    return [*_target(sweep), *_lines(sweep, runs, seconds), *_crowded(sweep)]
+    together = _together(sweep, seconds, arms_after)
+    return [*_target(sweep), *_lines(sweep, runs, seconds), *together, *_crowded(sweep)]
+
+
+def _together(sweep: Sweep, seconds: float, arms_after: int) -> list[str]:
+    """Say how long the arms take that are left, of which this one alone is known yet."""
+    if not arms_after:
+        return []
+    within = sweep.config.within_seconds
+    each = seconds if within is None else min(seconds, within)
+    others = "arm after it" if arms_after == 1 else f"{arms_after} arms after it, each of them"
+    about = numbers.duration(round_duration((1 + arms_after) * each))
+    return [f"With the {others} as long: about {about}."]
 
 
 def _target(sweep: Sweep) -> list[str]:

@@ -17,6 +17,8 @@ SCHEMA_VERSION = 1
 # before there was such a field keeps its identity.
 LATER: Mapping[str, bool] = {"bsx.later": True}
 
+_WRITTEN_AS_THEY_ARE = frozenset({str, int, float, bool, type(None)})
+
 
 def canonical_json(value: Any) -> str:
     """Write ``value`` as the one JSON text that equal values share.
@@ -33,6 +35,8 @@ def canonical_json(value: Any) -> str:
 
 def plain(value: Any) -> Any:
     """Turn dataclasses, mappings, sequences and enums into what ``json`` writes."""
+    if type(value) in _WRITTEN_AS_THEY_ARE:  # most of them, and soon told
+        return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {
             f.name: plain(getattr(value, f.name))

@@ -147,9 +147,14 @@ class Curve(Sequence[CurvePoint]):
         return unpacked
 
 
-@lru_cache(maxsize=64)  # as many as are looked at for one number, and then for the next
 def _inflated(packed: bytes) -> bytes:
-    return zlib.decompress(packed)
+    return (_short if len(packed) <= _SHORT else _long)(packed)
+
+
+_SHORT = 8192  # bytes: of some hundred evaluations
+# Short ones are kept from one look at a whole sweep for the next: to unpack them is most of it
+_short = lru_cache(maxsize=1024)(zlib.decompress)
+_long = lru_cache(maxsize=64)(zlib.decompress)  # as are looked at for one number, and then another
 
 
 @lru_cache(maxsize=64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from sys import intern
 from typing import Any
@@ -41,30 +41,39 @@ def recipe_id(recipe: Recipe) -> str:
     return digest_of(recipe.canonical)
 
 
-def insert_run(db: sqlite3.Connection, unit_id: str, record: RunRecord, *, anew: bool) -> None:
-    """Insert a record, unless the run has one already that is settled and ``anew`` is false."""
-    known_by, curve = recipe_id(record.run.recipe), Curve.of(record.curve)
-    db.execute(
+def insert_runs(
+    db: sqlite3.Connection, unit_id: str, records: Sequence[RunRecord], *, anew: bool
+) -> None:
+    """Insert records, but not of a run that has a settled one already, unless ``anew``."""
+    recipes = {record.run.recipe.canonical: recipe_id(record.run.recipe) for record in records}
+    db.executemany(
         "INSERT INTO recipes VALUES (?, ?) ON CONFLICT DO NOTHING",
-        (known_by, record.run.recipe.canonical),
+        ((known_by, text) for text, known_by in recipes.items()),
     )
-    db.execute(
+    # The runs of a unit have one environment, which is written once
+    shared = {id(record.environment): record.environment for record in records}
+    environments = {key: to_json(environment) for key, environment in shared.items()}
+    db.executemany(
         _INSERT_RUN,
         (
-            record.run_id,
-            known_by,
-            unit_id,
-            record.run.learning_rate,
-            record.run.seed,
-            record.status.value,
-            record.stopped_at,
-            record.train_seconds,
-            to_json(record.final),
-            to_json(record.environment),
-            record.error,
-            to_json(curve.metric_names),
-            curve.packed,
-            int(anew),
+            (
+                record.run_id,
+                recipes[record.run.recipe.canonical],
+                unit_id,
+                record.run.learning_rate,
+                record.run.seed,
+                record.status.value,
+                record.stopped_at,
+                record.train_seconds,
+                to_json(record.final),
+                environments[id(record.environment)],
+                record.error,
+                to_json(curve.metric_names),
+                curve.packed,
+                int(anew),
+            )
+            for record in records
+            for curve in (Curve.of(record.curve),)
         ),
     )
 

@@ -30,7 +30,7 @@ from bsx.store.file import (
     transaction,
 )
 from bsx.store.lock import Lock
-from bsx.store.runs import SELECT_RECIPES, SELECT_RUNS, insert_run, recipe_id, run_records
+from bsx.store.runs import SELECT_RECIPES, SELECT_RUNS, insert_runs, recipe_id, run_records
 
 _FILE_ENDING = re.compile(r"\.[a-zA-Z][a-zA-Z0-9]{1,8}$")  # of what is hardly a sweep
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -170,10 +170,10 @@ class Store(DiagnosticTables):
 
         One that is there already is left alone, unless it had failed or ``anew`` says so.
         """
+        records = list(records)
         with self._transaction() as db:
-            for record in records:
-                insert_run(db, unit_id, record, anew=anew)
-                _link(db, "sweep_runs", sweep_id, record.run_id)
+            insert_runs(db, unit_id, records, anew=anew)
+            _link(db, "sweep_runs", sweep_id, (record.run_id for record in records))
 
     def append_speed(self, sweep_id: str, record: SpeedRecord, *, anew: bool = False) -> None:
         """Store a speed measurement like a run; ``anew``, in place of all visits there were."""
@@ -188,15 +188,13 @@ class Store(DiagnosticTables):
                 "IN ('failed', 'timed_out', 'out_of_memory')",
                 (record.unit_id, to_json(record)),
             )
-            _link(db, "sweep_speeds", sweep_id, record.unit_id)
+            _link(db, "sweep_speeds", sweep_id, [record.unit_id])
 
     def adopt(self, sweep_id: str, run_ids: Iterable[str], speed_ids: Iterable[str]) -> None:
         """Count what other sweeps measured already as part of this one."""
         with self._transaction() as db:
-            for run_id in run_ids:
-                _link(db, "sweep_runs", sweep_id, run_id)
-            for unit_id in speed_ids:
-                _link(db, "sweep_speeds", sweep_id, unit_id)
+            _link(db, "sweep_runs", sweep_id, run_ids)
+            _link(db, "sweep_speeds", sweep_id, speed_ids)
 
     def begin_attempt(self, unit_id: str, kind: str) -> int:
         """Put down that a unit is started; return the attempt's number."""
@@ -334,8 +332,11 @@ class Store(DiagnosticTables):
             ) from error
 
 
-def _link(db: sqlite3.Connection, table: str, sweep_id: str, row_id: str) -> None:
-    db.execute(f"INSERT INTO {table} VALUES (?, ?) ON CONFLICT DO NOTHING", (sweep_id, row_id))
+def _link(db: sqlite3.Connection, table: str, sweep_id: str, row_ids: Iterable[str]) -> None:
+    db.executemany(
+        f"INSERT INTO {table} VALUES (?, ?) ON CONFLICT DO NOTHING",
+        ((sweep_id, row_id) for row_id in row_ids),
+    )
 
 
 def _after(last: str | None, now: str) -> str:

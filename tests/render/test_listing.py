@@ -30,6 +30,23 @@ def test_ids_are_never_broken_in_a_narrow_terminal() -> None:
     assert all(len(line) <= 80 for line in said.splitlines())
 
 
+def test_an_arm_is_broken_before_a_value_where_there_is_no_room_for_it() -> None:
+    row = {
+        "sweep_id": "e0243669a942",
+        "arm": "optimizer=sgd, model.hidden=[256,128]",
+        "status": "complete",
+        "created": "11-26 18:26",
+        "dataset": "digits",
+    }
+    told = {}
+    for width in (60, 100):
+        file = io.StringIO()
+        Console(file=file, width=width).print(listing("Stored sweeps", [row]))
+        told[width] = [line[14:38].rstrip() for line in file.getvalue().splitlines()[2:]]
+    assert told[100][1] == "model.hidden=[256,128]"
+    assert told[60][1:] == ["model.hidden=", "  [256,128]"]
+
+
 def test_files_are_listed_without_their_folders() -> None:
     row = {"created": "2001-02-03 04:05:06", "dataset": "csv:/a/b c/d.csv", "model": "n/m.py:Net"}
     assert _shortened(row) == {
