@@ -32,7 +32,8 @@ from bsx.stats.intervals import within
 from bsx.stats.paired import difference, rounding
 from bsx.stats.ratios import Count, per, ratio, same_runs, without_error
 from bsx.stats.selection import Choice
-from bsx.stats.summaries import give_back_optimism, step_times, target_evidence
+from bsx.stats.speeds import step_times
+from bsx.stats.summaries import give_back_optimism, target_evidence
 from bsx.stats.targets import automatic_target
 
 

@@ -52,7 +52,8 @@ class NoiseScale:
         window: :meth:`estimate` uses so many of the last draws.
         training_samples: size of a finite training set whose epochs are drawn without replacement,
             as loaders do. ‖G‖² is then corrected by tr Σ/N, which matters where N is not far
-            above the noise scale.
+            above the noise scale. A draw that would reach into the next epoch is dropped, since
+            batches of two epochs do not know each other.
 
     Memory: one copy of the gradients. Numbers stay on their device until an estimate is asked for
     or the window is full, so nothing waits for it.
@@ -85,6 +86,7 @@ class NoiseScale:
         self._skipped = 0
         self._by_micro_batches = False
         self._position = 0  # steps since the last measured draw began
+        self._seen = 0  # samples of this epoch, where its length is known
         self._micro_batches = 0  # of this step, measured or not
         self._begin()
 
@@ -133,6 +135,8 @@ class NoiseScale:
         if size is None:
             raise ConfigError("unknown batch size: give batch_size, or observe(len(inputs))")
         size = _whole("samples", size, 1)
+        if self._training_samples is not None:
+            self._within_epoch(size, self._training_samples)
         if self._position < self._steps_per_draw:
             sums, gradients = self._gradients()
             self._sizes.append(size)
@@ -177,6 +181,22 @@ class NoiseScale:
         for kept in self._sum:
             if kept is not None:
                 kept.zero_()
+
+    def _within_epoch(self, size: int, samples: int) -> None:
+        """Count the samples of the epoch, of so many; where a new one begins, begin a new draw."""
+        if self._seen == 0 and not self._sizes and self._steps_per_draw * size > samples:
+            most = samples // size
+            remedy = f"steps_per_draw={most}" if most > 1 else "no training_samples"
+            raise ConfigError(
+                f"training_samples={samples}: {self._steps_per_draw} steps of {size} samples, "
+                f"which make a draw, do not fit into an epoch; give {remedy}"
+            )
+        if self._seen + size > samples:
+            self._seen = 0
+            if self._sizes:
+                self._begin()
+                self._position = 0
+        self._seen += size
 
     def _end_of_micro_batches(self, samples: int | None) -> None:
         if self._micro_batches == 0:

@@ -30,8 +30,8 @@ from bsx.schema import (
     Watcher,
 )
 from bsx.stats.speed_ratio import largest_ratio, peak_ratio, throughput_ratio
+from bsx.stats.speeds import speed_summary
 from bsx.stats.step_model import step_model
-from bsx.stats.summaries import speed_summary
 
 T = TypeVar("T")
 

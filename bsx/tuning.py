@@ -141,18 +141,17 @@ def _each(points: Sequence[Point], seeds: int) -> Seeds:
     return dict.fromkeys(points, seeds)
 
 
-Goal = tuple[Metric, float]
+Goal = tuple[Metric, float, int]  # what is to be reached, and in how many evaluations in a row
 
 
 def _goals(config: SweepConfig, facts: Facts, sizes: list[SizeRuns]) -> list[Goal]:
     """The targets that rates are compared by: the user's, or the automatic one so far."""
     if config.targets:
         named = [(facts.metric_named(t.metric), t.threshold) for t in config.targets]
-        return [(metric, threshold) for metric, threshold in named if metric is not None]
-    automatic = automatic_target(
-        [s for s in sizes if s.records], facts.metric, baseline=facts.baseline
-    )
-    return [(facts.metric, automatic.threshold)] if automatic else []
+        return [(metric, threshold, config.confirm) for metric, threshold in named if metric]
+    tried = [s for s in sizes if s.records]
+    automatic = automatic_target(tried, facts.metric, config.confirm, facts.baseline)
+    return [(facts.metric, automatic.threshold, config.confirm)] if automatic else []
 
 
 def _at_first(config: SweepConfig) -> int:
@@ -207,7 +206,7 @@ def _with_all_seeds(
 
 def _finalists(runs: SizeRuns, goals: list[Goal], metric: Metric, most: int) -> set[Point]:
     """The best trials of the scout by each goal: it alone has tried them all."""
-    tables = [steps_table(runs.crossings(metric, threshold)) for metric, threshold in goals]
+    tables = [steps_table(runs.crossings(*goal)) for goal in goals]
     by_speed = [ranked(_of_scout(table)) for table in tables]
     by_end = ranked_at_end(
         _of_scout(runs.final("validation", metric.name)),
@@ -228,7 +227,7 @@ def _all_diverged(runs: SizeRuns) -> bool:
 
 def _choices(runs: SizeRuns, goals: list[Goal]) -> list[Choice]:
     """The fastest rate to each target, where a run reached it."""
-    tables = [steps_table(runs.crossings(metric, threshold)) for metric, threshold in goals]
+    tables = [steps_table(runs.crossings(*goal)) for goal in goals]
     return [choice for choice in map(fastest, tables) if choice is not None]
 
 

@@ -12,7 +12,7 @@ import torch
 from bsx.measure.energy import DRAWS, counter, counter_of, joules_per_step
 from bsx.render.document import speed_of
 from bsx.schema import RunStatus, SpeedRecord
-from bsx.stats.summaries import speed_summary
+from bsx.stats.speeds import speed_summary
 
 
 def record(**changes: Any) -> SpeedRecord:

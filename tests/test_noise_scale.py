@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from collections.abc import Callable
@@ -145,6 +146,38 @@ def test_draws_without_replacement_are_corrected_for_the_training_set(
     # Four batches of 16 are the whole set, so that every draw is exact.
     assert right.estimate().gradient_square.value == pytest.approx(exact, rel=1e-4)
     assert not holds(plain.estimate().gradient_square, exact)
+
+
+@pytest.mark.parametrize(("batch_size", "steps_per_draw"), [(25, 2), (16, 3), (12, 4)])
+def test_no_draw_reaches_into_the_next_epoch(batch_size: int, steps_per_draw: int) -> None:
+    """Epochs of 3 to 5 batches: draws that reached further came out at 39 instead of 50."""
+    samples, generator = 60, torch.Generator().manual_seed(1)
+    given_rows = torch.randn(samples, 8, generator=generator, dtype=torch.float64)
+    given_rows -= given_rows.mean(dim=0)
+    trace = float(given_rows.square().sum()) / (samples - 1)
+    given_rows[:, 0] += math.sqrt(trace / 50)  # so that the noise scale is 50
+    weight = torch.zeros(8, dtype=torch.float64, requires_grad=True)
+    noise = bsx.NoiseScale(
+        [weight],
+        batch_size,
+        steps_per_draw=steps_per_draw,
+        window=10_000,
+        training_samples=samples,
+    )
+    for _ in range(400):
+        for rows in torch.randperm(samples, generator=generator).split(batch_size):
+            weight.grad = given_rows[rows].mean(dim=0)
+            noise.observe(len(rows))
+    assert noise.estimate().noise_scale.value == pytest.approx(50, rel=0.06)
+    assert noise.estimate().covariance_trace.value == pytest.approx(trace, rel=0.03)
+
+
+def test_a_draw_longer_than_an_epoch_is_refused_with_one_that_fits() -> None:
+    weight = torch.zeros(1, requires_grad=True)
+    weight.grad = torch.ones(1)
+    for size, remedy in ((25, "give steps_per_draw=2"), (40, "give no training_samples")):
+        with pytest.raises(ConfigError, match=remedy):
+            bsx.NoiseScale([weight], size, training_samples=60).observe()
 
 
 def test_steps_that_move_make_the_gradient_look_smaller_and_micro_batches_do_not() -> None:

@@ -13,7 +13,7 @@ from bsx.render.wording import message
 from bsx.schema import Caution, Estimate, Metric
 from bsx.stats.candidates import Candidate
 from bsx.stats.critical_batch import TradeOff, fit_tradeoff
-from bsx.stats.intervals import geometric_mean_estimate
+from bsx.stats.intervals import geometric_mean_estimate, median_estimate
 from bsx.stats.layout import StepsTable
 from bsx.stats.paired import non_inferior
 from tests.stats.oracles import ACCURACY, log_steps
@@ -45,7 +45,7 @@ def candidates(
                 0.1,
                 geometric_mean_estimate(np.exp(logs[:, j]).tolist()),
                 dict(enumerate(logs[:, j].tolist())),
-                tuple(draws.tolist()) if speeds else (),
+                median_estimate(draws.tolist()) if speeds else None,
                 {s: mean + float(level[s] + rng.normal(0, noise)) for s in range(seeds)},
             )
         )
@@ -75,7 +75,7 @@ def test_a_size_of_lower_quality_is_not_taken_however_fast() -> None:
 
 def test_sizes_that_end_well_enough_and_have_no_time_are_named() -> None:
     found, fit = candidates()
-    found[-1] = replace(found[-1], step_seconds=())
+    found[-1] = replace(found[-1], step_seconds=None)
     answer, (caution,) = recommend(found, fit, ACCURACY, 0.005)
     assert answer is not None and 1024 not in answer.relative_cost
     assert caution.code == "not_timed" and caution.values["sizes"] == (1024,)
@@ -321,7 +321,7 @@ def test_of_sizes_alike_in_memory_the_fastest_is_taken_or_else_the_smallest() ->
     assert answer is not None and answer.batch_size in (64, 128)
     assert answer.reason.values["alike"] == tuple(SIZES)
     for tradeoff, speeds in ((None, True), (fit, False)):
-        slow = [c if speeds else replace(c, step_seconds=()) for c in alike]
+        slow = [c if speeds else replace(c, step_seconds=None) for c in alike]
         answer, _ = recommend(slow, tradeoff, ACCURACY, 0.005, "memory")
         assert answer is not None and answer.batch_size == 2
         assert answer.reason.values["seconds"] is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -105,6 +106,30 @@ def test_a_winner_at_the_edge_widens_the_grid_on_its_side(
         assert found[below : len(found) - above] == row(rates, size)
         assert len(found) == GRID_SIZE + 2
         assert all(b == 2 * a for a, b in itertools.pairwise(found))
+
+
+@pytest.mark.parametrize(("confirm", "widened"), [(1, True), (3, False)])
+def test_a_lucky_evaluation_is_no_winner_where_it_must_be_confirmed(
+    confirm: int, widened: bool
+) -> None:
+    """The lowest rate touches the target at step 10, once; one in the middle holds it from 40."""
+    sweep = asked(confirm=confirm)
+    rates = first_rates(sweep, SIZES)
+    lucky, steady = row(rates)[0], row(rates)[5]
+    of = {recipe.batch_size: recipe for recipe in plan.recipes(sweep, facts())}
+
+    def run_of(size: int, rate: float, seed: int) -> RunRecord:
+        found = record(Run(of[size], rate, seed), {steady: 40.0}.get(rate, 70.0))
+        if rate != lucky:
+            return found
+        points = list(found.curve)
+        points[9] = replace(points[9], metrics={"accuracy": 0.95})
+        return replace(found, curve=tuple(points))
+
+    records = [
+        run_of(size, rate, seed) for size in SIZES for rate in rates[size] for seed in (0, 1)
+    ]
+    assert (next_rates(sweep, facts(), rates, records) != rates) == widened
 
 
 def test_only_the_sizes_with_a_winner_at_the_edge_go_on() -> None:

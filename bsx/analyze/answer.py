@@ -47,15 +47,8 @@ from bsx.stats.growth import growth_of
 from bsx.stats.rules import Audit, audit
 from bsx.stats.selection import LEAVE_OUT_FROM
 from bsx.stats.sizes import SizeEvidence, row_of
-from bsx.stats.summaries import (
-    TargetEvidence,
-    give_back_optimism,
-    measured_speed,
-    speed_summary,
-    step_times,
-    target_evidence,
-    tradeoff_of,
-)
+from bsx.stats.speeds import measured_speed, speed_summary, step_times
+from bsx.stats.summaries import TargetEvidence, give_back_optimism, target_evidence, tradeoff_of
 from bsx.stats.target_summary import fit_cautions, summarize_target
 from bsx.stats.targets import SHARE_OF_BUDGET, automatic_target, held_at_once
 

@@ -27,7 +27,7 @@ from bsx.stats.curves import steps_table
 from bsx.stats.paired import best_of
 from bsx.stats.selection import Choice
 from bsx.stats.sizes import SizeEvidence, status_of
-from bsx.stats.summaries import spread
+from bsx.stats.speeds import spread
 from bsx.stats.targets import TRIVIAL_STEPS
 from bsx.stats.trials import edges_beside
 

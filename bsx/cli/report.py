@@ -195,8 +195,8 @@ def _part(store: Store, label: str, sweep: Sweep, view: View | None) -> Part:
 
 
 def _knee(speeds: Sequence[SpeedRecord], loop: str) -> Estimate | None:
+    from bsx.stats.speeds import speed_visits
     from bsx.stats.step_model import step_model
-    from bsx.stats.summaries import speed_visits
 
     visits = {s.batch_size: speed_visits(speeds, s.batch_size, loop) for s in speeds}
     return step_model(

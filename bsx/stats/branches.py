@@ -23,7 +23,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 import numpy as np
 
@@ -131,11 +131,14 @@ def critical_batch_size(branches: Sequence[Branch], seeds: int) -> Estimate | No
     above, the value is read on the line over log B; there is none where the means do not tell. It
     is censored where the largest size is shown to be as good. None without evidence.
     """
-    if not branches or branches[0].excess is None:
+    if not branches or branches[0].excess is None or branches[0].diverged:
         return None
     sizes = [b.batch_size for b in branches]
     good = [b.batch_size for b in branches if b.verdict == "as_good"]
-    bad = [b.batch_size for b in branches if b.verdict in ("worse", "diverged")]
+    bad = [
+        b.batch_size
+        for b in takewhile(lambda b: b.verdict in ("worse", "diverged"), reversed(branches))
+    ]
     alone = seeds < 2
     low = None if alone else float(max([sizes[0], *good]))
     high = None if alone or not bad else float(min(bad))

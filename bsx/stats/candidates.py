@@ -19,14 +19,14 @@ class Candidate:
     the batch ``grows`` it counts how many steps of ``batch_size`` take as long, or as many as there
     are, or as many samples, whichever is to be small. ``log_steps`` are the seeds' own, ``quality``
     their validation metric at the end, ``resolution`` the log spacing of the evaluations that the
-    steps are read off; ``step_seconds`` is empty where the speed was not measured.
+    steps are read off; ``step_seconds`` is None where the speed was not measured.
     """
 
     batch_size: int
     learning_rate: Point | None
     steps: Estimate | None
     log_steps: Mapping[int, float]
-    step_seconds: tuple[float, ...]
+    step_seconds: Estimate | None
     quality: Mapping[int, float]
     final_rate: Point | None = None
     peak_memory_bytes: int | None = None
@@ -51,7 +51,7 @@ def candidate_of(size: SizeEvidence, objective: str) -> Candidate:
         choice.rate if choice else final.choice.rate if final else None,
         mapped(target.steps, counted) if target else None,
         mapped_logs(target.log_steps, counted) if target else {},
-        size.step_seconds,
+        size.speed.step_seconds if size.speed else None,
         final.quality if final else {},
         final.choice.rate if final else None,
         size.speed.peak_memory_bytes if size.speed else None,

@@ -16,20 +16,20 @@ from bsx.stats.paired import Comparison
 SAME_MEMORY = 0.05
 HOUR = 3600.0
 
-Price = Callable[[Candidate], tuple[float, ...]]
+Price = Callable[[Candidate], Estimate | None]
 
 
-def seconds(candidate: Candidate) -> tuple[float, ...]:
-    """Return the draws of the seconds of one step."""
+def seconds(candidate: Candidate) -> Estimate | None:
+    """Return the seconds of one step."""
     return candidate.step_seconds
 
 
-# what is counted to the target → the draws of the price of one step; empty where it is not known
+# what is counted to the target → the price of one step; None where it is not known
 PRICES: dict[str, Price] = {
     "time": seconds,
     "cost": seconds,  # so much an hour: the same sizes are cheap
-    "steps": lambda candidate: (1.0,),
-    "samples": lambda candidate: (float(candidate.batch_size),),
+    "steps": lambda candidate: Estimate(1.0),
+    "samples": lambda candidate: Estimate(float(candidate.batch_size)),
 }
 
 
@@ -96,7 +96,7 @@ class Case:
         if self.tradeoff is None or able.keys().isdisjoint(eligible):
             return []
         return rank(
-            {size: price(c) for size, c in able.items()},
+            {size: found for size, c in able.items() if (found := price(c)) is not None},
             {size: c.steps for size, c in able.items() if c.steps is not None},
             {c.batch_size: c.log_steps for c in self.candidates if c.log_steps},
             self.tradeoff,

@@ -77,7 +77,7 @@ class TradeOff:
         log_a, log_c = self.parameters
         center = math.exp(log_a + float(np.logaddexp(0.0, log_c - math.log(batch_size))))
         low, high = percentile_interval(self.log_steps(np.array([float(batch_size)]))[:, 0])
-        ends = _exp(low), _exp(high)
+        ends = _exp(min(low, math.log(center))), _exp(max(high, math.log(center)))
         return not_below(Estimate(center, *ends, LEVEL, self.seeds, "fitted trade-off"), 1.0)
 
     def log_steps(self, batch_sizes: Array) -> Array:
@@ -193,9 +193,9 @@ def _headlines(fit: Fit, reference: int, level: float) -> TradeOff:
         return bare
 
     def estimate(value: float, lower: float | None, upper: float | None, known: bool) -> Estimate:
-        return Estimate(
-            value if known else None, lower, upper, level, fit.seeds, "profile t interval"
-        )
+        low = lower if lower is None else min(lower, value)  # draws are read off a fine grid
+        high = upper if upper is None else max(upper, value)
+        return Estimate(value if known else None, low, high, level, fit.seeds, "profile t interval")
 
     bounds = (
         None if low is None else math.exp(low),

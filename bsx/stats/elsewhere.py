@@ -120,13 +120,18 @@ def _value(estimate: Mapping[str, Any] | None) -> int | None:
 def _on_the_line(
     size: int, timed: Mapping[int, tuple[float, ...]], model: Mapping[str, Any] | None
 ) -> tuple[float, ...]:
+    """Return the time of a size between two that were timed: by the line, as far off it as these.
+
+    Three draws: as far off as either of the two, and as they are on the way from one to the other.
+    """
     if model is None or not timed or not min(timed) < size < max(timed):
         return ()
     alpha, beta = model["alpha"]["value"], model["beta"]["value"]
-    return tuple(
-        _seconds((alpha + beta * size) * median(draws) / (alpha + beta * known))
-        for known, draws in sorted(timed.items())
-    )
+    below, above = max(b for b in timed if b < size), min(b for b in timed if b > size)
+    off = [math.log(median(timed[b]) / (alpha + beta * b)) for b in (below, above)]
+    share = math.log(size / below) / math.log(above / below)
+    between = off[0] + share * (off[1] - off[0])
+    return tuple(_seconds((alpha + beta * size) * math.exp(of)) for of in (off[0], between, off[1]))
 
 
 def _differences(document: Mapping[str, Any], config: SweepConfig, facts: Facts) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse.csgraph import connected_components
 
 from bsx.stats.departure import LackOfFit, by_points_alone, lack_of_fit
 from bsx.stats.hyperbola import Array, Cells, best, hazard, shape
@@ -139,16 +140,27 @@ def fit_cells(logs: Array, beyond: Array, resolution: Array, sizes: Array) -> Fi
             break
     # That is the likelihood's variance: what the effects took from it is given back.
     variance *= seen_cells / max(dof, 1.0)
-    if dof == 0:  # one seed: the scatter about the curve is all there is
-        effect, dof = np.zeros(seeds), float(max(seen_cells - 2, 1))
-        variance = _scatter(logs, sizes, dof)
-        resolution = np.zeros(k)  # it is part of that scatter
+    together = dof > 0 and _connected(logs)
+    if not together:  # of seeds that sizes do not share no effect is known: it is noise
+        effect, dof = np.zeros(seeds), float(seen_cells - columns)
+        if dof > 0:
+            variance = max(float(np.nansum((logs - _column_means(logs)) ** 2)) / dof, _FLOOR)
+        else:  # one run a size: the scatter about the curve is all there is
+            dof = float(max(seen_cells - 2, 1))
+            variance = _scatter(logs, sizes, dof)
+            resolution = np.zeros(k)  # it is part of that scatter
     cells = _cells(logs, beyond, effect, variance, resolution, counts, sizes)
     log_a, log_c, deviance = best(cells)
     lack = (
         lack_of_fit(cells, log_a, log_c, dof)
-        if seeds > 1
-        else by_points_alone(logs[0], sizes, log_a, log_c)
+        if seen_cells > columns
+        else by_points_alone(_column_means(logs), sizes, log_a, log_c)
+    )
+    # The standard error of the level at a known shape is that of the seeds' means
+    level = (
+        float(effect.std(ddof=1)) / math.sqrt(seeds)
+        if together
+        else math.sqrt(variance / seen_cells)
     )
     return Fit(
         cells,
@@ -157,8 +169,8 @@ def fit_cells(logs: Array, beyond: Array, resolution: Array, sizes: Array) -> Fi
         deviance,
         dof,
         seeds,
-        math.hypot(_level_error(effect, variance, k), float(resolution.mean()) / math.sqrt(12)),
-        float(seeds - 1 if seeds > 1 else dof),
+        math.hypot(level, float(resolution.mean()) / math.sqrt(12)),
+        float(seeds - 1 if together else dof),
         lack,
     )
 
@@ -207,11 +219,19 @@ def _scatter(logs: Array, sizes: Array, dof: float) -> float:
     return new
 
 
-def _level_error(effect: Array, variance: float, columns: int) -> float:
-    """Return the standard error of the level at a known shape: that of the seeds' means."""
-    if len(effect) == 1:
-        return math.sqrt(variance / columns)
-    return float(effect.std(ddof=1)) / math.sqrt(len(effect))
+def _connected(logs: Array) -> bool:
+    """Say whether each size can be compared with each other one by way of seeds they share."""
+    seen = ~np.isnan(logs)
+    sizes = seen.any(axis=0)
+    shared = (seen.T.astype(int) @ seen.astype(int) > 0)[np.ix_(sizes, sizes)]
+    return int(connected_components(shared, directed=False, return_labels=False)) == 1
+
+
+def _column_means(logs: Array) -> Array:
+    """Return the mean of what was seen of each size; NaN where nothing was: (sizes,)."""
+    seen = (~np.isnan(logs)).sum(axis=0)
+    means: Array = np.where(seen > 0, np.nansum(logs, axis=0) / np.maximum(seen, 1), np.nan)
+    return means
 
 
 def _table(rows: Sequence[Sequence[float | None]], columns: int) -> Array:

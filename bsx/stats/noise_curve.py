@@ -107,7 +107,7 @@ def _ratio(end: Estimate, start: Estimate) -> Estimate | None:
         return None
     low = start.low if start.low and start.low > 0 else None
     divided = product_estimate(end, reciprocal(replace(start, low=low)), "ratio of the two")
-    if end.value is None and end.low and start.high:
-        least = end.low / start.high
+    if end.value is None:
+        least = end.low / start.high if end.low and start.high else math.inf
         return replace(divided, low=least if math.isfinite(least) else None)
     return divided

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -149,7 +149,7 @@ def non_inferior(
     grain: float = 0.0,
     level: float = LEVEL,
 ) -> dict[int, Comparison]:
-    """Compare every size with the best one; sizes that share no seed with it are left out.
+    """Compare every size with the best one, by the seeds that they share; without any, by all.
 
     ``tolerance`` is in units of the score. The best one is within it as such. ``grain`` is the step
     that scores move in, as in :func:`bsx.stats.intervals.mean_estimate`.
@@ -163,8 +163,14 @@ def non_inferior(
     real = _real_share(scores, variance, dof)
     result: dict[int, Comparison] = {}
     for size, row in scores.items():
+        if not row:
+            continue
         shared = sorted(row.keys() & scores[best].keys())
         if not shared:
+            rows = scores[best], row
+            result[size] = _unpaired(
+                *rows, sign=sign, tolerance=tolerance, grain=grain, level=level
+            )
             continue
         n = len(shared)
         differences = [sign * (scores[best][s] - row[s]) for s in shared]
@@ -199,6 +205,36 @@ def non_inferior(
             to_differ if center - half > 0 else _more_than(n, to_differ),
         )
     return result
+
+
+def _unpaired(
+    best: Mapping[int, float],
+    row: Mapping[int, float],
+    *,
+    sign: float,
+    tolerance: float,
+    grain: float,
+    level: float,
+) -> Comparison:
+    """Compare sizes that share no seed: what luck the seeds bring does not cancel."""
+    each = rounding(grain, grain)
+    both = [difference(best, row, each=each, level=of) for of in (level, 2 * level - 1)]
+    found, one_sided = (estimate for estimate in both if estimate is not None)
+    center, n = sign * (found.value or 0.0), found.n
+    if found.low is None or found.high is None or one_sided.low is None or one_sided.high is None:
+        return Comparison(replace(found, value=center), False, center, None)
+    half = (found.high - found.low) / 2
+    shown = center + (one_sided.high - one_sided.low) / 2 <= tolerance + 1e-12
+    spread = half / t_quantile(n - 1, level) * math.sqrt(n)
+    to_show = seeds_needed(center, spread, tolerance, sizes=2, level=level)
+    to_differ = seeds_needed(-center, spread, 0.0, sizes=2, level=0.5 + level / 2)
+    return Comparison(
+        replace(found, value=center, low=center - half, high=center + half),
+        shown,
+        center,
+        to_show if shown else _more_than(n, to_show),
+        to_differ if center - half > 0 else _more_than(n, to_differ),
+    )
 
 
 def _more_than(seeds: int, needed: int | None) -> int | None:

@@ -10,15 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from statistics import median
 
 from bsx.schema import (
     Estimate,
     Metric,
     Point,
-    RunStatus,
     Speed,
-    SpeedRecord,
     ToTarget,
     rate_of,
     tuned_of,
@@ -26,7 +23,7 @@ from bsx.schema import (
 from bsx.stats.critical_batch import TradeOff, fit_tradeoff
 from bsx.stats.curves import SizeRuns, steps_table
 from bsx.stats.growth import Growth, mapped
-from bsx.stats.intervals import median_estimate, not_below, product_estimate, reciprocal
+from bsx.stats.intervals import not_below, product_estimate
 from bsx.stats.layout import StepsTable
 from bsx.stats.selection import (
     LEAVE_OUT_FROM,
@@ -62,7 +59,7 @@ class TargetEvidence:
     def steps(self) -> Estimate | None:
         """The geometric mean over seeds, the optimism of the choice given back."""
         steps = summarize(list(self.crossings.values()))
-        if steps is None or steps.value is None or not self.left_out:
+        if steps is None or steps.value is None or not (self.left_out or self.optimism):
             return steps
         return replace(steps.scaled(math.exp(self.optimism)), method=f"{steps.method}{_GIVEN_BACK}")
 
@@ -165,12 +162,19 @@ def give_back_optimism(evidence: Sequence[TargetEvidence]) -> list[TargetEvidenc
     def had_choice(e: TargetEvidence) -> bool:
         return e.choice is not None and len(e.tried) != 1
 
-    differences = [
-        math.log(e.left_out[seed].step or 1) - math.log(crossing.step)
+    pairs = [
+        (crossing.step, left_out)
         for e in evidence
         if had_choice(e)
         for seed, crossing in e.crossings.items()
-        if crossing.step is not None and seed in e.left_out and e.left_out[seed].step is not None
+        if crossing.step is not None and (left_out := e.left_out.get(seed)) is not None
+    ]
+    differences = [math.log(c.step / step) for step, c in pairs if c.step is not None]
+    # A run that was not there by the end of its budget is at least so much later; but no more than
+    # the latest that was, or one failure in a long budget would outweigh all.
+    latest = max(differences, default=0.0)
+    differences += [
+        min(math.log(max(c.last / step, 1.0)), latest) for step, c in pairs if c.step is None
     ]
     optimism = max(sum(differences) / len(differences), 0.0) if differences else 0.0
     return [replace(e, optimism=optimism if had_choice(e) else 0.0) for e in evidence]
@@ -239,87 +243,3 @@ def _samples(
     epochs, rest = divmod(batches.censored_at, steps_per_epoch)
     seen = epochs * ((steps_per_epoch - 1) * batch_size + last_batch) + rest * batch_size
     return replace(batches.scaled(batch_size), censored_at=seen)
-
-
-def speed_summary(
-    records: Sequence[SpeedRecord],
-    batch_size: int,
-    loop: str,
-    steps_per_epoch: int,
-    largest: int | None = None,
-) -> Speed | None:
-    """Summarize the newest measured speed of one batch size; None where there is none.
-
-    The loop asked for comes first; another one's speed is better than none, and is named. The
-    peak memory is that of the ``largest`` batch, if there are larger ones on the way.
-    """
-    draws = measured_speed(records, batch_size, loop)
-    if draws is None:
-        return None
-    step = median_estimate(draws.step_seconds)
-    if step is None:
-        return None
-    peak = measured_speed(records, largest or batch_size, loop)
-    energy = median_estimate(draws.step_joules)
-    return Speed(
-        draws.loop,
-        step,
-        reciprocal(step, batch_size),
-        step.scaled(steps_per_epoch),
-        peak.peak_memory_bytes if peak else None,
-        energy.scaled(1 / batch_size) if energy else None,
-    )
-
-
-def measured_speed(
-    records: Sequence[SpeedRecord], batch_size: int, loop: str
-) -> SpeedRecord | None:
-    """Return what was measured of the speed, all visits in one; None where nothing was."""
-    visits = speed_visits(records, batch_size, loop)
-    if not visits:
-        return None
-    return replace(
-        visits[-1],
-        step_seconds=tuple(draw for visit in visits for draw in visit.step_seconds),
-        step_joules=tuple(draw for visit in visits for draw in visit.step_joules),
-        peak_memory_bytes=max(visit.peak_memory_bytes or 0 for visit in visits) or None,
-    )
-
-
-def speed_visits(
-    records: Sequence[SpeedRecord], batch_size: int, loop: str
-) -> tuple[SpeedRecord, ...]:
-    """Return the visits in which a size was timed, on the machine where that was done last.
-
-    The loop asked for comes first; where it was not timed, another one.
-    """
-    usable = [
-        r
-        for r in records
-        if r.batch_size == batch_size and r.status is RunStatus.COMPLETED and r.step_seconds
-    ]
-    asked = [r for r in usable if r.loop == loop]
-    found = asked or usable
-    return tuple(record for record in found if record.same_as == found[-1].same_as)
-
-
-def step_times(records: Sequence[SpeedRecord], loop: str) -> dict[int, float]:
-    """Return batch size → median seconds per step, of every size that was measured."""
-    measured = {r.batch_size: measured_speed(records, r.batch_size, loop) for r in records}
-    return {size: median(record.step_seconds) for size, record in measured.items() if record}
-
-
-def spread(draws: Sequence[float]) -> float:
-    """Return the interquartile range as a share of the median."""
-    ordered = sorted(draws)
-    n = len(ordered)
-    if n < 2:
-        return 0.0
-
-    def quantile(q: float) -> float:
-        at = q * (n - 1)
-        below = math.floor(at)
-        above = min(below + 1, n - 1)
-        return ordered[below] + (at - below) * (ordered[above] - ordered[below])
-
-    return (quantile(0.75) - quantile(0.25)) / quantile(0.5)

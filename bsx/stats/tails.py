@@ -37,6 +37,11 @@ def normal_logsf(x: ArrayLike) -> Array:
     return value
 
 
+def normal_ppf(p: float) -> float:
+    """Return the quantile of the standard normal below which ``p`` of it lies."""
+    return float(special.ndtri(p))
+
+
 def fair_coin_cdf(n: int) -> Array:
     """Return P(k heads or fewer of n) for k = 0 … n."""
     value: Array = special.bdtr(np.arange(n + 1, dtype=float), n, 0.5)

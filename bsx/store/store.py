@@ -333,10 +333,8 @@ class Store(DiagnosticTables):
 
 
 def _link(db: sqlite3.Connection, table: str, sweep_id: str, row_ids: Iterable[str]) -> None:
-    db.executemany(
-        f"INSERT INTO {table} VALUES (?, ?) ON CONFLICT DO NOTHING",
-        ((sweep_id, row_id) for row_id in row_ids),
-    )
+    rows = ((sweep_id, row_id) for row_id in row_ids)
+    db.executemany(f"INSERT INTO {table} VALUES (?, ?) ON CONFLICT DO NOTHING", rows)
 
 
 def _after(last: str | None, now: str) -> str:

@@ -19,6 +19,7 @@ from bsx.schema import Metric
 from bsx.stats.candidates import Candidate
 from bsx.stats.critical_batch import TradeOff
 from bsx.stats.hyperbola import Array
+from bsx.stats.intervals import median_estimate
 from bsx.stats.steps_to_target import Crossing
 from bsx.stats.summaries import TargetEvidence, evidence_of, give_back_optimism, tradeoff_of
 from tests.stats.oracles import evaluation_steps
@@ -144,7 +145,7 @@ def regret(
             e.choice.rate if e.choice else None,
             e.steps,
             e.log_steps,
-            tuple(seconds[b].tolist()),
+            median_estimate(seconds[b].tolist()),
             {s: 0.97 + rng.normal(0, world.ending) for s in range(world.seeds)},
         )
         for b, e in sweep.evidence.items()

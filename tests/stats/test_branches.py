@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -192,6 +193,23 @@ def test_a_size_that_diverged_is_above_the_critical_one() -> None:
     critical = critical_batch_size(rows, 5)
     assert critical is not None
     assert (critical.low, critical.high) == (8, 16)
+
+
+def test_above_it_is_only_what_is_worse_with_all_larger_sizes() -> None:
+    rows = [
+        branch(4, *GOOD, "base"),
+        branch(8, *GOOD, "diverged"),
+        branch(16, *GOOD, "undecided"),
+        branch(32, *BAD, "worse"),
+    ]
+    critical = critical_batch_size(rows, 5)
+    assert critical is not None
+    assert (critical.low, critical.high) == (4, 32)
+
+
+def test_a_base_size_that_diverged_is_no_base() -> None:
+    base = replace(branch(4, *GOOD, "diverged"), diverged=1)
+    assert critical_batch_size([base, branch(8, *GOOD, "as_good")], 5) is None
 
 
 def test_it_is_censored_where_the_largest_size_is_as_good() -> None:

@@ -289,3 +289,42 @@ def test_few_points_among_many_bounds_end_in_no_number_beyond_all_bounds() -> No
     lasts = [[5529.0, None, 1382.0, None, None, 173.0, 86.0, 43.0]]
     fit = fit_tradeoff(StepsTable.of([8 * 2**p for p in range(8)], steps, lasts))
     assert fit.verdict in ("fitted", "no_scaling", "no_plateau", "too_scattered", "poor_fit")
+
+
+def test_seeds_that_sizes_do_not_share_have_no_effects_and_their_spread_is_noise() -> None:
+    """Each size has seeds of its own: steps foretold are no surer than so many runs make them."""
+    rng, inside = np.random.default_rng(0), {"critical": 0, "steps": 0}
+    sizes, repeats = [2**p for p in range(1, 9)], 60
+    truth = {"critical": 40.0, "steps": 100 * (1 + 40 / 64)}
+    for _ in range(repeats):
+        rows: list[list[float | None]] = []
+        for place, size in enumerate(sizes):
+            for _seed in range(3):
+                row: list[float | None] = [None] * len(sizes)
+                row[place] = 100 * (1 + 40 / size) * math.exp(0.2 * float(rng.standard_normal()))
+                rows.append(row)
+        fit = fit_tradeoff(StepsTable.of(sizes, rows))
+        found = {"critical": fit.critical_batch_size, "steps": fit.predict(64)}
+        for what, estimate in found.items():
+            assert estimate is not None and estimate.low is not None and estimate.high is not None
+            inside[what] += estimate.low <= truth[what] <= estimate.high
+    assert min(inside.values()) >= 0.88 * repeats
+
+
+def test_seeds_of_small_sizes_and_others_of_large_ones_do_not_bend_the_curve() -> None:
+    rng, inside, repeats = np.random.default_rng(0), 0, 60
+    sizes = [2**p for p in range(1, 9)]
+    for _ in range(repeats):
+        luck = 0.2 * rng.standard_normal(10)
+        rows: list[list[float | None]] = [
+            [
+                100 * (1 + 40 / b) * math.exp(float(luck[s] + 0.1 * rng.standard_normal()))
+                if (s < 5) == (b < 32)
+                else None
+                for b in sizes
+            ]
+            for s in range(10)
+        ]
+        found = fit_tradeoff(StepsTable.of(sizes, rows)).critical_batch_size
+        inside += bool(found and found.low and found.low <= 40 <= (found.high or math.inf))
+    assert inside >= 0.8 * repeats

@@ -14,7 +14,8 @@ from bsx.analyze import analyze
 from bsx.schema import CurvePoint, Estimate, Recipe, Run, RunRecord, RunStatus, TargetSpec, Training
 from bsx.stats.curves import SizeRuns
 from bsx.stats.growth import growth_of, mapped, mapped_logs
-from bsx.stats.summaries import speed_summary, target_evidence, to_target
+from bsx.stats.speeds import speed_summary
+from bsx.stats.summaries import target_evidence, to_target
 from tests.stats.oracles import ACCURACY, config, facts, recipe, speed_records
 
 SAMPLES = 400

@@ -88,6 +88,7 @@ def test_one_that_is_not_resolved_counts_with_the_least_that_it_may_be() -> None
         (known(100.0), Estimate(None, 5000.0, None), "larger"),
         (known(100.0), Estimate(None, 50.0, None), "undetermined"),
         (Estimate(100.0, 80.0, None), known(100.0), "undetermined"),
+        (Estimate(100.0, 80.0, None), Estimate(None, 5000.0, None), "undetermined"),
         (None, known(100.0), "undetermined"),
         (known(100.0), None, "undetermined"),
     ],

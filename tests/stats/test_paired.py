@@ -234,3 +234,36 @@ def test_the_shrinkage_is_that_of_james_and_stein() -> None:
     for size, found in compared.items():
         shortfall = table.mean(0).max() - table.mean(0)[int(np.log2(size))]
         assert found.expected == pytest.approx(max(0.0, share) * shortfall, abs=1e-12)
+
+
+def test_sizes_that_share_no_seed_are_compared_by_all_of_theirs() -> None:
+    quiet = {
+        b: {10 * n + s: 0.95 + 0.0001 * s for s in range(5)} for n, b in enumerate((8, 16, 32))
+    }
+    quiet[32] = {seed: score - 0.02 for seed, score in quiet[32].items()}
+    compared = non_inferior(quiet, higher_is_better=True, tolerance=0.005)
+    assert [b for b, c in compared.items() if c.shown] == [8, 16]
+    worse = compared[32].shortfall
+    assert worse.low is not None and worse.value is not None and worse.high is not None
+    assert 0 < worse.low < 0.02 < worse.high and worse.value == pytest.approx(0.02)
+    assert compared[32].seeds_needed is None and compared[32].differs
+
+    noise = {8: {0: 0.95, 1: 0.90, 2: 0.93}, 16: {3: 0.91, 4: 0.95, 5: 0.90}}
+    unsure = non_inferior(noise, higher_is_better=True, tolerance=0.005)[16]
+    assert not unsure.shown and not unsure.differs
+    once = non_inferior({8: {0: 0.95}, 16: {1: 0.9}}, higher_is_better=True, tolerance=0.005)[16]
+    assert once.shortfall.value == pytest.approx(0.05) and once.shortfall.low is None
+
+
+@pytest.mark.parametrize("higher_is_better", [True, False])
+def test_unshared_seeds_show_a_size_at_the_limit_to_be_within_it_in_one_of_twenty_at_most(
+    higher_is_better: bool,
+) -> None:
+    rng, shown = np.random.default_rng(0), 0
+    sign = 1.0 if higher_is_better else -1.0
+    for _ in range(400):
+        best = {s: sign * (1.0 + float(rng.normal(0, 0.002))) for s in range(5)}
+        row = {s: sign * (0.99 + float(rng.normal(0, 0.002))) for s in range(5, 10)}
+        found = non_inferior({8: best, 16: row}, higher_is_better=higher_is_better, tolerance=0.01)
+        shown += found[16].shown
+    assert shown <= 32

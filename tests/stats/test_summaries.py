@@ -12,14 +12,12 @@ from bsx.schema import Metric, RunRecord, RunStatus, SpeedRecord
 from bsx.stats.curves import SizeRuns
 from bsx.stats.ends import final_evidence
 from bsx.stats.selection import fastest
+from bsx.stats.speeds import measured_speed, speed_summary, spread
 from bsx.stats.steps_to_target import Crossing
 from bsx.stats.summaries import (
     TargetEvidence,
     evidence_of,
     give_back_optimism,
-    measured_speed,
-    speed_summary,
-    spread,
     target_evidence,
     to_target,
 )
@@ -46,11 +44,27 @@ def test_the_optimism_of_the_choice_is_pooled_over_sizes_and_given_back() -> Non
     assert second.log_steps[0] == pytest.approx(math.log(50) + expected)
 
 
-def test_optimism_is_never_negative_and_censored_scores_do_not_count() -> None:
+def test_optimism_is_never_negative() -> None:
     choice = fastest({0.1: {0: 100.0}})
     lucky = TargetEvidence(choice, {0: crossing(100)}, {0: crossing(50)})
-    censored = TargetEvidence(choice, {0: crossing(100)}, {0: crossing(None)})
-    assert [e.optimism for e in give_back_optimism([lucky, censored])] == [0.0, 0.0]
+    assert [e.optimism for e in give_back_optimism([lucky, lucky])] == [0.0, 0.0]
+
+
+def test_a_score_in_vain_counts_as_late_as_is_known_but_no_later_than_the_latest_seen() -> None:
+    choice = fastest({0.1: {0: 100.0}})
+    seen = TargetEvidence(choice, {0: crossing(100)}, {0: crossing(150)})
+    for step, known in ((1600, 1.25), (200, 1.5)):  # of a budget of 2,000
+        vain = TargetEvidence(choice, {0: crossing(step)}, {0: crossing(None)})
+        found, _ = give_back_optimism([seen, vain])
+        assert found.optimism == pytest.approx((math.log(1.5) + math.log(known)) / 2)
+
+
+def test_a_size_without_a_score_of_its_own_is_corrected_as_its_seeds_are() -> None:
+    choice = fastest({0.1: {0: 100.0}})
+    luck = TargetEvidence(choice, {0: crossing(100)}, {0: crossing(121)})
+    _, without = give_back_optimism([luck, TargetEvidence(choice, {0: crossing(50)}, {})])
+    assert without.steps is not None and without.steps.value == pytest.approx(50 * 1.21)
+    assert without.log_steps[0] == pytest.approx(math.log(50 * 1.21))
 
 
 def test_the_best_of_nine_rates_looks_no_better_than_it_is() -> None:
@@ -210,6 +224,32 @@ def test_visits_to_one_size_are_taken_together_and_those_on_another_machine_left
     step = speed.step_seconds
     # what the machine did between the visits is in the interval
     assert (step.low, step.value, step.high) == (0.10, pytest.approx(0.115), 0.13)
+
+
+def test_a_speed_is_no_surer_than_the_visits_to_all_sizes_agree() -> None:
+    """Two visits of five draws, 1 % apart within a visit, and the visits 5 % apart."""
+    rng, inside, repeats = np.random.default_rng(0), 0, 60
+    sizes = (8, 16, 32, 64, 128, 256)
+    for _ in range(repeats):
+        records = [
+            SpeedRecord(
+                f"{size}-{visit}" if visit else str(size),
+                size,
+                "device",
+                RunStatus.COMPLETED,
+                tuple(np.exp(luck + 0.01 * rng.standard_normal(5)).tolist()),
+                timed=str(size),
+            )
+            for size in sizes
+            for visit, luck in enumerate(0.05 * rng.standard_normal(2))
+        ]
+        for size in sizes:
+            speed = speed_summary(records, size, "device", 10)
+            assert speed is not None
+            step = speed.step_seconds
+            assert step.low is not None and step.high is not None
+            inside += step.low <= 1 <= step.high
+    assert 0.9 <= inside / (repeats * len(sizes)) <= 0.99  # 58 % by the draws alone
 
 
 def test_speed_is_told_in_steps_samples_and_epochs() -> None:
