@@ -71,7 +71,7 @@ def recommend(
         price_per_hour,
         best,
         allowed,
-        None if metric.bounded else metric.margin(tolerance, 1.0),
+        None if metric.is_share else metric.margin(tolerance, 1.0),
         compared,
         grain,
     )

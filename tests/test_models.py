@@ -202,3 +202,21 @@ def test_the_lanes_of_a_grid_are_each_their_own_model_and_stay_so_when_others_ar
             expected = torch.autograd.grad(alone.square().sum(), list(models[lane].parameters()))
             found = stacked.of_lane(stacked.gradients, position)
             torch.testing.assert_close(found, list(expected))
+
+
+@pytest.mark.parametrize("name", ["Shifting", "leaky_first"])
+def test_a_model_that_writes_to_its_inputs_leaves_the_data_alone(name: str) -> None:
+    model = built(f"tests.user_code:{name}")
+    data = torch.randn(5, 1, 8, 8)
+    before = data.clone()
+    assert torch.equal(model(data), model(data))
+    assert torch.equal(data, before)
+
+
+def test_layers_that_take_their_sizes_from_what_they_see_are_shown_a_batch() -> None:
+    one, same = built("tests.user_code:lazy"), built("tests.user_code:lazy")
+    assert [w.shape for w in weights(one)] == [(8, 64), (8,), (3, 8), (3,)]
+    assert all(map(torch.equal, weights(one), weights(same)))
+    assert one.training
+    with pytest.raises(ConfigError, match=r"sizes are not known.*calls it once"):
+        built("tests.user_code:Undone")

@@ -124,3 +124,41 @@ def broken(kind: str) -> Any:
     if kind == "raises":
         raise RuntimeError("no connection")
     return values, labels
+
+
+class Shifting(nn.Module):
+    """One that writes to what it is given."""
+
+    def __init__(self, input_shape: tuple[int, ...], output_size: int) -> None:
+        super().__init__()
+        self.layer = nn.Linear(int(np.prod(input_shape)), output_size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Center the inputs in place."""
+        x = x.flatten(1)
+        x -= 0.1
+        return self.layer(x)
+
+
+def leaky_first(input_shape: tuple[int, ...], output_size: int) -> nn.Module:
+    """A chain whose first layer writes to what it is given."""
+    sizes = int(np.prod(input_shape)), output_size
+    return nn.Sequential(nn.LeakyReLU(inplace=True), nn.Flatten(), nn.Linear(*sizes))
+
+
+def lazy(output_size: int) -> nn.Module:
+    """A chain whose layers take their sizes from what they see."""
+    return nn.Sequential(nn.Flatten(), nn.LazyLinear(8), nn.ReLU(), nn.LazyLinear(output_size))
+
+
+class Undone(nn.Module):
+    """One with a layer that it does not use, whose size nothing tells."""
+
+    def __init__(self, input_shape: tuple[int, ...], output_size: int) -> None:
+        super().__init__()
+        self.layer = nn.Linear(int(np.prod(input_shape)), output_size)
+        self.other = nn.LazyLinear(3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Predict."""
+        return self.layer(x.flatten(1))

@@ -100,11 +100,13 @@ def metric(text: str, flag: str) -> Metric:
     """
     field, colon, way = text.partition(":")
     name = validation_name(field, f"{flag} {text}")
+    known = known_metric(name)
     if colon:
         if way not in ("max", "min"):
             raise ConfigError(f"{flag} {text}: write {field}:max or {field}:min")
-        return Metric(name, higher_is_better=way == "max")
-    known = known_metric(name)
+        # A share that has to be told which way is better is in per cent: else its name says it
+        in_percent = way == "max" and known is not None and known.bounded
+        return Metric(name, higher_is_better=way == "max", percent=in_percent)
     if known is None:
         raise ConfigError(
             f"{flag} {text}: say which way is better, --metric {field}:max or --metric {field}:min"

@@ -311,7 +311,7 @@ def _free(metric: Metric, runs: dict[tuple[int, float | None, int], MeasuredRun]
     """Return a metric without bounds where some value lies beyond them, as of a percentage."""
     values = (p.metrics.get(metric.name, NAN) for run in runs.values() for p in run.points)
     if metric.bounded and any(value < 0 or value > 1 for value in values):
-        return Metric(metric.name, metric.higher_is_better)
+        return Metric(metric.name, metric.higher_is_better, percent=metric.higher_is_better)
     return metric
 
 

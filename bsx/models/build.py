@@ -32,6 +32,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from bsx import registry
 from bsx.errors import BsxError, ConfigError
@@ -80,13 +81,17 @@ def build_model(
             np.random.seed(seed)
             torch.manual_seed(seed)
             model = _called(factory, name, given)
+            if any(map(is_lazy, model.parameters())):
+                _complete(model, name, input_shape)
             if initialization is not None:
                 initialize(model, initialization)
     finally:
         random.setstate(state)
         np.random.set_state(legacy)
-    if not type(model).__module__.startswith(("torch.nn.", "bsx.")):
+    if not _is_known(model):
         model.register_forward_hook(logits)
+    if _may_change_inputs(model):
+        model.register_forward_pre_hook(copied)
     return model
 
 
@@ -120,6 +125,39 @@ def _called(factory: Any, name: str, given: Mapping[str, Any]) -> nn.Module:
     if not isinstance(model, nn.Module):
         raise ConfigError(f"--model {name} gave {type(model).__name__}, no torch.nn.Module")
     return model
+
+
+def _complete(model: nn.Module, name: str, input_shape: tuple[int, ...]) -> None:
+    """Give layers that take their sizes from what they see (nn.LazyLinear) something to see."""
+    was_training, failed = model.training, None
+    try:
+        with torch.no_grad():
+            model.eval()(torch.zeros(2, *input_shape))
+    except Exception as error:
+        failed = error
+    model.train(was_training)
+    if failed is not None or any(map(is_lazy, model.parameters())):
+        why = "" if failed is None else f" ({type(failed).__name__}: {failed})"
+        raise ConfigError(
+            f"--model {name} has layers whose sizes are not known, and a batch of zeros of shape "
+            f"{(2, *input_shape)} does not tell them{why}; name a function that builds the model "
+            "and calls it once"
+        ) from failed
+
+
+def _is_known(module: nn.Module) -> bool:
+    return type(module).__module__.startswith(("torch.nn.", "bsx."))
+
+
+def _may_change_inputs(model: nn.Module) -> bool:
+    """Say whether a model may write to what it is given: ``x -= mean`` in code not seen here."""
+    leaves = [module for module in model.modules() if not any(module.children())]
+    return not all(map(_is_known, model.modules())) or getattr(leaves[0], "inplace", False)
+
+
+def copied(_model: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Give the model inputs of its own: those of an evaluation are the data themselves."""
+    return tuple(x.clone() if isinstance(x, torch.Tensor) else x for x in inputs)
 
 
 def logits(_model: nn.Module, _inputs: Any, outputs: Any) -> Any:

@@ -258,7 +258,8 @@ def _reference_outside(group: Sequence[Values]) -> str:
 def _critical_batch_size_vague(group: Sequence[Values]) -> str:
     first = group[0]
     known = Estimate(float(first["value"]), first.get("low"), first.get("high"))
-    size = numbers.estimate(known, numbers.whole)
+    alone = known.low is None and known.high is None
+    size = numbers.whole(known.value) if alone else numbers.estimate(known, numbers.whole)
     return _and_next(
         f"the critical batch size{_towards(group)} is known but roughly, {size}", first
     )

@@ -183,6 +183,8 @@ def regimes_sentence(target: TargetSummary) -> str | None:
     within = numbers.percent(regimes.within, 0)
     smallest, largest = map(numbers.count, regimes.measured)
     perfect, maximal = regimes.perfect_up_to, regimes.maximal_from
+    if perfect is None and maximal is None:
+        return None
     if perfect and perfect.value is None and (perfect.low or 0.0) >= regimes.measured[1]:
         return (
             f"Scaling is perfect within {within} at all sizes measured, up to {largest}; returns "
@@ -194,11 +196,11 @@ def regimes_sentence(target: TargetSummary) -> str | None:
             "on; what scaling there is lies below them."
         )
     until = _until(perfect, within, regimes.measured[0])
-    since = _since(maximal, within, largest)
+    since = _since(maximal, within, regimes.measured[1])
     ends = None if perfect is None else _first(perfect.value, perfect.low, perfect.high)
     begins = None if maximal is None else _first(maximal.value, maximal.high, maximal.low)
-    crossed = ends is not None and begins is not None and ends >= begins
-    return f"{until}. {since}." + ("" if crossed else " In between returns diminish.")
+    between = ends is not None and begins is not None and ends < begins
+    return f"{until}. {since}." + (" In between returns diminish." if between else "")
 
 
 def _first(*values: float | None) -> float | None:
@@ -213,6 +215,8 @@ def _until(boundary: Estimate | None, within: str, smallest: int) -> str:
         return f"{perfect} up to a batch size that is not known"
     if boundary.value is not None:
         return f"{perfect} up to batch size {_value(boundary)}"
+    if boundary.low is not None and boundary.low < smallest:  # where nothing was measured
+        return f"{perfect} up to a batch size that is not known"
     if boundary.low is not None:
         return f"{perfect} up to batch size {numbers.bound(boundary.low)} at least"
     if boundary.high is None or boundary.high <= smallest:
@@ -221,7 +225,7 @@ def _until(boundary: Estimate | None, within: str, smallest: int) -> str:
     return f"{perfect} up to batch size {numbers.bound(boundary.high)} at most"
 
 
-def _since(boundary: Estimate | None, within: str, largest: str) -> str:
+def _since(boundary: Estimate | None, within: str, largest: int) -> str:
     """Say from which size on iterations are nearly the fewest."""
     fewest = f"terations are within {within} of the fewest"
     if boundary is None:
@@ -230,7 +234,9 @@ def _since(boundary: Estimate | None, within: str, largest: str) -> str:
         return f"I{fewest} from batch size {_value(boundary)} on"
     if boundary.high is not None:
         return f"I{fewest} from batch size {numbers.bound(boundary.high)} on at the latest"
-    return f"I{fewest} only beyond batch size {largest}, the largest measured"
+    if boundary.low is not None and boundary.low < largest:
+        return f"I{fewest} from batch size {numbers.bound(boundary.low)} on at the earliest"
+    return f"I{fewest} only beyond batch size {numbers.count(largest)}, the largest measured"
 
 
 def _value(quantity: Estimate | None) -> str:

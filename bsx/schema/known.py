@@ -19,14 +19,23 @@ class Metric:
     name: str
     higher_is_better: bool
     bounded: bool = False  # lies in [0, 1]
+    percent: bool = field(default=False, metadata=LATER)  # lies in [0, 100], or may as well
+
+    @property
+    def is_share(self) -> bool:
+        """Whether a tolerance is in points of it: of any other metric it is a share of the best."""
+        return self.bounded or self.percent
 
     def margin(self, tolerance: float, best: float) -> float:
         """Return how far from ``best`` a tolerance allows.
 
-        ``tolerance`` itself between 0 and 1; of any other metric, ten times that share of the best
-        value: half a point of accuracy and 5 % of an error are about as much to lose.
+        ``tolerance`` itself between 0 and 1, and a hundred times it in per cent; of any other
+        metric, ten times that share of the best value: half a point of accuracy and 5 % of an error
+        are about as much to lose.
         """
-        return tolerance if self.bounded else 10 * tolerance * abs(best)
+        if self.is_share:
+            return tolerance * (100 if self.percent and abs(best) > 1 else 1)
+        return 10 * tolerance * abs(best)
 
     def reaches(self, value: float, threshold: float) -> bool:
         """Say whether ``value`` is at ``threshold`` or better."""

@@ -35,6 +35,12 @@ def validation(curve: Curve, name: str) -> Series:
     return found or (curve.steps, [math.nan] * len(curve))
 
 
+def length_asked(record: RunRecord) -> int | None:
+    """Return the steps that a run was to take; None where a program of the user's decides that."""
+    recipe = record.run.recipe
+    return recipe.steps if recipe.program is None or recipe.program.takes_length else None
+
+
 @dataclass(frozen=True)
 class SizeRuns:
     """The runs of one batch size that count as evidence, by learning rate and seed.
@@ -115,7 +121,7 @@ class SizeRuns:
 
         def crossing(record: RunRecord, steps: Sequence[int], values: Sequence[float]) -> Crossing:
             if record.status is RunStatus.DIVERGED:
-                last = max(record.run.recipe.steps, longest)
+                last = max(length_asked(record) or 1, longest)
                 return Crossing(None, 0, last, diverged=True)
             found = first_crossing(steps, values, metric, threshold, k)
             return replace(found, dominated=record.status is RunStatus.DOMINATED)

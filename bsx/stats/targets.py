@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from bsx.schema import Baseline, Metric, Point, RunStatus
 from bsx.stats.blown import blown_up
-from bsx.stats.curves import SizeRuns
+from bsx.stats.curves import SizeRuns, length_asked
 
 SHARE_OF_SEEDS = 0.9
 SHARE_OF_BUDGET = 0.8
@@ -149,7 +149,7 @@ def _bests(
         for seed, (at, values) in row.items():
             record = runs.records[rate][seed]
             if share is not None:
-                last = share * record.run.recipe.steps
+                last = share * (length_asked(record) or (at[-1] if at else 0))
             else:
                 last = float(max(steps or 0, at[0] if at else 0))
             held = _held(values, metric, confirm)

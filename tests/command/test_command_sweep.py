@@ -112,6 +112,23 @@ def test_without_a_rate_and_a_seed_there_is_one_run_a_size_and_no_rate_is_claime
     assert bsx("show", cwd=folder).returncode == 0
 
 
+def test_the_target_follows_from_the_length_that_the_program_decides(folder: Path) -> None:
+    """Which it does however many samples there are said to be; a run that diverged is as long."""
+    ask = ["--batch-sizes", "8,32,128", "--lr", "0.25,8", "--seeds", "2", "--objective", "steps"]
+    program = ["sweep", "--command", PROGRAM, "--metric", "accuracy", "--format", "json"]
+    few, many = (
+        document(bsx(*program, "--train-samples", samples, *ask, cwd=folder))
+        for samples in ("256", "1000000")
+    )
+    assert few["targets"][0]["threshold"] == many["targets"][0]["threshold"] > 0.8
+    lost = document(
+        bsx(*program, "--train-samples", "1000000", "--batch-sizes", "8,32,128", "--lr", "8",
+            "--seeds", "2", "--target", "accuracy=0.9", cwd=folder)
+    )  # fmt: skip
+    (row,) = (row for row in lost["batch_sizes"] if row["batch_size"] == 8)
+    assert row["to_target"][0]["steps"]["censored_at"] <= 1000
+
+
 def test_steps_are_handed_to_a_program_that_takes_them(folder: Path) -> None:
     args = ["--command", f"{PROGRAM} --steps {{steps}}", *SAMPLES, "--batch-sizes", "8,512", "--lr",
             "0.25", "--seeds", "2", "--steps", "150", "--format", "json"]  # fmt: skip

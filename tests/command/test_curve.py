@@ -154,7 +154,8 @@ def test_what_is_no_longer_finite_is_a_divergence(field: str) -> None:
     ("text", "expected"),
     [
         ("val_accuracy", ACCURACY),
-        ("accuracy:max", Metric("accuracy", higher_is_better=True)),
+        ("accuracy:max", Metric("accuracy", higher_is_better=True, percent=True)),
+        ("accuracy:min", Metric("accuracy", higher_is_better=False)),
         ("perplexity", Metric("perplexity", higher_is_better=False)),
         ("reward:max", Metric("reward", higher_is_better=True)),
         ("top5", Metric("top5", higher_is_better=True, bounded=True)),

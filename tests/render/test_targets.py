@@ -101,7 +101,9 @@ def test_regimes_stand_in_the_trade_off_with_their_intervals() -> None:
         ),
         (Estimate(None, None, 4.0), Estimate(None, None, 100.0), "batch size 100 on at the latest"),
         (Estimate(None, None, 2.0), Estimate(None, None, 2.0), "at all sizes measured, from 2 on"),
-        (None, None, "not known"),
+        (Estimate(None, 1.0), Estimate(15.0), "up to a batch size that is not known. It"),
+        (Estimate(20.0), Estimate(None, 140.0), "from batch size 140 on at the earliest"),
+        (None, Estimate(15.0), "not known"),
     ],
 )
 def test_a_regime_beyond_the_sizes_measured_is_called_so(
@@ -109,6 +111,10 @@ def test_a_regime_beyond_the_sizes_measured_is_called_so(
 ) -> None:
     sentence = targets.regimes_sentence(with_regimes(perfect, maximal))
     assert sentence is not None and said in sentence
+
+
+def test_where_neither_regime_is_known_nothing_is_said_of_them() -> None:
+    assert targets.regimes_sentence(with_regimes(None, None)) is None
 
 
 def test_nothing_is_said_to_lie_between_regimes_that_are_not_told_apart() -> None:
