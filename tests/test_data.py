@@ -157,7 +157,7 @@ def test_the_fingerprint_follows_the_data_and_its_division() -> None:
         ("few", "has 2 samples"),
         ("flat", "inputs have shape"),
         ("regression", 'return {"x": inputs, "y": targets, "task": "regression"}'),
-        ("one-hot", "targets have shape (60, 3)"),
+        ("several", "targets have shape (60, 2)"),
         ("text", "the inputs are no numbers"),
         ("nothing", "gave NoneType"),
         ("raises", "fails when it is made: RuntimeError: no connection"),
@@ -169,6 +169,11 @@ def test_data_that_cannot_be_used_is_refused_with_the_reason(kind: str, said: st
     assert said in str(refused.value)
     assert "--dataset tests.user_code:broken" in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_one_hot_targets_are_classes() -> None:
+    splits = opened("tests.user_code:broken", args={"kind": "one-hot"})
+    assert (splits.task, splits.classes) == ("classification", 3)
 
 
 def test_data_in_which_a_part_stays_empty_is_refused() -> None:

@@ -117,6 +117,8 @@ def broken(kind: str) -> Any:
         return values, np.linspace(0, 1, 60)
     if kind == "one-hot":
         return values, np.eye(3)[labels]
+    if kind == "several":
+        return values, np.stack([labels, labels], axis=1)
     if kind == "text":
         return np.full((60, 2), "x"), labels
     if kind == "nothing":

@@ -124,9 +124,11 @@ def targets_of(values: Any, name: str, task: str) -> tuple[Tensor, str]:
     """Return targets as the task wants them, and the task; ``auto`` judges by the values.
 
     Of numbers with fractions it makes a regression, of several columns of 0 and 1 several labels,
-    and of everything else classes.
+    and of everything else classes; so it does of columns of which each row has exactly one 1.
     """
     array = _array(values)
+    if task == "auto" and _is_one_hot(array):
+        return labels(array, name), "classification"
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if task == "auto":
@@ -149,8 +151,10 @@ def targets_of(values: Any, name: str, task: str) -> tuple[Tensor, str]:
 
 
 def labels(values: Any, name: str) -> Tensor:
-    """Return class labels, numbers or names, as numbers from 0."""
+    """Return class labels, numbers, names or one-hot rows, as numbers from 0."""
     array = _array(values)
+    if _is_one_hot(array):
+        array = array.argmax(axis=1)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
@@ -178,6 +182,12 @@ def _told(name: str) -> str:
     if registry.split_source("dataset", name)[0] in registry.targets("dataset"):
         return "--dataset-arg task=regression"
     return 'return {"x": inputs, "y": targets, "task": "regression"}'
+
+
+def _is_one_hot(array: np.ndarray) -> bool:
+    if array.ndim != 2 or array.shape[1] < 2 or array.dtype.kind not in "biuf":
+        return False
+    return bool(np.isin(array, (0, 1)).all() and (array.sum(axis=1) == 1).all())
 
 
 def _judged(array: np.ndarray) -> str:

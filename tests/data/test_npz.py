@@ -58,7 +58,9 @@ def test_images_of_bytes_get_a_channel_axis(tmp_path: Path) -> None:
     [
         (np.linspace(0, 1, 60), "regression", 1),
         (np.linspace(0, 1, 120).reshape(60, 2), "regression", 2),
-        (np.eye(3, dtype=int)[Y], "multi-label", 3),
+        (np.eye(3, dtype=int)[Y], "classification", 3),  # one-hot rows
+        (np.eye(3, dtype=np.float32)[Y], "classification", 3),
+        (np.maximum(np.eye(3, dtype=int)[Y], [0, 0, 1]), "multi-label", 3),
         (Y.astype(float), "classification", 3),
         (np.array(["cat", "dog", "eel"])[Y], "classification", 3),
         (Y[:, None], "classification", 3),
