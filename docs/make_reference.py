@@ -402,6 +402,7 @@ CAUTIONS = {
     "filled_gaps": "how many missing values of the table were filled, by column",
     "softmax_twice": "the model ends in a softmax, which the cross-entropy does itself",
     "channels_last": "images look as if their channels came last; the model takes the first axis",
+    "targets_unscaled": "targets of a squared error spread so far that most runs blow up",
     "tail_merged": "a last batch of one sample was merged into the one before (BatchNorm)",
     "target_auto": "the target was chosen from the results",
     "target_below_baseline": "the target is no better than what the trivial prediction reaches",

@@ -292,6 +292,25 @@ def test_what_looks_unintended_about_a_model_is_told(
     assert [caution.code for caution in data_cautions(found)] == list(codes)
 
 
+def far_targets(scale: float = 2e6) -> dict[str, Any]:
+    """Return a regression whose targets are far from 1."""
+    x = torch.randn(80, 4, generator=torch.Generator().manual_seed(0))
+    return {"x": x, "y": scale * x.sum(dim=1) + 1e7, "task": "regression"}
+
+
+@pytest.mark.parametrize(
+    ("scale", "loss", "told"),
+    [(2e6, None, True), (1.0, None, False), (2e6, "l1", False)],
+)
+def test_targets_that_no_learning_rate_suits_are_told(
+    scale: float, loss: str | None, told: bool
+) -> None:
+    data = Ingredient("tests.test_facts:far_targets", {"scale": scale})
+    found = data_cautions(look(asked(dataset=data, objective=Objective(loss=loss))))
+    assert [caution.code for caution in found] == ["targets_unscaled"] * told
+    assert all(1e6 < caution.values["spread"] < 1e7 for caution in found)
+
+
 def test_another_loss_may_well_take_probabilities() -> None:
     model = Ingredient("tests.test_facts:ends_in_softmax")
     assert look(asked(model=model, objective=Objective(loss="mse"))).doubts == ()

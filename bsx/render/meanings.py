@@ -39,6 +39,7 @@ _MEANINGS = {
     ),
     "softmax_twice": "Every size is slowed down by it, and not all alike.",
     "channels_last": "Neighbouring pixels are then no neighbours to the model.",
+    "targets_unscaled": "A model begins with outputs around 0 and weights for steps around 1.",
     "tail_merged": "It changes one batch of each epoch by one sample, and nothing else.",
     "target_auto": (
         "Another target may favour another batch size, so set the one that you need if you know it."

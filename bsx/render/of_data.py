@@ -75,6 +75,15 @@ def _channels_last(group: Sequence[Values]) -> str:
     )
 
 
+def _targets_unscaled(group: Sequence[Values]) -> str:
+    spread = numbers.significant(group[0]["spread"])
+    return (
+        f"the targets spread by {spread} (standard deviation), and gradients of a squared "
+        "error grow with that: with SGD a run blows up at most learning rates, and Adam takes long "
+        "to get there. Subtract their mean and divide them by that number"
+    )
+
+
 def _different_data(group: Sequence[Values]) -> str:
     first, second, samples = (group[0][key] for key in ("first", "second", "samples"))
     if first == second:
@@ -102,6 +111,7 @@ WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "filled_gaps": _filled_gaps,
     "softmax_twice": _softmax_twice,
     "channels_last": _channels_last,
+    "targets_unscaled": _targets_unscaled,
     "different_data": _different_data,
     "different_tasks": _different_tasks,
 }

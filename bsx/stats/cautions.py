@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 from bsx.schema import Caution, Facts, Recipe, RunRecord, RunStatus
+
+# Assumed: outputs begin around 0 to 1, and rates that are tried reach some hundred times lower
+_FAR_SPREAD = 100.0
 
 
 def data_cautions(facts: Facts) -> list[Caution]:
@@ -18,7 +22,21 @@ def data_cautions(facts: Facts) -> list[Caution]:
         found.append(Caution("date_columns", {"columns": facts.dates, "dropped": dropped}))
     if facts.filled:
         found.append(Caution("filled_gaps", {"columns": facts.filled}))
+    spread = _far_spread(facts)
+    if spread is not None:
+        found.append(Caution("targets_unscaled", {"spread": spread}))
     return [*found, *(Caution(code, {"shape": facts.input_shape}) for code in facts.doubts)]
+
+
+def _far_spread(facts: Facts) -> float | None:
+    """Return the standard deviation of targets too far apart for a squared error; else None."""
+    told = facts.baseline.validation if facts.baseline else {}
+    square, loss = told.get("mse"), told.get("loss")
+    if not square or not loss or facts.task != "regression":
+        return None
+    spread = math.sqrt(square)
+    is_squared = loss > square / 4  # half of it is a squared error, too; others are far less
+    return spread if is_squared and spread > _FAR_SPREAD else None
 
 
 def micro_batch_cautions(facts: Facts, rows: Sequence[Recipe]) -> list[Caution]:

@@ -33,6 +33,7 @@ VALUES: dict[str, dict[str, object]] = {
     "filled_gaps": {"columns": (("size", 30, 1000), ("kind", 1, 1000))},
     "softmax_twice": {"shape": (4,)},
     "channels_last": {"shape": (32, 32, 3)},
+    "targets_unscaled": {"spread": 4.5e6},
     "tail_merged": {"last_batch": 33},
     "not_measured": {"measure": "noise-scale", "error": "RuntimeError: no"},
     "normalized_over": {"measure": "noise-scale", "samples": 32},
