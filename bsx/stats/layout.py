@@ -16,8 +16,11 @@ from scipy.sparse.csgraph import connected_components
 
 from bsx.stats.departure import LackOfFit, by_points_alone, lack_of_fit
 from bsx.stats.hyperbola import Array, Cells, best, hazard, shape
+from bsx.stats.tails import f_sf
 
 _FLOOR = 1e-12  # variance of logs, where everything agrees to the last step
+_JUDGED_FROM = 5  # sizes, to tell that one of them is noisier than the rest
+_NOISIER = 0.1  # p value from which on it is
 _START = 0.04  # variance to begin with: a spread of 0.2 in log steps
 
 
@@ -149,7 +152,10 @@ def fit_cells(logs: Array, beyond: Array, resolution: Array, sizes: Array) -> Fi
             dof = float(max(seen_cells - 2, 1))
             variance = _scatter(logs, sizes, dof)
             resolution = np.zeros(k)  # it is part of that scatter
-    cells = _cells(logs, beyond, effect, variance, resolution, counts, sizes)
+    spread = np.full(k, variance)
+    if together and complete:
+        effect, spread, dof = _by_size(logs, effect, variance, dof)
+    cells = _cells(logs, beyond, effect, spread, resolution, counts, sizes)
     log_a, log_c, deviance = best(cells)
     lack = (
         lack_of_fit(cells, log_a, log_c, dof)
@@ -179,7 +185,7 @@ def _cells(
     logs: Array,
     beyond: Array,
     effect: Array,
-    variance: float,
+    variance: float | Array,
     resolution: Array,
     counts: NDArray[np.intp],
     sizes: Array,
@@ -188,6 +194,40 @@ def _cells(
     # shrink with their number, hence the counts, by which the mean's variance divides again.
     spread = variance + counts * resolution**2 / 12
     return Cells(logs - effect[:, None], beyond - effect[:, None], spread, sizes)
+
+
+def _by_size(logs: Array, effect: Array, variance: float, dof: float) -> tuple[Array, Array, float]:
+    """Give sizes that are shown to be noisier than the rest variances of their own.
+
+    Shown: by an F test at 10 % over all sizes. Their seeds tell nothing of the effects, either. As
+    few seeds know their own variance badly, it is taken for that of Student's t.
+
+    Args:
+        logs: a whole table: (seeds, sizes).
+        effect: of each seed: (seeds,).
+        variance: pooled over all sizes, with ``dof`` degrees of freedom.
+
+    Returns:
+        effects, the variance of each size, and the degrees of freedom of the pooled one.
+    """
+    seeds, k = logs.shape
+    pooled, noisy = np.full(k, variance), np.zeros(k, dtype=bool)
+    if k < _JUDGED_FROM:
+        return effect, pooled, dof
+    while True:
+        quiet = ~noisy
+        centered = logs - logs.mean(axis=0)
+        effect = centered[:, quiet].mean(axis=1)
+        own = ((centered - effect[:, None]) ** 2).sum(axis=0)  # of each size
+        freedom = (seeds - 1) * (int(quiet.sum()) - 1)
+        pooled = np.where(noisy, own / max(seeds - 3, 1), max(own[quiet].sum() / freedom, _FLOOR))
+        place = int(np.argmax(np.where(quiet, own, -1.0)))
+        rest = freedom - (seeds - 1)
+        others = max((own[quiet].sum() - own[place]) / max(rest, 1), _FLOOR)
+        chance = float(f_sf(own[place] / (seeds - 1) / others, seeds - 1, rest)) * k
+        if 2 * (int(noisy.sum()) + 1) >= k or chance > _NOISIER:
+            return effect, pooled, float(freedom)
+        noisy[place] = True
 
 
 def _fill(logs: Array, beyond: Array, expected: Array, sd: float) -> tuple[Array, float]:
