@@ -246,7 +246,7 @@ def _differing(table: Table, unread: Sequence[str], run: MeasuredRun, row: Row) 
             values = f"{shortened(before)} there, {shortened(here)} here"
             return (
                 f"they differ in column {column} ({values}), by which runs are not told apart: "
-                "take the rows of each of its values to a file of its own"
+                "number repeats in a column seed; of other settings, give each a file of its own"
             )
     return ""
 
