@@ -152,8 +152,8 @@ def _inflated(packed: bytes) -> bytes:
 
 
 _SHORT = 8192  # bytes: of some hundred evaluations
-# Short ones are kept from one look at a whole sweep for the next: to unpack them is most of it
-_short = lru_cache(maxsize=1024)(zlib.decompress)
+# Of a sweep of ordinary length all are kept from one look at it for the next
+_short = lru_cache(maxsize=640)(zlib.decompress)
 _long = lru_cache(maxsize=64)(zlib.decompress)  # as are looked at for one number, and then another
 
 
