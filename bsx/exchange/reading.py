@@ -221,7 +221,7 @@ def _csv_rows(text: str, name: str, delimiter: str) -> Iterator[Row]:
     try:
         for cells in reader:
             line, before = before + 1, reader.line_num
-            if not any(cell.strip() for cell in cells):
+            if not any(cell.strip() for cell in cells) or _is_rule(cells):
                 continue
             if header is None:
                 header = _header([cell.strip() for cell in cells], name, line)
@@ -232,6 +232,8 @@ def _csv_rows(text: str, name: str, delimiter: str) -> Iterator[Row]:
                     f"{len(header)} columns; quote cells that hold {_named(delimiter)}"
                 )
             if len(cells) < len(header):
+                if cells[0].lstrip().startswith("#"):  # a comment between rows
+                    continue
                 raise DataError(
                     f"{name}, line {line} has {len(cells)} cells, but the header names "
                     f"{len(header)} columns; was it cut off?"
@@ -240,6 +242,11 @@ def _csv_rows(text: str, name: str, delimiter: str) -> Iterator[Row]:
             yield Row(f"line {line}", {column: cell.strip() for column, cell in pairs if column})
     except csv.Error as error:
         raise DataError(f"{name}, line {reader.line_num}: {error}; {_KINDS}") from None
+
+
+def _is_rule(cells: list[str]) -> bool:
+    """Say whether this is the line below the header of a Markdown table."""
+    return all(re.fullmatch(r"\s*(:?-{2,}:?)?\s*", cell) for cell in cells)
 
 
 def _header(cells: list[str], name: str, line: int) -> list[str]:

@@ -177,6 +177,8 @@ def test_files_that_cannot_be_read_are_refused(
         "batch_size,samples\n8,7200\n16,7999\n",
         "tokens_per_batch,tokens\n8,7200\n16,8003\n",
         "batch_size,steps,std,note\n8,900,10,ok\n16,500,5,\n",
+        "| batch_size | steps |\n|---|---:|\n| 8 | 900 |\n| 16 | 500 |\n",
+        PAIRS + "8,900\n# measured again\n16,500\n",
     ],
 )
 def test_pairs_are_read_from_what_tables_come_as(tmp_path: Path, content: str) -> None:
