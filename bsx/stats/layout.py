@@ -20,7 +20,7 @@ from bsx.stats.tails import f_sf
 
 _FLOOR = 1e-12  # variance of logs, where everything agrees to the last step
 _JUDGED_FROM = 5  # sizes, to tell that one of them is noisier than the rest
-_NOISIER = 0.1  # p value from which on it is
+_NOISIER = 0.1  # p value below which it is
 _START = 0.04  # variance to begin with: a spread of 0.2 in log steps
 
 
