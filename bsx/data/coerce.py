@@ -127,8 +127,6 @@ def targets_of(values: Any, name: str, task: str) -> tuple[Tensor, str]:
     and of everything else classes; so it does of columns of which each row has exactly one 1.
     """
     array = _array(values)
-    if task == "auto" and _is_one_hot(array):
-        return labels(array, name), "classification"
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if task == "auto":
@@ -191,6 +189,8 @@ def _is_one_hot(array: np.ndarray) -> bool:
 
 
 def _judged(array: np.ndarray) -> str:
+    if _is_one_hot(array):
+        return "classification"
     if array.ndim == 2:
         binary = array.dtype.kind in "biu" and np.isin(array, (0, 1)).all()
         return "multi-label" if binary else "regression"

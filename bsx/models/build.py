@@ -151,8 +151,9 @@ def _is_known(module: nn.Module) -> bool:
 
 def _may_change_inputs(model: nn.Module) -> bool:
     """Say whether a model may write to what it is given: ``x -= mean`` in code not seen here."""
-    leaves = [module for module in model.modules() if not any(module.children())]
-    return not all(map(_is_known, model.modules())) or getattr(leaves[0], "inplace", False)
+    modules = list(model.modules())
+    first = next(module for module in modules if next(module.children(), None) is None)
+    return not all(map(_is_known, modules)) or getattr(first, "inplace", False)
 
 
 def copied(_model: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:

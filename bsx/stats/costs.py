@@ -15,7 +15,7 @@ import numpy as np
 from bsx.schema import Estimate
 from bsx.stats.critical_batch import TradeOff
 from bsx.stats.hyperbola import Array
-from bsx.stats.intervals import LEVEL, percentile_interval, product_estimate
+from bsx.stats.intervals import LEVEL, percentile_interval, pooled_spread, product_estimate
 from bsx.stats.paired import residual_variance, rounding
 from bsx.stats.tails import normal_ppf
 
@@ -102,24 +102,19 @@ def _errors(
     nothing tells it.
     """
     rows = {b: log_steps[b] for b in sizes if log_steps.get(b)}
-    pooled, dof, noisy = residual_variance(rows)
+    variance, dof, noisy = residual_variance(rows)
+    pooled = math.sqrt(variance)
     if dof < 1:
-        several = [row for row in rows.values() if len(row) > 1]
-        dof = float(sum(len(row) - 1 for row in several))
+        pooled, dof = pooled_spread(list(row.values()) for row in rows.values())
         if dof < 1:
             return None
-        pooled = sum((len(row) - 1) * _variance(row) for row in several) / dof
     errors = []
     for b in sizes:
         row, grid = rows.get(b, {}), rounding(resolution.get(b, 0.0))  # seeds share its error
         own = b in noisy and len(row) > 1
-        variance, freedom = (_variance(row), len(row) - 1.0) if own else (pooled, dof)
-        errors.append((variance / max(len(row), 1) + grid, freedom))
+        spread, freedom = pooled_spread([list(row.values())]) if own else (pooled, dof)
+        errors.append((spread**2 / max(len(row), 1) + grid, freedom))
     return errors
-
-
-def _variance(row: Mapping[int, float]) -> float:
-    return float(np.var(list(row.values()), ddof=1))
 
 
 def _drawn(errors: Sequence[tuple[float, float]], rng: np.random.Generator) -> Array:

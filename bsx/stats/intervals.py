@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,6 +111,19 @@ def median_estimate(values: Sequence[float], *, level: float = LEVEL) -> Estimat
         n,
         "median, order statistics",
     )
+
+
+def pooled_spread(groups: Iterable[Sequence[float] | Array]) -> tuple[float, int]:
+    """Return the standard deviation within groups, pooled over them, and its degrees of freedom.
+
+    0 and 0 where no group has two values.
+    """
+    several = [np.asarray(group, dtype=float) for group in groups if len(group) > 1]
+    freedom = sum(len(group) - 1 for group in several)
+    if freedom == 0:
+        return 0.0, 0
+    square = sum(float(((group - group.mean()) ** 2).sum()) for group in several)
+    return math.sqrt(square / freedom), freedom
 
 
 def resample_indices(n: int, resamples: int, seed: int = 0) -> NDArray[np.intp]:

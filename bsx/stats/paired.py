@@ -167,10 +167,7 @@ def non_inferior(
             continue
         shared = sorted(row.keys() & scores[best].keys())
         if not shared:
-            rows = scores[best], row
-            result[size] = _unpaired(
-                *rows, sign=sign, tolerance=tolerance, grain=grain, level=level
-            )
+            result[size] = _unpaired(scores[best], row, sign, tolerance, grain, level)
             continue
         n = len(shared)
         differences = [sign * (scores[best][s] - row[s]) for s in shared]
@@ -193,24 +190,47 @@ def non_inferior(
         pooled = 2 if by_itself else len(scores)
         error = spread / math.sqrt(n)
         half = t_quantile(freedom, level) * error
-        bound = center + float(t_ppf(level, freedom)) * error
-        to_show = seeds_needed(center, spread, tolerance, sizes=pooled, level=level)
-        to_differ = seeds_needed(-center, spread, 0.0, sizes=pooled, level=0.5 + level / 2)
-        shown = bound <= tolerance + 1e-12
-        result[size] = Comparison(
+        result[size] = _compared(
             Estimate(center, center - half, center + half, level, n, method),
-            shown,
-            center if by_itself else real * center,
-            to_show if shown else _more_than(n, to_show),
-            to_differ if center - half > 0 else _more_than(n, to_differ),
+            bound=center + float(t_ppf(level, freedom)) * error,
+            expected=center if by_itself else real * center,
+            spread=spread,
+            sizes=pooled,
+            tolerance=tolerance,
         )
     return result
+
+
+def _compared(
+    shortfall: Estimate,
+    *,
+    bound: float,
+    expected: float,
+    spread: float,
+    sizes: int,
+    tolerance: float,
+) -> Comparison:
+    """Say of a shortfall whether it is shown to be small enough, and what else would show it.
+
+    ``bound`` is its one-sided one; ``spread`` and ``sizes`` as in :func:`seeds_needed`.
+    """
+    center, low, level, n = shortfall.value or 0.0, shortfall.low, shortfall.level, shortfall.n
+    to_show = seeds_needed(center, spread, tolerance, sizes=sizes, level=level)
+    to_differ = seeds_needed(-center, spread, 0.0, sizes=sizes, level=0.5 + level / 2)
+    shown = bound <= tolerance + 1e-12
+    differs = low is not None and low > 0
+    return Comparison(
+        shortfall,
+        shown,
+        expected,
+        to_show if shown else _more_than(n, to_show),
+        to_differ if differs else _more_than(n, to_differ),
+    )
 
 
 def _unpaired(
     best: Mapping[int, float],
     row: Mapping[int, float],
-    *,
     sign: float,
     tolerance: float,
     grain: float,
@@ -224,16 +244,13 @@ def _unpaired(
     if found.low is None or found.high is None or one_sided.low is None or one_sided.high is None:
         return Comparison(replace(found, value=center), False, center, None)
     half = (found.high - found.low) / 2
-    shown = center + (one_sided.high - one_sided.low) / 2 <= tolerance + 1e-12
-    spread = half / t_quantile(n - 1, level) * math.sqrt(n)
-    to_show = seeds_needed(center, spread, tolerance, sizes=2, level=level)
-    to_differ = seeds_needed(-center, spread, 0.0, sizes=2, level=0.5 + level / 2)
-    return Comparison(
+    return _compared(
         replace(found, value=center, low=center - half, high=center + half),
-        shown,
-        center,
-        to_show if shown else _more_than(n, to_show),
-        to_differ if center - half > 0 else _more_than(n, to_differ),
+        bound=center + (one_sided.high - one_sided.low) / 2,
+        expected=center,
+        spread=half / t_quantile(n - 1, level) * math.sqrt(n),
+        sizes=2,
+        tolerance=tolerance,
     )
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from statistics import fmean, median
+from statistics import median
 
 from bsx.schema import Estimate, RunStatus, Speed, SpeedRecord
-from bsx.stats.intervals import median_estimate, reciprocal, t_quantile
+from bsx.stats.intervals import median_estimate, pooled_spread, reciprocal, t_quantile
 
 _LEAST_FREEDOM = 2  # of one size visited twice hardly anything would be known
 
@@ -67,15 +67,10 @@ def _between_visits(records: Sequence[SpeedRecord], loop: str) -> tuple[float, i
 
     With its degrees of freedom; 0 where no size was visited twice.
     """
-    square, dof = 0.0, 0
-    for size in {record.batch_size for record in records}:
-        visits = speed_visits(records, size, loop)
-        logs = [math.log(median(visit.step_seconds)) for visit in visits]
-        if len(logs) > 1:
-            center = fmean(logs)
-            square += sum((log - center) ** 2 for log in logs)
-            dof += len(logs) - 1
-    return (math.sqrt(square / dof), dof) if dof else (0.0, 0)
+    every = (speed_visits(records, size, loop) for size in {r.batch_size for r in records})
+    return pooled_spread(
+        [math.log(median(visit.step_seconds)) for visit in visits] for visits in every
+    )
 
 
 def measured_speed(

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bsx.schema import Estimate
-from bsx.stats.intervals import LEVEL, Array, percentile_interval
+from bsx.stats.intervals import LEVEL, Array, percentile_interval, pooled_spread
 
 SHARE = 0.9  # of the best throughput: the knee
 _RESAMPLES = 4000
@@ -131,10 +131,9 @@ def _as_equal_probes(center: Array, logs: Sequence[Array]) -> Array:
 
     Both this probe and another err by the median of a few rounds; their spread is pooled.
     """
-    degrees = sum(len(of) - 1 for of in logs)
+    spread, degrees = pooled_spread(logs)
     if degrees == 0:
         return center[None, :]
-    spread = math.sqrt(sum(float(((of - of.mean()) ** 2).sum()) for of in logs) / degrees)
     each = np.array([_error_of_median(len(of)) for of in logs]) * spread * math.sqrt(2)
     rng = np.random.default_rng(0)
     noise: Array = rng.standard_t(degrees, (_RESAMPLES, len(center)))
