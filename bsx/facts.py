@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import os
 import platform
-import warnings
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bsx import __version__, registry
+from bsx import __version__
 from bsx.arithmetic import curve_samples, powers_of_two
 from bsx.data import Splits, check_augmentation, check_order, memory_limit, open_dataset
-from bsx.errors import BsxError, ConfigError
+from bsx.errors import ConfigError
 from bsx.models import (
     build_model,
+    caller_state,
     can_stack,
     doubts_of,
     ghost_size,
@@ -27,12 +25,14 @@ from bsx.models import (
     lane_obstacle,
 )
 from bsx.optim import check_tuned, try_optimizer
-from bsx.schema import Facts, Ingredient, Metric, SweepConfig
+from bsx.schema import Facts, Metric, SweepConfig
 from bsx.tasks import Task, build_task, score_baseline
+from bsx.tryout import try_forward, try_gradient
 
 _SOFTMAX = ("classification", "language-modelling")  # tasks whose cross-entropy does it
 
 
+@caller_state()
 def look(config: SweepConfig) -> Facts:
     """Return what planning must know.
 
@@ -68,9 +68,11 @@ def look(config: SweepConfig) -> Facts:
     history = _try_optimizer(config, free)
     task = build_task(splits.task, config.objective, splits.output_size)
     threads = config.threads or available_threads()
-    floats, outputs = _try_forward(model, splits, task, config.model)
+    floats, outputs = try_forward(model, splits, task, config)
     takes_logits = config.objective.loss in (None, "cross-entropy") and splits.task in _SOFTMAX
     trainer, *rivals = _trainers(config, model, splits.train.first(2))
+    doubts = doubts_of(model, splits.input_shape, outputs, takes_logits=takes_logits)
+    try_gradient(model, splits, task, config)  # last, as it changes the model's statistics
     return Facts(
         dataset_name=config.dataset.name,
         fingerprint=splits.fingerprint,
@@ -109,7 +111,7 @@ def look(config: SweepConfig) -> Facts:
         filled=splits.filled,
         dropped=splits.dropped,
         predicted=splits.predicted,
-        doubts=doubts_of(model, splits.input_shape, outputs, takes_logits=takes_logits),
+        doubts=doubts,
     )
 
 
@@ -232,74 +234,6 @@ def _metrics(task: Task, splits: Splits) -> tuple[Metric, ...]:
             f"samples, whose targets do not differ; give more samples or --metric {others}"
         )
     return tuple(Metric(*spec) for spec in task.metrics if spec[0] not in undefined)
-
-
-def _try_forward(
-    model: nn.Module, splits: Splits, task: Task, asked: Ingredient
-) -> tuple[int, Tensor]:
-    """Run two samples through the model; return the numbers kept for one, and the outputs."""
-    name = asked.name
-    kept = [math.prod(splits.input_shape)]
-    hooks = [
-        layer.register_forward_hook(lambda _m, _i, out: kept.append(_numbers_of(out) // 2))
-        for layer in model.modules()
-        if not list(layer.children())
-    ]
-    try:
-        with torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            outputs = model.eval()(splits.train.first(2))
-    except BsxError:
-        raise
-    except Exception as error:
-        raise ConfigError(
-            f"--model {name} does not take inputs of shape (batch, "
-            f"{', '.join(map(str, splits.input_shape))}): {type(error).__name__}: {error}"
-        ) from error
-    finally:
-        for hook in hooks:
-            hook.remove()
-    fitting = task.output_shapes(tuple(splits.train.targets.shape[1:]), splits.output_size)
-    expected = [(2, *one) for one in fitting]
-    if not isinstance(outputs, Tensor):
-        what = "None" if outputs is None else f"a {type(outputs).__name__}"
-        raise ConfigError(
-            f"--model {name}: its forward returns {what}, not a tensor; let it return the outputs "
-            f"alone, of shape {' or '.join(map(str, expected))} for a batch of 2"
-        )
-    shape = tuple(outputs.shape)
-    if shape not in expected:
-        raise ConfigError(
-            f"--model {name} gives outputs of shape {shape} for a batch of 2; "
-            f"{_needed(splits)} need {' or '.join(map(str, expected))}; "
-            f"{_how_to_size(name, asked.args, shape)}"
-        )
-    return sum(kept), outputs
-
-
-def _how_to_size(name: str, args: Mapping[str, Any], shape: tuple[int, ...]) -> str:
-    """Say how a model is told how many numbers to give."""
-    if name in registry.targets("model"):
-        return "build it with output_size"
-    sized = [key for key, value in args.items() if shape and value == shape[-1]]
-    if len(sized) == 1:
-        return f"give --model-arg {sized[0]}={{output_size}}"
-    return "let it take output_size, or give --model-arg NAME={output_size} by its own name for it"
-
-
-def _numbers_of(output: Any) -> int:
-    """Count the numbers of a layer's output; a recurrent one gives a tuple, its state last."""
-    first = output[0] if isinstance(output, tuple) and output else output
-    return first.numel() if isinstance(first, torch.Tensor) else 0
-
-
-def _needed(splits: Splits) -> str:
-    """Say what the outputs are for."""
-    if splits.task == "classification":
-        return f"{splits.classes} classes"
-    shape = tuple(splits.train.targets.shape[1:])
-    each = f"{' × '.join(map(str, shape))} targets" if shape else "single targets"
-    return f"{each} of a {splits.task} task with output_size {splits.output_size}"
 
 
 def describe_machine(device: str) -> dict[str, Any]:

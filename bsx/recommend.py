@@ -17,6 +17,7 @@ from bsx.stats.candidates import Candidate
 from bsx.stats.case import HOUR, PRICES, SAME_MEMORY, Case, seconds
 from bsx.stats.costs import Ranked
 from bsx.stats.critical_batch import TradeOff
+from bsx.stats.departure import FORM
 from bsx.stats.paired import best_of, non_inferior
 
 # Times what is allowed that one sample makes, from which on the number of samples is to blame, too
@@ -93,8 +94,12 @@ def _least_to_target(case: Case) -> Recommendation | str:
     if missing is not None:
         return missing
     ranked = case.ranked(price, admitted)
-    chosen = next(c for c in admitted if c.batch_size == ranked[0].batch_size)
     eligible = {c.batch_size for c in admitted}
+    level = _level(case, [r for r in ranked if r.batch_size in eligible])
+    # Of as many iterations the fewest samples, and the other way round
+    first = max(level) if case.objective == "samples" else min(level)
+    chosen = next(c for c in admitted if c.batch_size == first)
+    ranked = case.ranked(price, [chosen])
     cost = ranked[0].cost.value
     if case.objective == "cost" and cost is not None and case.price_per_hour is not None:
         cost *= case.price_per_hour / HOUR
@@ -102,9 +107,27 @@ def _least_to_target(case: Case) -> Recommendation | str:
         chosen,
         [r.batch_size for r in ranked[1:] if _indistinct(r, eligible)],
         _code("fastest", case, chosen),
-        {"admitted": tuple(sorted(eligible)), "shown": case.shown, "cost": cost},
+        {
+            "admitted": tuple(sorted(eligible)),
+            "shown": case.shown,
+            "cost": cost,
+            "level": tuple(sorted(level)),
+        },
         {r.batch_size: r.ratio for r in ranked},
     )
+
+
+def _level(case: Case, ranked: Sequence[Ranked]) -> list[int]:
+    """Return the sizes that need the least: by the curve, as far as that can tell.
+
+    It falls with the batch size whatever was measured, if by nothing that matters, so that the
+    largest size would have the fewest iterations and the smallest the fewest samples. Times do not
+    follow it alone.
+    """
+    least = ranked[0].batch_size
+    if case.objective not in ("steps", "samples") or not (case.tradeoff and case.tradeoff.usable):
+        return [least]
+    return [r.batch_size for r in ranked if r.ratio.value and r.ratio.value <= 1 + FORM]
 
 
 def _least_memory(case: Case) -> Recommendation | str:

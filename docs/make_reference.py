@@ -444,8 +444,11 @@ CAUTIONS = {
     "so that the recommendation counts iterations or samples",
     "objective_without_speed": "of `--command`: its reports tell no time, so that the "
     "recommendation counts iterations",
+    "curves_repeat": "of `--command` and `bsx import`: runs that differ in one thing alone "
+    "that they were told have the same curve to the last digit",
     "columns_left_out": "of `bsx import`: columns of which nothing is known",
-    "iterations_computed": "of `bsx import`: iterations are samples (or tokens) / batch size",
+    "iterations_computed": "of `bsx import`: iterations are samples (or tokens) / batch size, or "
+    "those of so many epochs (`--train-samples`)",
     "batch_size_in_tokens": "of `bsx import`: what is called samples is tokens",
     "rows_left_out": "of `bsx import`: rows of the train or test part",
 }

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 import time
+import warnings
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -18,8 +21,10 @@ from bsx.measure import calibration, speed
 from bsx.schema import (
     Axis,
     BatchSizes,
+    Budget,
     CostModel,
     Facts,
+    Group,
     Ingredient,
     Objective,
     RunStatus,
@@ -28,6 +33,8 @@ from bsx.schema import (
 )
 from bsx.stats.cautions import data_cautions
 from bsx.train.evaluate import evaluate
+from bsx.train.loop import train
+from bsx.train.session import Session
 from tests import fakes
 
 
@@ -128,16 +135,103 @@ class Nothing(Pair):
         super().forward(x)
 
 
+class Detached(Pair):
+    """A model whose outputs go through NumPy."""
+
+    def forward(self, x: Any) -> Any:
+        """Return outputs that nothing can be trained by."""
+        return torch.from_numpy(super().forward(x)[0].detach().numpy())
+
+
+class Overwritten(Pair):
+    """A model that overwrites what its gradient needs, when it is trained."""
+
+    def forward(self, x: Any) -> Any:
+        """Return outputs whose exponential is doubled in place."""
+        y = super().forward(x)[0].exp()
+        if self.training:
+            y += y.detach()
+        return y
+
+
+class Auxiliary(Pair):
+    """A model that returns more when it is trained."""
+
+    def forward(self, x: Any) -> Any:
+        """Return outputs, and in training others beside them."""
+        y = super().forward(x)[0]
+        return (y, y) if self.training else y
+
+
+class OfItsOwn(nn.Module):
+    """A model of double precision, as it chose itself, whose inputs are cast."""
+
+    def __init__(self, output_size: int) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, output_size, dtype=torch.float64)
+
+    def forward(self, x: Any) -> Any:
+        """Map (batch, 4) to outputs."""
+        return self.layer(x.double())
+
+
+def scripted(output_size: int) -> nn.Module:
+    """A model that was compiled already."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return torch.jit.script(nn.Linear(4, output_size))
+
+
+class Dropping(Pair):
+    """A model that draws numbers when it is trained."""
+
+    def forward(self, x: Any) -> Any:
+        """Return outputs some of which are dropped."""
+        random.random()
+        np.random.random()
+        return torch.dropout(super().forward(x)[0], 0.5, self.training)
+
+
+class InFours(Pair):
+    """A model that in training takes its samples in fours."""
+
+    def forward(self, x: Any) -> Any:
+        """Return outputs less the mean of those four."""
+        y = super().forward(x)[0]
+        return (
+            (y.view(-1, 4, 3) - y.view(-1, 4, 3).mean(1, keepdim=True)).view(-1, 3)
+            if (self.training)
+            else y
+        )
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
+        (
+            {"model": Ingredient("tests.test_facts:Detached")},
+            "no gradient can be taken of its loss: RuntimeError: .*grad.*NumPy between",
+        ),
+        (
+            {"model": Ingredient("tests.test_facts:Overwritten")},
+            "no gradient can be taken of its loss: RuntimeError: .*by an inplace operation",
+        ),
+        ({"model": Ingredient("tests.test_facts:scripted")}, "gave a TorchScript module"),
+        (
+            {"model": Ingredient("tests.test_facts:Auxiliary")},
+            r"returns a tuple in training, not a tensor; .* of shape \(4, 3\)",
+        ),
+        (
+            {"model": Ingredient("tests.test_facts:InFours"), "batch_sizes": BatchSizes((5, 8))},
+            "its forward fails in training on 5 samples: RuntimeError: shape",
+        ),
         ({"model": Ingredient("tests.test_facts:without_parameters")}, "has nothing to train"),
         (
             {"model": Ingredient("tests.test_facts:Pair")},
-            r"returns a tuple, not a tensor; .* of shape \(2, 3\)",
+            r"returns a tuple, not a tensor; .* of shape \(4, 3\)",
         ),
         ({"model": Ingredient("tests.test_facts:Nothing")}, "returns None, not a tensor"),
-        ({"model": Ingredient("tests.test_facts:too_few")}, r"need \(2, 3\)"),
+        ({"model": Ingredient("tests.test_facts:too_few")}, r"need \(4, 3\)"),
         (
             {"model": Ingredient("tests.test_facts:of_own_words", {"n_out": 2})},
             r"give --model-arg n_out=\{output_size\}",
@@ -156,6 +250,33 @@ def test_what_does_not_fit_is_refused_before_any_training(
 ) -> None:
     with pytest.raises(ConfigError, match=said):
         look(asked(**changes))
+
+
+def test_trying_a_model_draws_nothing_of_what_the_program_draws() -> None:
+    torch_before, numpy_before, before = (
+        torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate(),
+    )  # fmt: skip
+    look(asked(model=Ingredient("tests.test_facts:Dropping")))
+    assert torch.equal(torch_before, torch.get_rng_state())
+    assert np.array_equal(numpy_before, np.random.get_state()[1])
+    assert before == random.getstate()
+
+
+def test_a_model_keeps_the_precision_that_it_chose_itself() -> None:
+    config = asked(model=Ingredient("tests.test_facts:OfItsOwn"), budget=Budget(steps=2))
+    facts = look(config)
+    group = Group(plan.recipes(config, facts)[0], ((0.1, 0),), "loop", "cpu", 1, 0)
+    ((record,),) = train(group, silent)
+    assert record.status is RunStatus.COMPLETED
+    session = Session(group)
+    assert {p.dtype for p in session.model(0).parameters()} == {torch.float64}
+
+
+@pytest.mark.parametrize("sizes", [(4, 8), (6, 8), (65, 100)])
+def test_a_model_is_tried_on_the_smallest_batch_asked_for_and_its_double(
+    sizes: tuple[int, ...],
+) -> None:
+    look(asked(model=Ingredient("tests.test_facts:InFours"), batch_sizes=BatchSizes(sizes)))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bsx.recommend import recommend
+from bsx.render.reasons import REASONS
 from bsx.render.wording import message
 from bsx.schema import Caution, Estimate, Metric
 from bsx.stats.candidates import Candidate
@@ -30,10 +31,11 @@ def candidates(
     speeds: bool = True,
     seed: int = 0,
     spread: float = 0.1,
+    b_crit: float = 64.0,
 ) -> tuple[list[Candidate], TradeOff]:
     """Return candidates with S = 50·(1 + 64/B) and 1 ms + 10 µs a sample: best at 64 or 128."""
     rng = np.random.default_rng(seed)
-    logs = log_steps(SIZES, seeds, rng, spread=spread, shared=0.1)
+    logs = log_steps(SIZES, seeds, rng, spread=spread, shared=0.1, b_crit=b_crit)
     level = rng.normal(0, 0.005, seeds)
     found = []
     for j, b in enumerate(SIZES):
@@ -155,6 +157,29 @@ def test_other_objectives_have_other_answers(objective: str, expected: int) -> N
     found, fit = candidates(speeds=False)
     answer, _ = recommend(found, fit, ACCURACY, 0.005, objective)
     assert answer is not None and answer.batch_size == expected
+
+
+@pytest.mark.parametrize(
+    ("objective", "b_crit", "expected", "said"),
+    [
+        ("steps", 1e-3, SIZES[:4], "sizes that hardly differ in that"),
+        ("samples", 1e6, SIZES[-4:], "sizes that hardly differ in that"),
+    ],
+)
+def test_what_the_curve_alone_tells_apart_is_alike_and_the_other_resource_decides(
+    objective: str, b_crit: float, expected: list[int], said: str
+) -> None:
+    found, fit = candidates(b_crit=b_crit, spread=0.05)
+    answer, _ = recommend(found, fit, ACCURACY, 0.005, objective)
+    assert answer is not None and answer.batch_size in expected
+    level = answer.reason.values["level"]
+    assert answer.batch_size == (min(level) if objective == "steps" else max(level))
+    assert {*answer.indifferent, answer.batch_size} == set(SIZES) >= set(level) > {128}
+    ratio = answer.relative_cost[128]
+    assert ratio.value == pytest.approx(1, abs=0.03)
+    assert ratio.low is not None and ratio.low < 1 < (ratio.high or 0)
+    values = {**answer.reason.values, "batch_size": answer.batch_size, "objective": objective}
+    assert said in REASONS[answer.reason.code](values)
 
 
 def test_without_speed_there_is_no_advice_on_time() -> None:

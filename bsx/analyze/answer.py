@@ -51,6 +51,7 @@ from bsx.stats.speeds import measured_speed, speed_summary, step_times
 from bsx.stats.summaries import TargetEvidence, give_back_optimism, target_evidence, tradeoff_of
 from bsx.stats.target_summary import fit_cautions, summarize_target
 from bsx.stats.targets import SHARE_OF_BUDGET, automatic_target, held_at_once
+from bsx.stats.unheeded import unheeded
 
 
 def analyze(
@@ -122,6 +123,7 @@ def analyze(
     if config.command is not None:
         told_length = config.command.program.takes_length
         table = [own_program.length_of_curves(row, runs, told_length) for row in table]
+        cautions += _unheeded(config, runs)
     found = Analysis(
         facts.metric.name,
         tuple(summaries),
@@ -132,6 +134,11 @@ def analyze(
     )
     found = diagnosed(with_command(found, config), config, facts, sizes, chosen, measured)
     return own_program.without_unknowns(found, config, told)
+
+
+def _unheeded(config: SweepConfig, runs: Sequence[RunRecord]) -> list[Caution]:
+    names = unheeded(runs, config.search)
+    return [Caution("curves_repeat", {"names": names})] if names else []
 
 
 def _runs_of(

@@ -16,6 +16,7 @@ _ASKING = (
     "not_better_than_baseline",
     "few_seeds",
 )
+_ASKING_TIMES = ("no_recommendation", "not_timed")  # of what a step takes
 _ASKING_LENGTH = ("censored", "no_target", "target_not_common")  # for longer runs
 
 
@@ -27,12 +28,13 @@ def with_command(found: Analysis, config: SweepConfig) -> Analysis:
     where a program takes no seed. Only one of them has it, the others have ``asked_elsewhere``.
     Cautions of what was run elsewhere have the value ``elsewhere``: no option of bsx can mend it;
     those that ask for longer runs have ``own_length`` where a program decides by itself how long
-    it trains.
+    it trains, those that ask for times ``program`` where they are a program's to tell, and sizes
+    that were not run since all others failed ``given_up``.
     """
     if config.command is not None and config.command.program.elsewhere:
         there = (replace(c, values={**c.values, "elsewhere": True}) for c in found.cautions)
         return replace(found, cautions=tuple(there))
-    found = _of_own_length(found, config)
+    found = _of_own_program(found, config)
     how = _how(config)
     if not how:
         return found
@@ -47,13 +49,16 @@ def with_command(found: Analysis, config: SweepConfig) -> Analysis:
     )
 
 
-def _of_own_length(found: Analysis, config: SweepConfig) -> Analysis:
-    if config.command is None or config.command.program.takes_length:
+def _of_own_program(found: Analysis, config: SweepConfig) -> Analysis:
+    if config.command is None:
         return found
-    told = [
-        replace(c, values={**c.values, "own_length": True}) if c.code in _ASKING_LENGTH else c
-        for c in found.cautions
-    ]
+    more = {code: {"program": True} for code in _ASKING_TIMES}
+    ends = {row.status for row in found.batch_sizes}
+    if "failed" in ends and ends <= {"failed", "not_run"}:
+        more |= {"not_run": {"given_up": True}}
+    if not config.command.program.takes_length:
+        more |= {code: {"own_length": True} for code in _ASKING_LENGTH}
+    told = (replace(c, values={**c.values, **more.get(c.code, {})}) for c in found.cautions)
     return replace(found, cautions=tuple(told))
 
 

@@ -43,7 +43,10 @@ _MetricOption = Annotated[
 _TrainSamples = Annotated[
     str | None,
     typer.Option(
-        "--train-samples", help="How many samples an epoch has, to count epochs.", metavar="INT"
+        "--train-samples",
+        help="How many samples an epoch has: epochs are counted, or where a file has no iterations "
+        "make them up.",
+        metavar="INT",
     ),
 ]
 _Force = Annotated[bool, typer.Option("--force", help="Replace figures that are there already.")]
@@ -71,7 +74,8 @@ def import_(
     gives another, and `bsx show` and `bsx compare` take them as any sweep. A file of pairs has
     batch_size and steps, the iterations to a target, and where there are such learning_rate, seed
     and target; the trade-off is fitted to them. Other spellings such as B, lr or iterations are
-    understood, and so are samples in place of iterations, and batch sizes in tokens_per_batch.
+    understood, and so are samples in place of iterations, epochs with --train-samples, and batch
+    sizes in tokens_per_batch.
 
     With --format latex the tables are written for a paper.
 
@@ -101,7 +105,7 @@ def import_(
     if not door.quiet:
         warn_of_variables(os.environ)
     samples = _count(train_samples, "--train-samples")
-    layout = layout_of(table := read_table(file), metric)
+    layout = layout_of(table := read_table(file), metric, samples)
     if layout.is_curves:
         made, said = _read(table, layout, view, samples)
         kept, former = _kept(made, door)
@@ -257,15 +261,18 @@ def _check_aim(view: View, file: str, has_seconds: bool) -> None:
 
 def _of_layout(layout: Layout, left_out: Sequence[str]) -> list[Caution]:
     """Say how the columns of a file were taken, where that needs saying."""
-    from bsx.exchange.layout import BATCH_SIZE, STEP
+    from bsx.exchange.progress import EPOCHS, SAMPLES
+    from bsx.exchange.roles import BATCH_SIZE, STEP
     from bsx.schema import Caution
 
     said = []
     size = layout.roles[BATCH_SIZE]
-    if layout.is_divided:
-        values = {"column": layout.roles[STEP], "batch_size_column": size}
+    if layout.progress.is_computed:
+        values: dict[str, Any] = {"column": layout.roles[STEP], "batch_size_column": size}
+        if layout.progress.unit == EPOCHS:
+            values |= {"epoch_samples": layout.progress.epoch_samples}
         said.append(Caution("iterations_computed", values))
-    if layout.unit != "samples":
+    if layout.unit != SAMPLES:
         said.append(Caution("batch_size_in_tokens", {"column": size}))
     if left_out:
         said.append(Caution("columns_left_out", {"columns": tuple(left_out)}))

@@ -9,13 +9,23 @@ from dataclasses import dataclass, field
 
 from bsx.command import names
 from bsx.errors import DataError
-from bsx.exchange import layout as columns
+from bsx.exchange import roles as columns
+from bsx.exchange.cells import (
+    NAN,
+    check_share,
+    is_lost,
+    judged_value,
+    step_of,
+    told_number,
+    values_of,
+)
+from bsx.exchange.joined import joined
 from bsx.exchange.layout import Layout
+from bsx.exchange.progress import EPOCHS, count_from_zero
 from bsx.exchange.reading import Row, Table, shortened
 from bsx.exchange.values import above_zero, is_empty, not_negative, number, whole
 from bsx.schema import CurvePoint, Metric, RunStatus
 
-NAN = float("nan")  # in a curve: not measured there
 _PARTS = {**dict.fromkeys(("train", "training"), names.TRAIN), "test": names.TEST}
 _NO_RESULT = {  # of training: such a run is counted, and says nothing of learning
     str(status): status
@@ -25,6 +35,9 @@ _APART = (
     "tell runs apart by columns learning_rate and seed, or take what else differs to a file of its "
     "own"
 )
+
+
+Key = tuple[int, float | None, int]  # batch size, learning rate, seed of a run
 
 
 @dataclass
@@ -43,6 +56,7 @@ class MeasuredRun:
     rows: list[Row] = field(default_factory=list)
     status: RunStatus = RunStatus.COMPLETED
     has_seed: bool = True  # the file tells one
+    from_zero: bool = False  # its first epoch is called 0
 
     @property
     def name(self) -> str:
@@ -81,15 +95,16 @@ def curves_of(table: Table, layout: Layout) -> Curves:
     judged = layout.judged
     if judged is None:
         raise ValueError("pairs are no curves")
-    runs: dict[tuple[int, float | None, int], MeasuredRun] = {}
     columns_of = {part: _readable(table, of) for part, of in _metrics(layout).items()}
-    other_rows = 0
-    for row in table.rows:
-        if not _is_validation(row, layout):
-            other_rows += 1
-            continue
-        run = _run(table, layout, row, runs)
-        _add(table, layout, row, run, columns_of, judged)
+    rows = [row for row in table.rows if _is_validation(row, layout)]
+    from_zero = _from_zero(table, layout, rows) if layout.progress.unit == EPOCHS else set()
+    runs: dict[Key, MeasuredRun] = {}
+    for row in joined(rows, layout.roles[columns.STEP]):
+        key = _key(table, layout, row)
+        if key not in runs:
+            has_seed = columns.SEED in layout.roles
+            runs[key] = MeasuredRun(*key, has_seed=has_seed, from_zero=key in from_zero)
+        _add(table, layout, row, runs[key], columns_of, judged)
     _check(table, layout, list(runs.values()), judged)
     known = {m.name: m for m in layout.metrics if m.name in columns_of[names.VALIDATION]}
     return Curves(
@@ -100,7 +115,7 @@ def curves_of(table: Table, layout: Layout) -> Curves:
         tuple(sorted({run.rate for run in runs.values() if run.rate is not None})),
         columns.SECONDS in layout.roles,
         _unread(layout, columns_of),
-        other_rows,
+        len(table.rows) - len(rows),
         _train_samples(table, layout, max(run.batch_size for run in runs.values())),
     )
 
@@ -111,7 +126,7 @@ def _train_samples(table: Table, layout: Layout, largest: int) -> int | None:
         return None
     told = []
     for row in table.rows:
-        pair = (_told(table, layout, row, r, NAN) for r in (columns.EPOCH, columns.SAMPLES))
+        pair = (told_number(table, layout, row, r, NAN) for r in (columns.EPOCH, columns.SAMPLES))
         epoch, samples = pair
         if not math.isnan(epoch + samples):
             told.append((epoch, samples))
@@ -156,22 +171,25 @@ def _is_validation(row: Row, layout: Layout) -> bool:
     return part not in _PARTS
 
 
-def _run(
-    table: Table,
-    layout: Layout,
-    row: Row,
-    runs: dict[tuple[int, float | None, int], MeasuredRun],
-) -> MeasuredRun:
-    """Return the run that a row belongs to."""
+def _key(table: Table, layout: Layout, row: Row) -> Key:
+    """Return what tells the run of a row apart: batch size, learning rate and seed."""
     roles = layout.roles
     size = whole(table, row, roles[columns.BATCH_SIZE], "a batch size of at least 1", 1)
-    rate, seed, has_seed = None, 0, columns.SEED in roles
+    rate, seed = None, 0
     if columns.RATE in roles:
         rate = above_zero(table, row, roles[columns.RATE], "the learning rate of the run")
-    if has_seed:
+    if columns.SEED in roles:
         seed = whole(table, row, roles[columns.SEED], "a whole number from 0 on", 0)
-    new = MeasuredRun(size, rate, seed, has_seed=has_seed)
-    return runs.setdefault((size, rate, seed), new)
+    return size, rate, seed
+
+
+def _from_zero(table: Table, layout: Layout, rows: Sequence[Row]) -> set[Key]:
+    """Return the runs that call their first epoch 0."""
+    epochs: dict[Key, list[float]] = {}
+    for row in rows:
+        told = told_number(table, layout, row, columns.STEP, NAN)
+        epochs.setdefault(_key(table, layout, row), []).append(told)
+    return {key for key, found in epochs.items() if count_from_zero(found)}
 
 
 def _add(
@@ -183,9 +201,11 @@ def _add(
     judged: Metric,
 ) -> None:
     """Add what a row says to its run."""
-    step = _step(table, layout, row, run.batch_size)
+    step = step_of(table, layout, row, run.batch_size, run.from_zero)
     if run.place and step <= run.last_step:
         again = "comes again" if step == run.last_step else "goes back"
+        if layout.progress.is_computed:
+            again = f"is iteration {step}, which {again}"
         raise table.refuse(
             row,
             layout.roles[columns.STEP],
@@ -201,13 +221,14 @@ def _add(
     if told == str(RunStatus.DOMINATED):  # its points count, but it has no end
         run.status = RunStatus.DOMINATED
     seconds = _seconds(table, layout, row, run)
-    value = _judged(table, layout, row, judged)
-    values = _values(table, row, columns_of[names.VALIDATION]) | {judged.name: value}
+    value = judged_value(table, layout, row, judged)
+    values = values_of(table, row, columns_of[names.VALIDATION]) | {judged.name: value}
     for part, kept in ((names.TRAIN, run.train), (names.TEST, run.test)):
-        found = _values(table, row, columns_of[part])
+        found = values_of(table, row, columns_of[part])
+        check_share(table, row, columns_of[part].get(judged.name), judged)
         kept |= {name: known for name, known in found.items() if math.isfinite(known)}
     losses = [columns_of[part].get(names.LOSS) for part in (names.VALIDATION, names.TRAIN)]
-    if any(_is_lost(table, row, column) for column in (layout.validation[judged.name], *losses)):
+    if any(is_lost(table, row, column) for column in (layout.validation[judged.name], *losses)):
         run.status = RunStatus.DIVERGED
     if step == 0 or run.status is RunStatus.DIVERGED:
         return  # what is before the first step is no result of training
@@ -215,21 +236,13 @@ def _add(
         CurvePoint(
             step,
             0.0,
-            int(_told(table, layout, row, columns.SAMPLES, step * run.batch_size)),
+            int(told_number(table, layout, row, columns.SAMPLES, step * run.batch_size)),
             seconds,
-            _told(table, layout, row, columns.RUNNING_LOSS, NAN),
+            told_number(table, layout, row, columns.RUNNING_LOSS, NAN),
             values.get(names.LOSS, NAN),
             {name: v for name, v in values.items() if name != names.LOSS},
         )
     )
-
-
-def _step(table: Table, layout: Layout, row: Row, batch_size: int) -> int:
-    column = layout.roles[columns.STEP]
-    if not layout.is_divided:
-        return whole(table, row, column, "the iteration of the evaluation", 0)
-    seen = whole(table, row, column, f"the {layout.unit} seen at the evaluation", 0, power=15)
-    return round(seen / batch_size)
 
 
 def _differing(table: Table, unread: Sequence[str], run: MeasuredRun, row: Row) -> str:
@@ -266,47 +279,6 @@ def _seconds(table: Table, layout: Layout, row: Row, run: MeasuredRun) -> float:
     return seconds
 
 
-def _told(table: Table, layout: Layout, row: Row, role: str, otherwise: float) -> float:
-    """Return a number that need not be told; ``otherwise`` where it is not."""
-    value = row.cells.get(layout.roles.get(role, ""))
-    found = None if is_empty(value) else number(table, value)
-    return found if found is not None and math.isfinite(found) else otherwise
-
-
-def _judged(table: Table, layout: Layout, row: Row, judged: Metric) -> float:
-    """Return the metric that quality is judged by; NaN where it diverged or was not measured."""
-    column = layout.validation[judged.name]
-    value = row.cells.get(column)
-    if is_empty(value):
-        if len(layout.validation) + len(layout.train) + len(layout.test) > 1:
-            return NAN
-        raise table.refuse(
-            row, column, "is empty; write nan where the run diverged, else leave the row out"
-        )
-    found = number(table, value)
-    if found is None:
-        raise table.refuse(row, column, f"is no number; give the {judged.name}, or nan")
-    if judged.bounded and math.isfinite(found) and not 0 <= found <= 1:
-        raise table.refuse(
-            row,
-            column,
-            f"does not lie between 0 and 1; give a fraction, or --metric {column}:max",
-        )
-    return found
-
-
-def _is_lost(table: Table, row: Row, column: str | None) -> bool:
-    """Say whether a cell is written, and not finite."""
-    value = None if column is None else row.cells.get(column)
-    found = None if is_empty(value) else number(table, value)
-    return found is not None and not math.isfinite(found)
-
-
-def _values(table: Table, row: Row, of: dict[str, str]) -> dict[str, float]:
-    found = {name: number(table, row.cells.get(column)) for name, column in of.items()}
-    return {name: NAN if value is None else value for name, value in found.items()}
-
-
 def _free(metric: Metric, runs: dict[tuple[int, float | None, int], MeasuredRun]) -> Metric:
     """Return a metric without bounds where some value lies beyond them, as of a percentage."""
     values = (p.metrics.get(metric.name, NAN) for run in runs.values() for p in run.points)
@@ -332,7 +304,7 @@ def _check(table: Table, layout: Layout, runs: list[MeasuredRun], judged: Metric
         column = layout.roles[columns.STEP]
         raise DataError(
             f"{table.file}: every run has one row only, which is no curve; if the column {column} "
-            "holds the iterations to a target, call it steps_to_target"
+            f"holds the {layout.progress.unit} to a target, call it {layout.progress.to_target}"
         )
     whole_runs = [run for run in runs if run.status is RunStatus.COMPLETED]
     for run in whole_runs:

@@ -15,7 +15,7 @@ def json_columns(text: str, name: str) -> Iterator[Mapping[str, Any]] | None:
     A column is a list, or an object by the rows' index, as pandas writes it.
 
     Raises:
-        DataError: for columns of different lengths.
+        DataError: for columns of different lengths, and for rows that lie deeper.
     """
     first = text.strip().partition("\n")
     found = _parsed(first[0])
@@ -25,6 +25,12 @@ def json_columns(text: str, name: str) -> Iterator[Mapping[str, Any]] | None:
         found = _parsed(text)
     if not isinstance(found, dict) or not found:
         return None
+    rows = next((key for key, value in found.items() if _are_rows(value)), None)
+    if rows is not None:
+        raise DataError(
+            f"{name} is one JSON object with rows in its {rows}: write these one a line, each with "
+            "its batch_size"
+        )
     columns = {key: _values(column) for key, column in found.items()}
     if any(values is None for values in columns.values()):
         return None
@@ -37,6 +43,10 @@ def json_columns(text: str, name: str) -> Iterator[Mapping[str, Any]] | None:
             f"{longer} {most}"
         )
     return (dict(zip(told, row, strict=True)) for row in zip(*told.values(), strict=True))
+
+
+def _are_rows(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(v, dict) for v in value)
 
 
 def _length(item: tuple[str, int]) -> int:

@@ -1,4 +1,4 @@
-"""Which column is what: the one place where synonyms are known."""
+"""Which column is what."""
 
 from __future__ import annotations
 
@@ -7,60 +7,40 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from bsx.command import names
 from bsx.errors import ConfigError, DataError
 from bsx.exchange.nested import is_of_evaluation, is_setting, last, metric_field, plain
+from bsx.exchange.own_metrics import asked_name, known_metric, own_metric
+from bsx.exchange.progress import EPOCHS, SAMPLES, TOKENS, Progress
 from bsx.exchange.reading import Table, shortened
+from bsx.exchange.roles import (
+    ARM,
+    BATCH_SIZE,
+    EPOCH,
+    IN_SAMPLES,
+    IN_TOKENS,
+    NEEDED,
+    OF_EXPORTS,
+    OF_REACHED,
+    RATE,
+    REACHED,
+    ROLES,
+    SECONDS,
+    SEED,
+    SIZES_IN_TOKENS,
+    SPLIT,
+    STEP,
+    STEPS_TO_TARGET,
+    TARGET,
+    TRUNK,
+)
 from bsx.exchange.values import is_empty, number
 from bsx.schema import Metric
 
-BATCH_SIZE, STEP, RATE, SEED, SECONDS = "batch_size", "step", "learning_rate", "seed", "seconds"
-TARGET, SPLIT, EPOCH, REACHED = "target", "split", "epoch", "reached"
-ARM, TRUNK = "arm", "trunk_steps"  # of exports that hold more than a sweep's own runs
-SAMPLES, RUNNING_LOSS, STATUS = "samples_seen", "running_loss", "status"
-_OF_EXPORTS = (
-    SAMPLES,
-    RUNNING_LOSS,
-    STATUS,
-)  # as `bsx export --curves` writes them, by these names
-
-_STEPS_TO_TARGET = ("steps_to_target", "iterations_to_target", "steps_to_reach", "to_target_steps")
-_SIZES_IN_TOKENS = ("tokens_per_batch", "batch_tokens", "batch_size_tokens", "batch_size_in_tokens",
-                    "tokens_per_step", "tokens_per_update")  # fmt: skip
-# In place of iterations, where the batch size is in the same unit
-_IN_SAMPLES = (SAMPLES, "samples", "examples", "examples_seen", "samples_to_target",
-               "examples_to_target")  # fmt: skip
-_IN_TOKENS = ("tokens", "tokens_seen", "num_tokens", "tokens_to_target")
-_OF_REACHED = (REACHED, "reached_target", "target_reached")
-_ROLES = {
-    **dict.fromkeys(
-        ("batch_size", "batchsize", "batch", "bs", "b", "global_batch_size", "mini_batch_size",
-         "minibatch_size", "train_batch_size", "bsz", "samples_per_batch", "examples_per_batch",
-         *_SIZES_IN_TOKENS), BATCH_SIZE,
-    ),
-    **dict.fromkeys(
-        ("step", "steps", "global_step", "iteration", "iterations", "iter", "iters", "update",
-         "updates", "num_updates", "train_step", "train_steps", "training_steps",
-         *_STEPS_TO_TARGET), STEP,
-    ),
-    **dict.fromkeys(("learning_rate", "learningrate", "lr", "eta"), RATE),
-    **dict.fromkeys(("seed", "random_seed", "repeat", "replicate", "trial"), SEED),
-    **dict.fromkeys(
-        ("seconds", "train_seconds", "elapsed", "elapsed_seconds", "wall_seconds"), SECONDS
-    ),
-    **dict.fromkeys(("target", "threshold", "goal"), TARGET),
-    **dict.fromkeys(("split", "phase"), SPLIT),
-    **dict.fromkeys(("epoch", "epochs"), EPOCH),
-    **{role: role for role in _OF_EXPORTS},
-}  # fmt: skip
 # Metrics whose names hold a number: it is no run's
 _NUMBERED = re.compile(r"(?i)(top|bleu|rouge)[ _-]?\d+|f1|r2|@\d+")
-_NEEDED = {
-    BATCH_SIZE: "the batch size",
-    STEP: "the iteration of the evaluation, or the iterations to the target",
-}
 
 
 @dataclass(frozen=True)
@@ -68,8 +48,8 @@ class Layout:
     """The columns of a file by their roles; metrics by the part and the name they have here.
 
     ``judged`` is the metric that quality is judged by; None: the file holds pairs. ``unit``: what
-    batch sizes are counted in, samples or tokens. ``is_divided``: the column of the step holds
-    these, and iterations are they / the batch size.
+    batch sizes are counted in, samples or tokens. ``progress``: what the column of the step
+    counts.
     """
 
     roles: Mapping[str, str]  # role → column
@@ -79,8 +59,8 @@ class Layout:
     left_out: tuple[str, ...]
     judged: Metric | None
     metrics: tuple[Metric, ...] = ()  # the judged one first, then all whose direction is known
-    unit: str = "samples"
-    is_divided: bool = False
+    unit: str = SAMPLES
+    progress: Progress = field(default_factory=Progress)
 
     @property
     def is_curves(self) -> bool:
@@ -88,40 +68,47 @@ class Layout:
         return self.judged is not None
 
 
-def layout_of(table: Table, metric: str | None = None) -> Layout:
-    """Find out what each column is; ``metric`` is NAME, NAME:max or NAME:min.
+def layout_of(table: Table, metric: str | None = None, train_samples: int | None = None) -> Layout:
+    """Find out what each column is.
+
+    Args:
+        table: the file.
+        metric: NAME, NAME:max or NAME:min of what judges quality; None to look for it.
+        train_samples: those of an epoch; without them epochs tell no iterations.
 
     Raises:
         DataError: where a column is missing, or two say the same.
         ConfigError: for a metric that is not there, or that may run either way.
     """
     roles, others = _roles(table)
-    is_divided = STEP not in roles and _divided(table, roles, others)
-    missing = [role for role in _NEEDED if role not in roles]
+    progress = Progress()
+    if STEP not in roles:
+        progress = _progress(table, roles, others, train_samples)
+    missing = [role for role in NEEDED if role not in roles]
     if missing:
         raise DataError(_missing(table, missing[0]))
     column = roles[STEP]
     unit = _unit(roles)
     _check_one_sweep(table)
-    pairs = TARGET in roles or plain(column).endswith(("_to_target", *_STEPS_TO_TARGET))
+    pairs = TARGET in roles or plain(column).endswith(("_to_target", *STEPS_TO_TARGET))
     parts, left_out = _parts(table, others)
     validation = parts[names.VALIDATION]
     if metric is None and (pairs or _are_pairs(table, roles, validation)):
-        reached = next((c for c in others if plain(c) in _OF_REACHED), None)
+        reached = next((c for c in others if plain(c) in OF_REACHED), None)
         if reached is not None:
             roles[REACHED] = reached
             others.remove(reached)
-        idle = (EPOCH, SECONDS, SPLIT, *_OF_EXPORTS)
+        idle = (EPOCH, SECONDS, SPLIT, *OF_EXPORTS)
         idle_columns = {roles[role]: None for role in idle if role in roles}
         left = (*others, *(c for c in idle_columns if c != column))
-        return Layout(roles, {}, {}, {}, left, None, (), unit, is_divided)
+        return Layout(roles, {}, {}, {}, left, None, (), unit, progress)
     if pairs:
         raise ConfigError(
             f"--metric {metric}: {table.file} holds iterations to a target, by its column "
             f"{roles.get(TARGET, column)}, and no curves"
         )
-    judged = _judged(table, validation, metric)
-    known = {name: names.known_metric(name) for name in validation if name != judged.name}
+    judged = _judged(table, validation, metric, progress)
+    known = {name: known_metric(name) for name in validation if name != judged.name}
     metrics = (judged, *(found for found in known.values() if found is not None))
     return Layout(
         roles,
@@ -132,32 +119,42 @@ def layout_of(table: Table, metric: str | None = None) -> Layout:
         judged,
         metrics,
         unit,
-        is_divided,
+        progress,
     )
 
 
 def _unit(roles: Mapping[str, str]) -> str:
     """Return what batch sizes are counted in."""
-    return "tokens" if last(roles.get(BATCH_SIZE, "")) in _SIZES_IN_TOKENS else "samples"
+    in_tokens = last(roles.get(BATCH_SIZE, "")) in SIZES_IN_TOKENS
+    return TOKENS if in_tokens else SAMPLES
 
 
-def _divided(table: Table, roles: dict[str, str], others: list[str]) -> bool:
-    """Take samples (or tokens) for the step, where the batch size is in the same unit."""
+def _progress(
+    table: Table, roles: dict[str, str], others: list[str], train_samples: int | None
+) -> Progress:
+    """Find what stands in for the iterations that a file lacks, and make it the step.
+
+    Samples (or tokens) do where the batch size is in the same unit, and epochs of so many samples.
+    """
     if BATCH_SIZE not in roles:
-        return False
-    spellings = _IN_TOKENS if _unit(roles) == "tokens" else _IN_SAMPLES
+        return Progress()
+    unit = _unit(roles)
+    spellings = IN_TOKENS if unit == TOKENS else IN_SAMPLES
     found = next((c for c in table.columns if plain(c) in spellings), None)
-    if found is None:
-        return False
-    roles[STEP] = found
-    if found in others:
-        others.remove(found)
-    return True
+    if found is not None:
+        roles[STEP] = found
+        if found in others:
+            others.remove(found)
+        return Progress(unit)
+    if train_samples is None or unit != SAMPLES or EPOCH not in roles:
+        return Progress()
+    roles[STEP] = roles.pop(EPOCH)
+    return Progress(EPOCHS, train_samples)
 
 
 def _are_pairs(table: Table, roles: Mapping[str, str], validation: Mapping[str, str]) -> bool:
     """Say whether no column can be told to be a metric, and no run has a second row."""
-    if any(names.known_metric(name) is not None for name in validation):
+    if any(known_metric(name) is not None for name in validation):
         return False
     numeric = [column for column in validation.values() if not _is_text(table, column)]
     if not numeric:
@@ -206,13 +203,13 @@ def _roles(table: Table) -> tuple[dict[str, str], list[str]]:
     roles: dict[str, str] = {}
     others = []
     for column in table.columns:
-        role = None if column in table.nested else _ROLES.get(plain(column))
+        role = None if column in table.nested else ROLES.get(plain(column))
         if role is None:
             others.append(column)
         elif role in roles:
             raise DataError(
                 f"{table.file}: the columns {roles[role]} and {column} both say "
-                f"{_NEEDED.get(role, 'the ' + role.replace('_', ' '))}; leave one of them out"
+                f"{NEEDED.get(role, 'the ' + role.replace('_', ' '))}; leave one of them out"
             )
         else:
             roles[role] = column
@@ -232,13 +229,15 @@ def _find_settings(roles: dict[str, str], others: list[str]) -> None:
 def _is_setting_of(role: str, column: str) -> bool:
     """Say whether a dotted name ends as the role is called; ``b`` may be anything there."""
     end = last(column)
-    return _ROLES.get(end) == role and len(end) > 1 and not is_of_evaluation(column)
+    return ROLES.get(end) == role and len(end) > 1 and not is_of_evaluation(column)
 
 
 def _missing(table: Table, role: str) -> str:
-    spellings = [name for name, of in _ROLES.items() if of == role]
+    spellings = [name for name, of in ROLES.items() if of == role]
     hint = f"there are {_some(table.columns)}"
-    meant = {c: plain(c) for c in table.columns if c not in table.nested}
+    known = {c: plain(c) for c in table.columns if c not in table.nested}
+    # epochs_to_target is near to steps_to_target, and no other word for it
+    meant = {c: name for c, name in known.items() if ROLES.get(name) != EPOCH}
     meant |= {c: last(c) for c in table.columns if c in table.nested and len(last(c)) > 1}
     near = [
         column
@@ -247,15 +246,17 @@ def _missing(table: Table, role: str) -> str:
     ]
     if near:
         hint = f"did you mean it by {' or '.join(near[-2:])}? Call it {role}"
-    if role == STEP and any(_ROLES.get(plain(column)) == EPOCH for column in table.columns):
-        hint += "; an epoch has the training set's samples / batch size iterations, rounded up"
+    has_epochs = any(ROLES.get(plain(column)) == EPOCH for column in table.columns)
+    if role == STEP and has_epochs and not {plain(c) for c in table.columns} & {*SIZES_IN_TOKENS}:
+        hint += "; to have epochs counted in iterations, say how many samples one has: "
+        hint += "--train-samples N"
     there = {plain(column) for column in table.columns}
-    if role == STEP and there & {*_IN_TOKENS}:
+    if role == STEP and there & {*IN_TOKENS}:
         hint += (
             "; tokens do in place of iterations where the batch size is in tokens, too, in a "
-            f"column {_SIZES_IN_TOKENS[0]} (sequences × their length)"
+            f"column {SIZES_IN_TOKENS[0]} (sequences × their length)"
         )
-    elif role == STEP and there & {*_IN_SAMPLES}:
+    elif role == STEP and there & {*IN_SAMPLES}:
         hint += (
             "; samples do in place of iterations where the batch size is in samples, too, in a "
             f"column {BATCH_SIZE}"
@@ -267,13 +268,13 @@ def _missing(table: Table, role: str) -> str:
         )
     elif table.has_header:
         hint += f". The first line gives the names, as {BATCH_SIZE},{STEP},accuracy does"
-    return f"{table.file}: no column {role}, {_NEEDED[role]}; {hint}"
+    return f"{table.file}: no column {role}, {NEEDED[role]}; {hint}"
 
 
 def _is_wide(table: Table) -> bool:
     """Say whether there is a column for each run: a chart's "run - metric", or numbers alone."""
     columns = [column for column in table.columns if column not in table.nested]
-    others = [column for column in columns if plain(column) not in _ROLES]
+    others = [column for column in columns if plain(column) not in ROLES]
     numbered = [column for column in others if re.search(r"\d", _NUMBERED.sub("", column))]
     alike = Counter(re.sub(r"\d+", "", column) for column in numbered)
     is_alike = len(others) < len(columns) and max(alike.values(), default=0) > 2
@@ -299,6 +300,8 @@ def _parts(table: Table, columns: list[str]) -> tuple[dict[str, dict[str, str]],
             left_out.append(column)
             continue
         part, name = names.place(field)
+        if own := own_metric(field):
+            name = own.name
         if part == names.PLAIN:
             without_part.append((column, name))
         elif part in parts and name not in parts[part]:
@@ -314,18 +317,23 @@ def _parts(table: Table, columns: list[str]) -> tuple[dict[str, dict[str, str]],
     return parts, left_out
 
 
-def _judged(table: Table, validation: Mapping[str, str], asked: str | None) -> Metric:
+def _judged(
+    table: Table, validation: Mapping[str, str], asked: str | None, progress: Progress
+) -> Metric:
     """Return the metric that quality is judged by: the one asked for, else the first one known."""
     if asked is not None:
         field = asked.partition(":")[0]
-        name = names.validation_name(field, f"--metric {asked}")
+        name = asked_name(field, f"--metric {asked}", validation)
         if name not in validation:
             near = difflib.get_close_matches(name, validation, n=2)
             there = ", ".join(validation) or "none of validation"
             hint = f"did you mean {' or '.join(near)}?" if near else f"its metrics are {there}"
             raise ConfigError(f"--metric {asked}: {table.file} has no such metric; {hint}")
-        return names.metric(asked, "--metric")
-    known = [m for name in validation if (m := names.known_metric(name)) is not None]
+        own = own_metric(asked)
+        if own is not None and own.name == name:
+            return own
+        return replace(names.metric(asked, "--metric"), name=name)
+    known = [m for name in validation if (m := known_metric(name)) is not None]
     better = [m for m in known if m.name != names.LOSS] or known
     found = [m for m in better if validation[m.name] not in table.nested] or better
     if found:
@@ -333,6 +341,6 @@ def _judged(table: Table, validation: Mapping[str, str], asked: str | None) -> M
     column = next(c for c in validation.values() if not _is_text(table, c))
     raise ConfigError(
         f"{table.file}: say which way {column} is better, with --metric {column}:max or --metric "
-        f"{column}:min; where the file holds iterations to a target, and no curves, call their "
-        f"column {_STEPS_TO_TARGET[0]}"
+        f"{column}:min; where the file holds {progress.unit} to a target, and no curves, call "
+        f"their column {progress.to_target}"
     )

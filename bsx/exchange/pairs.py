@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bsx.exchange import layout as columns
+from bsx.command import names
+from bsx.exchange import roles as columns
 from bsx.exchange.layout import Layout
 from bsx.exchange.reading import Row, Table, shortened, writable
 from bsx.exchange.values import above_zero, counted, is_empty, number, whole
@@ -49,8 +50,8 @@ def _pair(table: Table, layout: Layout, row: Row) -> Pair:
     target = row.cells.get(roles[columns.TARGET]) if columns.TARGET in roles else None
     size = whole(table, row, roles[columns.BATCH_SIZE], "a batch size of at least 1", 1)
     steps, reached = _steps(table, row, roles[columns.STEP], layout)
-    if layout.is_divided:
-        steps = float(max(1, round(steps / size)))
+    if layout.progress.is_computed:
+        steps = float(max(1, round(layout.progress.iterations(steps, size))))
     return Pair(
         size,
         steps,
@@ -64,11 +65,21 @@ def _pair(table: Table, layout: Layout, row: Row) -> Pair:
 
 
 def _mixed(table: Table, layout: Layout, before: Row, row: Row) -> str:
-    """Say which column without a meaning tells all rows apart that otherwise say the same."""
-    told = (columns.BATCH_SIZE, columns.RATE, columns.SEED, columns.TARGET)
-    names = [layout.roles[role] for role in told if role in layout.roles]
+    """Say what the file seems to be: curves without their metric, or several ones mixed.
+
+    Then a column without a meaning tells all rows apart that otherwise say the same.
+    """
     for column in layout.left_out:
-        keys = [tuple(str(one.cells.get(c)) for c in (column, *names)) for one in table.rows]
+        part, name = names.place(column)
+        if part in (names.TRAIN, names.TEST) and names.known_metric(name) is not None:
+            return (
+                f"if these are curves, they lack a metric on validation: {shortened(column)} is "
+                f"of the {part} part. Call it val_{name} where it is what you judge by"
+            )
+    told = (columns.BATCH_SIZE, columns.RATE, columns.SEED, columns.TARGET)
+    told_by = [layout.roles[role] for role in told if role in layout.roles]
+    for column in layout.left_out:
+        keys = [tuple(str(one.cells.get(c)) for c in (column, *told_by)) for one in table.rows]
         values = len({key[0] for key in keys})
         if len(set(keys)) == len(keys) and values < len(keys):
             there, here = (shortened(one.cells.get(column)) for one in (before, row))
@@ -94,8 +105,8 @@ def _reached(table: Table, row: Row, layout: Layout) -> bool:
 
 def _steps(table: Table, row: Row, column: str, layout: Layout) -> tuple[float, bool]:
     value = row.cells.get(column)
-    what = layout.unit if layout.is_divided else "iterations"
-    said = f"the {what} to the target, or >2000 where it was not reached within 2,000"
+    unit = layout.progress.unit
+    said = f"the {unit} to the target, or >2000 where it was not reached within 2,000"
     if isinstance(value, str):
         bound = value.lstrip(">=≥ ")
         if value.startswith(_BEYOND):

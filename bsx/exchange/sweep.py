@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from bsx.command import names
 from bsx.errors import ConfigError
 from bsx.exchange.curves import Curves, MeasuredRun
+from bsx.exchange.own_metrics import asked_name
 from bsx.schema import (
     ELSEWHERE,
     BatchSizes,
@@ -86,8 +87,8 @@ def as_sweep(
 
 def _target(spec: TargetSpec, curves: Curves) -> TargetSpec:
     """Return a target by the name that its metric has here."""
-    name = names.validation_name(spec.metric, f"--target {spec.metric}={spec.threshold:g}")
     known = {metric.name: metric for metric in curves.metrics}
+    name = asked_name(spec.metric, f"--target {spec.metric}={spec.threshold:g}", known)
     if name not in known:
         near = difflib.get_close_matches(name, known, n=2)
         hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(known)}"

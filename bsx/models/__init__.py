@@ -1,6 +1,6 @@
 """Models: one family a file, found by name and built for the data at hand."""
 
-from bsx.models.build import build_model, ghost_size, has_batchnorm
+from bsx.models.build import build_model, caller_state, ghost_size, has_batchnorm
 from bsx.models.doubts import doubts_of
 from bsx.models.kinds import CLAIMS, SHAPES
 from bsx.models.lane_vmap import lane_obstacle
@@ -13,6 +13,7 @@ __all__ = [
     "GhostBatchNorm",
     "Stacked",
     "build_model",
+    "caller_state",
     "can_stack",
     "doubts_of",
     "ghost_size",

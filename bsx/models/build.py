@@ -25,8 +25,9 @@ A model whose outputs have an attribute ``logits``, as Hugging Face's have, give
 
 from __future__ import annotations
 
+import contextlib
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -74,25 +75,32 @@ def build_model(
     if kind is not None:
         check_kind(name, kind)
     given = arguments(factory, name, args, input_shape, output_size)
-    state, legacy = random.getstate(), np.random.get_state()
-    try:
-        with torch.random.fork_rng():
-            random.seed(seed)
-            np.random.seed(seed)
-            torch.manual_seed(seed)
-            model = _called(factory, name, given)
-            if any(map(is_lazy, model.parameters())):
-                _complete(model, name, input_shape)
-            if initialization is not None:
-                initialize(model, initialization)
-    finally:
-        random.setstate(state)
-        np.random.set_state(legacy)
+    with caller_state():
+        random.seed(seed)
+        np.random.seed(seed)
+        torch.manual_seed(seed)
+        model = _called(factory, name, given)
+        if any(map(is_lazy, model.parameters())):
+            _complete(model, name, input_shape)
+        if initialization is not None:
+            initialize(model, initialization)
     if not _is_known(model):
         model.register_forward_hook(logits)
     if _may_change_inputs(model):
         model.register_forward_pre_hook(copied)
     return model
+
+
+@contextlib.contextmanager
+def caller_state() -> Iterator[None]:
+    """Leave the random state of the caller as it was, whatever is drawn within."""
+    state, legacy = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng():
+            yield
+    finally:
+        random.setstate(state)
+        np.random.set_state(legacy)
 
 
 def has_batchnorm(model: nn.Module) -> bool:
@@ -124,6 +132,11 @@ def _called(factory: Any, name: str, given: Mapping[str, Any]) -> nn.Module:
         ) from error
     if not isinstance(model, nn.Module):
         raise ConfigError(f"--model {name} gave {type(model).__name__}, no torch.nn.Module")
+    if isinstance(model, torch.jit.ScriptModule):
+        raise ConfigError(
+            f"--model {name} gave a TorchScript module, whose layers cannot be looked into; build "
+            "the module that it was made from"
+        )
     return model
 
 

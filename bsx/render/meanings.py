@@ -23,7 +23,7 @@ _MEANINGS = {
     "out_of_memory": "That is a result, not an error: it says how large a batch may be.",
     "accumulated": "A step takes the same gradient, in more time and less memory.",
     "failed": "Nothing is known of what failed; the other sizes are not touched by it.",
-    "not_run": "There was no time for it, so that nothing is said of it.",
+    "not_run": "Nothing is said of it.",
     "batchnorm_of_micro_batch": (
         "BatchNorm uses the mean and spread of the samples it sees together, so that it matters "
         "how many these are."
@@ -82,7 +82,14 @@ _MEANINGS = {
         "Where the program writes each report as it comes (in Python: print(…, flush=True)), or "
         "tells its seconds in them, time counts."
     ),
-    "iterations_computed": "Where epochs end in a smaller batch they are slightly more in truth.",
+    "curves_repeat": (
+        "What a program does not use changes nothing; seeds that it does not use show no chance, "
+        "and intervals over such runs are too narrow."
+    ),
+    "iterations_computed": (
+        "Where samples are divided, and epochs end in a smaller batch, they are slightly more in "
+        "truth."
+    ),
     "columns_left_out": "They changed nothing in these results.",
     "rows_left_out": "They changed nothing in these results.",
 }  # fmt: skip

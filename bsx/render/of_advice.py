@@ -13,6 +13,7 @@ from bsx.render.phrases import (
     less,
     listed,
     more_seeds,
+    remedied,
     tolerance,
     tuned,
 )
@@ -79,9 +80,12 @@ def _times(ratios: Mapping[int, Estimate]) -> str:
 def _not_timed(group: Sequence[Values]) -> str:
     sizes = group[0]["sizes"]
     end = "end well enough, but have" if len(sizes) > 1 else "ends well enough, but has"
+    here = "measure it (bsx sweep, or bsx probe with a larger --max)"
+    if group[0].get("program"):
+        here = "let the program report twice a run or more, and not all at once"
     return (
         f"{batch_sizes(sizes)} {end} no time to be compared by, as the speed was not measured "
-        "there; measure it (bsx sweep, or bsx probe with a larger --max)"
+        f"there; {remedied(group, here, 'give seconds at two points of a run or more')}"
     )
 
 

@@ -41,6 +41,17 @@ def _objective_without_speed(group: Sequence[Values]) -> str:
     )
 
 
+def _curves_repeat(group: Sequence[Values]) -> str:
+    names = listed([str(name).replace("_", " ") for name in group[0]["names"]], "or")
+    remedy = "see that the program uses what stands there in its command"
+    if group[0].get("elsewhere"):
+        remedy = "see that they are not one run that was written several times"
+    return (
+        f"runs that differ only in {names} have the same curve to the last digit, so that "
+        f"nothing is seen of its effect; {remedy}"
+    )
+
+
 def _columns_left_out(group: Sequence[Values]) -> str:
     columns = group[0]["columns"]
     noun = "the column" if len(columns) == 1 else "the columns"
@@ -51,6 +62,11 @@ def _columns_left_out(group: Sequence[Values]) -> str:
 
 def _iterations_computed(group: Sequence[Values]) -> str:
     column, size = clean(group[0]["column"]), clean(group[0]["batch_size_column"])
+    if (samples := group[0].get("epoch_samples")) is not None:
+        return (
+            f"iterations are the column {column} × ({numbers.count(samples)} / {size}, rounded "
+            "up): epochs that are done, in a run that begins at 0 one more than it says"
+        )
     return f"iterations are the column {column} / {size}, to the nearest whole one"
 
 
@@ -76,6 +92,7 @@ WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "reached_at_first_look": _reached_at_first_look,
     "objective_without_seconds": _objective_without_seconds,
     "objective_without_speed": _objective_without_speed,
+    "curves_repeat": _curves_repeat,
     "iterations_computed": _iterations_computed,
     "batch_size_in_tokens": _batch_size_in_tokens,
     "columns_left_out": _columns_left_out,

@@ -29,7 +29,17 @@ def _no_recommendation(group: Sequence[Values]) -> str:
     why = _WHY.get(str(reason), spelled(reason) if reason else "too little was measured")
     if reason == "no_speed":
         why = no_speed(group[0])
-        if "timed" not in group[0]:
+        if group[0].get("program"):
+            why = (
+                "no size that reaches the target has a time, by two reports of a run or more that "
+                "do not come all at once; --objective steps does without"
+            )
+        elif group[0].get("elsewhere"):
+            why = (
+                "no size that reaches the target has a time, by seconds at two points of a run or "
+                "more; --objective steps does without"
+            )
+        elif "timed" not in group[0]:
             why += "; the same command measures it, and --objective steps does without"
     by = f" by {'iterations' if objective == 'steps' else objective}" if objective else ""
     return f"no batch size can be recommended{by}: {why}"
@@ -51,6 +61,15 @@ def _blows_up(group: Sequence[Values]) -> str:
         f"far worse than they began{to}: they blow up, and count as completed only because they "
         f"end before anything is infinite; {remedy}"
     )
+
+
+def _not_run(group: Sequence[Values]) -> str:
+    if group[0].get("given_up"):
+        return (
+            "not run, as every run of others failed, which the same command begins with again; "
+            "give these alone to --batch-sizes"
+        )
+    return "not run; the same command goes on with what is missing"
 
 
 def _ended(values: Values) -> str:
@@ -126,6 +145,7 @@ def _seeds_diverged(group: Sequence[Values]) -> str:
 
 WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "no_recommendation": _no_recommendation,
+    "not_run": _not_run,
     "blows_up": _blows_up,
     "seeds_diverged": _seeds_diverged,
     "no_target": _no_target,

@@ -149,6 +149,9 @@ def _least(values: Values) -> str:
     }
     name, form = how.get(str(values.get("objective")), ("at the least cost", numbers.money))
     text = name if cost is None else f"{name}, about {form(cost)}{_by_curve(values)}"
+    if (level := len(values.get("level", ()))) > 1:
+        extreme = "largest" if values.get("objective") == "samples" else "smallest"
+        text += f", and is the {extreme} of {numbers.count(level)} sizes that hardly differ in that"
     return text if price is None else f"{text} at {numbers.money(price)} an hour"
 
 

@@ -109,10 +109,6 @@ def _failed(group: Sequence[Values]) -> str:
     return f"{how_many}: {error}; the same command tries again"
 
 
-def _not_run(group: Sequence[Values]) -> str:
-    return "not run; the same command goes on with what is missing"
-
-
 def _tail_merged(group: Sequence[Values]) -> str:
     return (
         "the last batch of an epoch would hold one sample, on which BatchNorm cannot train; it is "
@@ -323,7 +319,6 @@ WORDS: dict[str, Callable[[Sequence[Values]], str]] = {
     "out_of_memory": _out_of_memory,
     "accumulated": _accumulated,
     "failed": _failed,
-    "not_run": _not_run,
     "tail_merged": _tail_merged,
     "batchnorm_of_micro_batch": _batchnorm_of_micro_batch,
     "batch_grows": _batch_grows,

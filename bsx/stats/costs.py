@@ -14,6 +14,7 @@ import numpy as np
 
 from bsx.schema import Estimate
 from bsx.stats.critical_batch import TradeOff
+from bsx.stats.departure import FORM
 from bsx.stats.hyperbola import Array
 from bsx.stats.intervals import LEVEL, percentile_interval, pooled_spread, product_estimate
 from bsx.stats.paired import residual_variance, rounding
@@ -77,6 +78,8 @@ def rank(
     for index in (winner, *(i for i in np.argsort(values, kind="stable") if i != winner)):
         ratio = total[:, index] - total[:, winner]
         if tradeoff.usable:
+            if index != winner:  # by a curve that can only fall, no two sizes would be alike
+                ratio = ratio + math.sqrt(2) * FORM * rng.standard_normal(count)
             cost = _estimate(values[index], total[:, index], n, known, method)
         else:  # the seeds' luck, which cancels from ratios, does not from this
             cost = product_estimate(steps[sizes[index]], _with_ends(prices[sizes[index]]), method)

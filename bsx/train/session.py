@@ -112,7 +112,9 @@ class Session:
             initialization=self.recipe.initialization,
             kind=self.kind,
         )
-        model.to(device=self.device, dtype=self.dtype)
+        model.to(device=self.device)
+        if self.dtype != torch.float32:  # else a model keeps what it chose for itself
+            model.to(dtype=self.dtype)
         if self._channels_last:
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return model

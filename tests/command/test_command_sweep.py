@@ -327,7 +327,10 @@ def test_a_csv_file_is_read_as_well(folder: Path) -> None:
     asked = bsx(
         "show", "--objective", "cost", "--price-per-hour", "2", "--format", "json", cwd=folder
     )
-    assert document(asked)["recommendation"] is None  # of money nothing can be said
+    found = document(asked)
+    assert found["recommendation"] is None  # of money nothing can be said
+    (said,) = [c["message"] for c in found["cautions"] if c["code"] == "no_recommendation"]
+    assert "by two reports of a run or more" in said
 
 
 def test_dry_run_runs_nothing(folder: Path) -> None:

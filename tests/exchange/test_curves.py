@@ -160,6 +160,31 @@ def test_samples_of_an_epoch_are_taken_from_epochs_and_samples_seen_that_agree(
     assert json.loads(told)["data"]["train_samples"] == 2000
 
 
+def test_curves_by_the_epoch_are_analysed_as_those_by_the_iteration(here: Shell) -> None:
+    rows = [row for row in simple(3, (8, 32, 128)) if row[0] * row[2] % 1024 == 0]
+    write(Path("steps.csv"), rows, SIMPLE)
+    epochs = [[size, seed, step * size / 1024, value] for size, seed, step, value in rows]
+    write(Path("epochs.csv"), epochs, ["batch size", "seed", "epoch", "accuracy"])
+    options = ["--train-samples", "1024", "--target", "accuracy=0.9", "--format", "json"]
+    by_step, by_epoch = (
+        json.loads(here.bsx("import", name, *options)[1]) for name in ("steps.csv", "epochs.csv")
+    )
+    assert by_epoch["targets"] == by_step["targets"]
+    (said,) = [c for c in by_epoch["cautions"] if c["code"] == "iterations_computed"]
+    assert "epoch × (1,024 / batch size, rounded up)" in said["message"]
+    assert "iterations_computed" not in {c["code"] for c in by_step["cautions"]}
+
+
+def test_one_run_written_several_times_is_told(here: Shell) -> None:
+    rows = [[size, seed, *rest] for size, _, *rest in simple(1) for seed in range(3)]
+    rows.sort()
+    write(Path("curves.csv"), rows, SIMPLE)
+    document = json.loads(here.bsx("import", "curves.csv", "--format", "json")[1])
+    (said,) = [c for c in document["cautions"] if c["code"] == "curves_repeat"]
+    assert "differ only in seed have the same curve" in said["message"]
+    assert "one run that was written several times" in said["message"]
+
+
 def test_a_kept_file_without_seconds_gives_the_same_reason_when_time_is_asked_for(
     here: Shell,
 ) -> None:

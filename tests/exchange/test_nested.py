@@ -103,7 +103,7 @@ def test_the_batch_size_of_an_evaluation_is_not_that_of_the_training(
 def test_batches_in_tokens_are_so_in_an_object_too(tmp_path: Path) -> None:
     rows = [{"config": {"tokens_per_batch": 512}, "tokens": n, "loss": 1.0} for n in (512, 1024)]
     found = layout(tmp_path, *rows)
-    assert (found.unit, found.is_divided) == ("tokens", True)
+    assert (found.unit, found.progress.unit) == ("tokens", "tokens")
     assert [
         p.step for p in curves_of(read_table(tmp_path / "log.jsonl"), found).runs[0].points
     ] == [

@@ -34,7 +34,7 @@ PAIRS = "batch_size,steps\n"
         ("batchsizes,step,accuracy\n8,1,0.5", "did you mean it by batchsizes? Call it batch_size"),
         ("size,step,accuracy\n8,1,0.5", "no column batch_size, the batch size; there are size"),
         ("batch_size,epoch,accuracy\n8,1,0.5", "no column step, the iteration of the evaluation"),
-        ("batch_size,epoch,accuracy\n8,1,0.5", "rounded up"),
+        ("batch_size,epoch,accuracy\n8,1,0.5", "--train-samples N"),
         ("B,bs,step,loss\n8,8,1,1", "the columns B and bs both say the batch size"),
         ("B,step,loss,loss\n8,1,1,1", "line 1: two columns are called 'loss'"),
         (CURVES + "8,1,0.5\n\n8,x,0.5", "line 4, column step: 'x' is no whole number"),
@@ -202,6 +202,162 @@ def test_samples_do_in_place_of_the_step_of_curves(tmp_path: Path) -> None:
     path.write_text("B,samples,loss\n8,80,2\n8,161,1\n")
     (run,) = curves_of(table := read_table(path), layout_of(table)).runs
     assert [point.step for point in run.points] == [10, 20]
+
+
+def test_epochs_do_in_place_of_the_step_where_their_samples_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "curves.csv"
+    path.write_text("B,epoch,loss\n32,1,2\n32,2.5,1\n")
+    layout = layout_of(table := read_table(path), train_samples=1000)
+    (run,) = curves_of(table, layout).runs
+    assert [point.step for point in run.points] == [32, 80]  # 1,000 / 32 is 31.25
+    path.write_text("B,epochs to target\n32,1.5\n64,>2\n1000,2.25\n")
+    layout = layout_of(table := read_table(path), train_samples=1000)
+    found = [(p.steps, p.reached) for p in pairs_of(table, layout)]
+    assert found == [(48, True), (32, False), (2, True)]
+
+
+@pytest.mark.parametrize(
+    ("cells", "steps"),
+    [("32;1,5;0,25", 48), ("32;1.500;0,25", 48000), ("32;1,500;0.25", 48000), ("32;2;0.25", 64)],
+)
+def test_epochs_are_read_by_the_decimal_mark_of_other_numbers(
+    tmp_path: Path, cells: str, steps: int
+) -> None:
+    path = tmp_path / "curves.csv"
+    path.write_text(f"B;epoch;loss\n{cells}\n")
+    layout = layout_of(table := read_table(path), train_samples=1000)
+    (run,) = curves_of(table, layout).runs
+    assert [point.step for point in run.points] == [steps]
+
+
+def test_each_run_says_by_its_first_epoch_whether_it_counts_from_0(tmp_path: Path) -> None:
+    path = tmp_path / "curves.csv"
+    rows = "32,0,0,train,9\n32,0,1,val,2\n32,0,2,val,1\n32,1,0,val,2\n32,1,1,val,1\n"
+    path.write_text("B,seed,epoch,split,loss\n" + rows)
+    layout = layout_of(table := read_table(path), train_samples=1000)
+    steps = [[point.step for point in run.points] for run in curves_of(table, layout).runs]
+    assert steps == [[32, 64], [32, 64]]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("B,epoch,loss\n32,1e30,1\n", "column epoch: '1e30' is more than anybody trains"),
+        ("B,epoch,loss\n32,-1,1\n", "column epoch: '-1' is no number of at least 0"),
+        ("B,epoch,loss\n512,0.5,1\n512,0.75,1\n512,1,1\n", "is iteration 2, which comes again"),
+        ("B,epoch,loss\n32,1,1\n64,2,1\n", "holds the epochs to a target, call it epochs_to_"),
+        ("tokens_per_batch,epoch,loss\n32,1,1\n", r"no column step.*loss\. The first line"),
+    ],
+)
+def test_epochs_that_cannot_be_meant_are_refused_in_words_of_epochs(
+    tmp_path: Path, content: str, said: str
+) -> None:
+    path = tmp_path / "curves.csv"
+    path.write_text(content)
+    with pytest.raises(BsxError, match=said):
+        curves_of(table := read_table(path), layout_of(table, train_samples=1000))
+
+
+@pytest.mark.parametrize(
+    ("column", "name"),
+    [
+        ("val_balanced-accuracy", "balanced-accuracy"), ("val_exact-match", "exact-match"),
+        ("val_top-5", "top-5"), ("top-10", "top-10"),
+        ("val_bits-per-character", "bits-per-character"),
+        ("val_balanced_accuracy", "balanced_accuracy"), ("val_top5", "top5"),
+        ("val_stop-5", "stop_5"),
+    ],
+)  # fmt: skip
+def test_what_bsx_calls_by_hyphens_keeps_its_name_and_direction(
+    tmp_path: Path, column: str, name: str
+) -> None:
+    path = tmp_path / "curves.csv"
+    path.write_text(f"B,step,{column}\n32,1,0.5\n32,2,0.6\n")
+    way = ":max" if name == "stop_5" else ""
+    for asked in (f"{name}{way}", f"{column}{way}"):
+        judged = layout_of(read_table(path), asked).judged
+        assert judged is not None and judged.name == name
+        assert judged.higher_is_better is (name != "bits-per-character")
+
+
+def test_an_evaluation_that_is_written_in_parts_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_text(
+        "B,epoch,step,train_acc,val_acc\n"
+        "8,0,10,,0.5\n8,0,10,0.6,\n8,1,20,0.7,\n8,1,20,,0.6\n16,0,10,,0.5\n16,0,10,0.55,\n"
+    )
+    found = curves_of(table := read_table(path), layout_of(table))
+    assert [len(run.points) for run in found.runs] == [2, 1]
+    first, second = found.runs
+    assert [p.metrics["accuracy"] for p in first.points] == [0.5, 0.6]
+    assert (first.train["accuracy"], second.train["accuracy"]) == (0.7, 0.55)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    ["8,10,0.6,0.5\n8,10,0.6,0.5\n", "8,10,,0.5\n8,10,0.6,0.6\n", "8,10,,0.5\n8,10,,0.5\n"],
+)
+def test_rows_that_say_the_same_or_another_thing_are_no_parts_of_one(
+    tmp_path: Path, rows: str
+) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_text("B,step,train_acc,val_acc\n" + rows)
+    with pytest.raises(BsxError, match="'10' comes again"):
+        curves_of(table := read_table(path), layout_of(table))
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_a_document_that_holds_rows_is_no_row(tmp_path: Path, indent: int | None) -> None:
+    path = tmp_path / "trainer_state.json"
+    log = [{"step": 10, "eval_loss": 2.0}, {"step": 20, "eval_loss": 1.0}]
+    document = {"global_step": 20, "train_batch_size": 8, "log_history": log}
+    path.write_text(json.dumps(document, indent=indent))
+    with pytest.raises(BsxError, match="with rows in its log_history: write these one a line"):
+        read_table(path)
+
+
+def test_curves_without_a_metric_on_validation_are_told_so(tmp_path: Path) -> None:
+    path = tmp_path / "curves.csv"
+    path.write_text("B,step,test_acc\n8,1,0.5\n8,2,0.6\n")
+    with pytest.raises(BsxError, match=r"'test_acc' is of the test part. Call it val_accuracy"):
+        pairs_of(table := read_table(path), layout_of(table))
+
+
+def test_shares_of_the_training_part_are_fractions_too(tmp_path: Path) -> None:
+    path = tmp_path / "curves.csv"
+    path.write_text("B,step,acc,val_acc\n8,1,52.0,0.5\n8,2,61.0,0.6\n")
+    with pytest.raises(BsxError, match=r"line 2, column acc: '52.0' does not lie between 0 and 1"):
+        curves_of(table := read_table(path), layout_of(table))
+
+
+def test_an_iteration_counts_before_an_epoch(tmp_path: Path) -> None:
+    path = tmp_path / "curves.csv"
+    path.write_text("B,step,epoch,loss\n32,7,1,2\n32,9,2,1\n")
+    layout = layout_of(table := read_table(path), train_samples=1000)
+    (run,) = curves_of(table, layout).runs
+    assert [point.step for point in run.points] == [7, 9]
+
+
+@pytest.mark.parametrize(("epochs", "steps"), [((0, 1), [32, 64]), ((0, 1.5), [48])])
+def test_whole_epochs_that_begin_at_0_count_from_0(
+    tmp_path: Path, epochs: tuple[float, ...], steps: list[int]
+) -> None:
+    path = tmp_path / "curves.csv"
+    path.write_text("B,epoch,loss\n" + "".join(f"32,{epoch},2\n" for epoch in epochs))
+    layout = layout_of(table := read_table(path), train_samples=1000)
+    (run,) = curves_of(table, layout).runs
+    assert [point.step for point in run.points] == steps
+
+
+def test_epochs_without_their_samples_are_refused_with_the_remedy(tmp_path: Path) -> None:
+    path = tmp_path / "curves.csv"
+    path.write_text("B,epochs,loss\n32,1,2\n32,2,1\n")
+    with pytest.raises(BsxError, match="say how many samples one has: --train-samples N"):
+        layout_of(read_table(path))
+    path.write_text("B,epochs\n32,0\n64,2\n")
+    layout = layout_of(table := read_table(path), train_samples=1000)
+    with pytest.raises(BsxError, match="line 2, column epochs: '0' is not above 0"):
+        pairs_of(table, layout)
 
 
 def test_a_line_that_begins_with_a_hash_keeps_the_numbers_of_those_below(tmp_path: Path) -> None:

@@ -77,6 +77,7 @@ VALUES: dict[str, dict[str, object]] = {
     "different_tasks": {"first": "classification", "second": "regression"},
     "objective_without_seconds": {"objective": "steps"},
     "objective_without_speed": {"objective": "steps"},
+    "curves_repeat": {"names": ("batch_size", "seed")},
     "columns_left_out": {"columns": ("note", "model")},
     "iterations_computed": {"column": "samples", "batch_size_column": "B"},
     "batch_size_in_tokens": {"column": "tokens per batch"},
@@ -95,6 +96,25 @@ def test_every_caution_is_a_clean_sentence_without_its_code(code: str) -> None:
     assert "_" not in text
     assert "None" not in text
     assert "\n" not in text
+
+
+def test_epochs_are_said_to_be_what_iterations_come_from() -> None:
+    values = {"column": "epoch", "batch_size_column": "B", "epoch_samples": 50_000}
+    said = wording.message(Caution("iterations_computed", values))
+    assert "the column epoch × (50,000 / B, rounded up)" in said
+
+
+@pytest.mark.parametrize(
+    ("whose", "said"),
+    [
+        ({}, "the same command measures it"),
+        ({"program": True}, "by two reports of a run or more"),
+        ({"elsewhere": True}, "by seconds at two points of a run or more"),
+    ],
+)
+def test_who_has_to_tell_the_time_is_said(whose: dict[str, object], said: str) -> None:
+    values = {"reason": "no_speed", "objective": "cost", **whose}
+    assert said in wording.message(Caution("no_recommendation", values))
 
 
 @pytest.mark.parametrize("code", sorted(VALUES))

@@ -165,8 +165,8 @@ def test_facts_leave_out_a_metric_that_means_nothing_on_validation() -> None:
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        (asked("counting", "LastToken"), r"language-modelling.*need \(2, 8, 6\)"),
-        (asked("tags", "Single"), r"4 targets of a multi-label task.*need \(2, 4\)"),
+        (asked("counting", "LastToken"), r"language-modelling.*need \(4, 8, 6\)"),
+        (asked("tags", "Single"), r"4 targets of a multi-label task.*need \(4, 4\)"),
         (asked("line", "LastToken"), "does not take inputs of shape"),
         (asked("line", "logistic", loss="binary"), "--loss binary: the task is regression"),
         (asked("tags", "mlp", metric="accuracy"), "--metric accuracy: the task is multi-label"),
