@@ -29,9 +29,12 @@ class Slow(nn.Module):
     def __init__(self, input_shape, output_size):
         super().__init__()
         self.layer = nn.Linear(math.prod(input_shape), output_size)
+        self.is_tried = False
 
     def forward(self, x):
-        if self.training and pathlib.Path("slowly").exists():
+        if self.training and not self.is_tried:  # by the sweep, before it has a model trained
+            self.is_tried = True
+        elif self.training and pathlib.Path("slowly").exists():
             pathlib.Path(f"{os.getpid()}").write_text(str(os.getpid()))
             os.replace(f"{os.getpid()}", f"pid-{len(x)}")
             time.sleep(0.04)

@@ -35,7 +35,8 @@ class Slow(nn.Module):
         self.layer = nn.Linear(math.prod(input_shape), output_size)
 
     def forward(self, x):
-        if self.training:
+        # the sweep tries a model before it has it trained
+        if self.training and str(os.getpid()) != pathlib.Path("sweep").read_text():
             with open(f"steps-{len(x)}", "a") as file:
                 file.write(f"{os.getpid()} ")
             if pathlib.Path("slowly").exists():
@@ -91,6 +92,7 @@ def swept(
     visited once to be timed, before training begins: a visit is a job that imports torch first.
     """
     (folder / "slow.py").write_text(_MODEL)
+    (folder / "sweep").write_text(str(os.getpid()))
     failed: list[BaseException] = []
 
     def beside() -> None:
