@@ -99,7 +99,8 @@ def _least_to_target(case: Case) -> Recommendation | str:
     # Of as many iterations the fewest samples, and the other way round
     first = max(level) if case.objective == "samples" else min(level)
     chosen = next(c for c in admitted if c.batch_size == first)
-    ranked = case.ranked(price, [chosen])
+    if first != ranked[0].batch_size:  # what the others cost is told against the one chosen
+        ranked = case.ranked(price, [chosen])
     cost = ranked[0].cost.value
     if case.objective == "cost" and cost is not None and case.price_per_hour is not None:
         cost *= case.price_per_hour / HOUR

@@ -128,15 +128,22 @@ def _placed(rows: Sequence[Row], per_epoch: int, batch_size: int) -> dict[int, l
     """Return the rows that have a place, by step; what is before the first step is left out."""
     epochs = [row.position["epoch"] for row in rows if "epoch" in row.position]
     only_epochs = not any("step" in row.position or "samples" in row.position for row in rows)
-    # Whole epochs that begin at 0 count from 0: what is reported there is one epoch's result.
-    from_zero = only_epochs and bool(epochs) and epochs[0] == 0
-    shift = 1 if from_zero and all(epoch == int(epoch) for epoch in epochs if _finite(epoch)) else 0
+    shift = 1 if only_epochs and count_from_zero(epochs) else 0
     placed: dict[int, list[Row]] = {}
     for row in rows:
         step = _step(row.position, per_epoch, batch_size, shift)
         if step is not None and step > 0:
             placed.setdefault(step, []).append(row)
     return dict(sorted(placed.items()))
+
+
+def count_from_zero(epochs: Sequence[float]) -> bool:
+    """Say whether a run calls its first epoch 0: they are whole, and 0 comes first.
+
+    What is reported there is then one epoch's result.
+    """
+    begins = bool(epochs) and epochs[0] == 0
+    return begins and all(epoch == int(epoch) for epoch in epochs if _finite(epoch))
 
 
 def _step(position: Mapping[str, float], per_epoch: int, batch_size: int, shift: int) -> int | None:

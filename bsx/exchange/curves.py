@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bsx.command import names
+from bsx.command.curve import count_from_zero
 from bsx.errors import DataError
 from bsx.exchange import roles as columns
 from bsx.exchange.cells import (
@@ -21,7 +22,7 @@ from bsx.exchange.cells import (
 )
 from bsx.exchange.joined import joined
 from bsx.exchange.layout import Layout
-from bsx.exchange.progress import EPOCHS, count_from_zero
+from bsx.exchange.progress import EPOCHS
 from bsx.exchange.reading import Row, Table, shortened
 from bsx.exchange.values import above_zero, is_empty, not_negative, number, whole
 from bsx.schema import CurvePoint, Metric, RunStatus
@@ -96,10 +97,11 @@ def curves_of(table: Table, layout: Layout) -> Curves:
     if judged is None:
         raise ValueError("pairs are no curves")
     columns_of = {part: _readable(table, of) for part, of in _metrics(layout).items()}
-    rows = [row for row in table.rows if _is_validation(row, layout)]
+    of_validation = [row for row in table.rows if _is_validation(row, layout)]
+    rows = joined(of_validation, layout.roles[columns.STEP])
     from_zero = _from_zero(table, layout, rows) if layout.progress.unit == EPOCHS else set()
     runs: dict[Key, MeasuredRun] = {}
-    for row in joined(rows, layout.roles[columns.STEP]):
+    for row in rows:
         key = _key(table, layout, row)
         if key not in runs:
             has_seed = columns.SEED in layout.roles
@@ -115,7 +117,7 @@ def curves_of(table: Table, layout: Layout) -> Curves:
         tuple(sorted({run.rate for run in runs.values() if run.rate is not None})),
         columns.SECONDS in layout.roles,
         _unread(layout, columns_of),
-        len(table.rows) - len(rows),
+        len(table.rows) - len(of_validation),
         _train_samples(table, layout, max(run.batch_size for run in runs.values())),
     )
 

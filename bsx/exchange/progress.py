@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 ITERATIONS, SAMPLES, TOKENS, EPOCHS = "iterations", "samples", "tokens", "epochs"
@@ -35,11 +34,3 @@ class Progress:
         if self.unit == EPOCHS:
             return count * math.ceil(self.epoch_samples / batch_size)
         return count if self.unit == ITERATIONS else count / batch_size
-
-
-def count_from_zero(epochs: Sequence[float]) -> bool:
-    """Say whether a run calls its first epoch 0: they are whole, and 0 comes first.
-
-    What stands there is the result of one epoch, as in the reports of a program.
-    """
-    return bool(epochs) and epochs[0] == 0 and all(epoch.is_integer() for epoch in epochs)
